@@ -1,0 +1,1 @@
+"""Models behind the seam of decoding/model.py."""

@@ -1,0 +1,44 @@
+"""The pipeline: processors applied in order, each leaving a Stage that records what it made of the logits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from playground.decoding.processors import Processor
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """One processor's work on the logits of a step.
+
+    Attributes:
+        processor: what was applied.
+        before: (B, V) float32, the logits that came in.
+        logits: (B, V) float32, the logits that went out.
+    """
+
+    processor: Processor
+    before: Tensor
+    logits: Tensor
+
+    @property
+    def removed(self) -> Tensor:
+        """(B, V) bool: the tokens that this stage, and none before it, set to -inf."""
+        return self.logits.isneginf() & ~self.before.isneginf()
+
+
+def run(processors: Sequence[Processor], context: Tensor, logits: Tensor) -> tuple[Stage, ...]:
+    """Apply every processor that is not neutral to logits (B, V), given context (B, L); one Stage each, in order."""
+    stages: list[Stage] = []
+    for processor in processors:
+        if not processor.is_neutral:
+            processed = processor(context, logits)
+            stages.append(Stage(processor, logits, processed))
+            logits = processed
+    return tuple(stages)
+
+
+def processed_logits(stages: Sequence[Stage], logits: Tensor) -> Tensor:
+    """The logits (B, V) from which the token is taken: those of the last stage, or the raw ones without any."""
+    return stages[-1].logits if stages else logits

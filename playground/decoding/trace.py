@@ -1,0 +1,148 @@
+"""The trace: the facts of a run, step by step, from which every picture is derived."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from playground.decoding import pipeline
+from playground.decoding.model import LanguageModel
+from playground.decoding.pipeline import Stage
+from playground.decoding.processors import Processor
+from playground.decoding.selection import Choice, Selection
+
+FinishReason = Literal["stop", "length"]
+
+TRACE_BYTES = 64 * 2**20  # the raw logits of one run may take this much memory
+
+
+def longest_run(vocab_size: int) -> int:
+    """The most steps whose float32 logits fit into TRACE_BYTES."""
+    return max(1, TRACE_BYTES // (4 * vocab_size))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the raw model, before any processor, said of one token at one step.
+
+    Attributes:
+        logprob: in nats.
+        rank: 1 for the most probable token; of equals the lowest id comes first.
+        entropy: of the whole next-token distribution, in nats.
+    """
+
+    logprob: float
+    rank: int
+    entropy: float
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One token chosen.
+
+    Attributes:
+        index: 0 for the first generated token.
+        logits: (V,) float32, raw: as the model gave them.
+        processors: those in force, in order.
+        selection: the rule in force, with its seed.
+        choice: the token taken.
+        finish_reason: "stop" (an end-of-text token), "length", or None while the run goes on.
+    """
+
+    index: int
+    logits: Tensor
+    processors: tuple[Processor, ...]
+    selection: Selection
+    choice: Choice
+    finish_reason: FinishReason | None = None
+
+    @cached_property
+    def reading(self) -> Reading:
+        """The raw model's view of the chosen token (numbers only: the logits stay the one big thing kept)."""
+        return read(self.logits, self.choice.token_id)
+
+
+def read(logits: Tensor, token_id: int) -> Reading:
+    """The Reading of one token under raw logits (V,)."""
+    logprobs = torch.log_softmax(logits, dim=-1)
+    own = logits[token_id]
+    rank = 1 + int((logits > own).sum()) + int((logits[:token_id] == own).sum())
+    return Reading(float(logprobs[token_id]), rank, entropy(logprobs))
+
+
+def entropy(logprobs: Tensor) -> float:
+    """-Σ p ln p in nats of one row of log-probabilities (V,), with 0 ln 0 = 0."""
+    return float(-(logprobs.exp() * logprobs).nansum())
+
+
+class Strategy(Protocol):
+    """A way of decoding: data, and one generator of steps."""
+
+    def decode(self, model: LanguageModel, request: "GenerationRequest") -> Iterator[Step]: ...
+
+
+@dataclass(frozen=True)
+class GenerationRequest:
+    """What to generate, by id.
+
+    Attributes:
+        prompt_ids: what the model reads first, at least one id.
+        strategy: how tokens are chosen.
+        max_new_tokens: how many tokens the run may have in all, those of `taken_ids` included.
+        taken_ids: tokens already chosen, when a run goes on.
+    """
+
+    prompt_ids: tuple[int, ...]
+    strategy: Strategy
+    max_new_tokens: int
+    taken_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """A request and the steps taken so far: facts only. Frozen; a change makes a new value."""
+
+    request: GenerationRequest
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        """The generated ids."""
+        return tuple(step.choice.token_id for step in self.steps)
+
+    @property
+    def finish_reason(self) -> FinishReason | None:
+        return self.steps[-1].finish_reason if self.steps else None
+
+    @property
+    def cum_logprob(self) -> float:
+        """Sum over the steps of the raw log-probability of the chosen token, in nats."""
+        return sum(step.reading.logprob for step in self.steps)
+
+    def context(self, index: int) -> tuple[int, ...]:
+        """The ids that the model had read when it chose token `index`: the prompt and the tokens before."""
+        return self.request.prompt_ids + self.token_ids[:index]
+
+    def appended(self, step: Step) -> "Trace":
+        return replace(self, steps=(*self.steps, step))
+
+    def rewound(self, length: int) -> "Trace":
+        """The same run as it stood after `length` tokens."""
+        return replace(self, steps=self.steps[:length])
+
+    def branched(self, index: int, token_id: int, eos_ids: Sequence[int]) -> "Trace":
+        """The run up to token `index`, with `token_id` chosen there by hand; no forward pass is needed for it."""
+        step = self.steps[index]
+        length = index + 1 == self.request.max_new_tokens
+        reason: FinishReason | None = "stop" if token_id in eos_ids else "length" if length else None
+        chosen = replace(step, choice=Choice(token_id, "hand"), finish_reason=reason)
+        return self.rewound(index).appended(chosen)
+
+    def stages_at(self, index: int, processors: Sequence[Processor] | None = None) -> tuple[Stage, ...]:
+        """The stages of step `index`, recomputed from its raw logits; under other `processors` if given."""
+        step = self.steps[index]
+        context = torch.tensor([self.context(index)])
+        return pipeline.run(step.processors if processors is None else processors, context, step.logits[None])

@@ -1,0 +1,76 @@
+"""The engine: folds a strategy's steps into traces, at the pace a person wants."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from playground.decoding.model import LanguageModel
+from playground.decoding.selection import InvalidLogitsError, NothingLeftError
+from playground.decoding.trace import GenerationRequest, Trace
+from playground.errors import InvalidModelOutputError, NothingLeftToChooseError
+
+
+def generate(model: LanguageModel, request: GenerationRequest, trace: Trace | None = None) -> Iterator[Trace]:
+    """Yield the trace after every token of `request`; with `trace`, go on where that one ends.
+
+    Closing the iterator stops the run and hands its KV cache back.
+    Raises InvalidModelOutputError on NaN logits, NothingLeftToChooseError when the processors removed every token.
+    """
+    trace = Trace(request) if trace is None else replace(trace, request=request)
+    going_on = replace(request, taken_ids=trace.token_ids)
+    steps = request.strategy.decode(model, going_on)
+    try:
+        for step in steps:
+            trace = trace.appended(step)
+            yield trace
+    except InvalidLogitsError as error:
+        raise InvalidModelOutputError(name=model.name) from error
+    except NothingLeftError as error:
+        raise NothingLeftToChooseError() from error
+    finally:
+        steps.close()  # type: ignore[attr-defined]  # decode is a generator; Iterator hides it
+
+
+def paced(
+    traces: Iterator[Trace],
+    tokens_per_second: float | None,
+    is_wanted: Callable[[], bool],
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Trace]:
+    """Let traces through at most at `tokens_per_second` (None: as they come), until `is_wanted()` says no.
+
+    Waits in short naps, so a stop takes effect within 50 ms; closes `traces` at the end, whatever ends it.
+    """
+    due = clock()
+    try:
+        while is_wanted():
+            now = clock()
+            if tokens_per_second is not None and now < due:
+                sleep(min(0.05, due - now))
+                continue
+            try:
+                trace = next(traces)
+            except StopIteration:
+                return
+            due = max(due, clock() - 0.05) + (1 / tokens_per_second if tokens_per_second else 0)
+            yield trace
+    finally:
+        traces.close()  # type: ignore[attr-defined]  # engine.generate is a generator
+
+
+def latest_every(seconds: float, traces: Iterator[Trace], clock: Callable[[], float] = time.monotonic) -> Iterator[Trace]:
+    """Thin a fast stream: at most one trace per `seconds`, always the newest, and always the last."""
+    pending: Trace | None = None
+    due = -float("inf")
+    try:
+        for trace in traces:
+            pending = trace
+            if clock() >= due:
+                yield trace
+                pending = None
+                due = clock() + seconds
+        if pending is not None:
+            yield pending
+    finally:
+        traces.close()  # type: ignore[attr-defined]  # a generator of this module

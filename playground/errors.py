@@ -1,0 +1,61 @@
+"""Errors that a person can cause: each carries the key of a message that says what to do.
+
+PlaygroundError
+├── EmptyPromptError          no text, and the model has no token to start from
+├── PromptTooLongError        more tokens than the model can read
+├── OutOfRangeError           a setting outside its range
+├── ModelUnavailableError     the model can't be loaded
+├── InvalidModelOutputError   NaN logits
+└── NothingLeftToChooseError  the settings removed every token
+Anything else is a bug and is not caught.
+"""
+
+from playground.i18n import translator
+
+
+class PlaygroundError(Exception):
+    """Shown to the person. `str(error)` is the English message; `message(language)` the translated one."""
+
+    key: str
+
+    def __init__(self, **values: object) -> None:
+        super().__init__(values)
+        self.values = values
+
+    def message(self, language: str = "en") -> str:
+        return translator(language)(self.key, **self.values)
+
+    def __str__(self) -> str:
+        return self.message()
+
+
+class EmptyPromptError(PlaygroundError):
+    key = "error.empty_prompt"
+
+
+class PromptTooLongError(PlaygroundError):
+    """values: tokens, limit."""
+
+    key = "error.prompt_too_long"
+
+
+class OutOfRangeError(PlaygroundError):
+    """values: name, value, minimum, maximum."""
+
+    key = "error.out_of_range"
+
+
+class ModelUnavailableError(PlaygroundError):
+    """values: name, reason."""
+
+    key = "error.model_unavailable"
+
+
+class InvalidModelOutputError(PlaygroundError):
+    """values: name."""
+
+    key = "error.invalid_output"
+
+
+class NothingLeftToChooseError(PlaygroundError):
+    key = "error.nothing_left"

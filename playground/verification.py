@@ -1,0 +1,205 @@
+"""Verification: replay a run through transformers itself, and say whether tokens and numbers are equal."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from transformers import (
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
+
+from playground.backends.huggingface import HuggingFaceModel
+from playground.decoding import pipeline
+from playground.decoding.sampling import Sampling
+from playground.decoding.selection import Multinomial, skip_race
+from playground.decoding.trace import Step, Trace
+
+TOLERANCE = 1e-5  # nats, where the call shapes differ; where they are equal the difference must be 0
+
+_global_generator = threading.Lock()  # `generate` draws from torch's one global generator
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first step at which the two disagree: its index, our token, theirs."""
+
+    index: int
+    ours: int
+    theirs: int | None
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What the comparison found.
+
+    Attributes:
+        method: "generate" (one call of `model.generate` on the same prompt, settings and seed) or "teacher-forced"
+            (a steered run: `generate` is led along its tokens, transformers' own processors compared at every step).
+        tokens: how many were compared.
+        equal: how many are equal before the first that differs.
+        by_hand: how many were chosen by a person; they are given, and their distributions compared.
+        largest_difference: the largest |Δ| in nats over all V raw log-probabilities and all V processed scores of
+            the compared steps; infinite where one side removed a token that the other kept.
+        first_difference: None if all are equal.
+    """
+
+    method: Literal["generate", "teacher-forced"]
+    tokens: int
+    equal: int
+    by_hand: int
+    largest_difference: float
+    first_difference: Difference | None
+
+    @property
+    def passed(self) -> bool:
+        return self.equal == self.tokens and self.largest_difference <= TOLERANCE
+
+
+class Cancelled(Exception):
+    """The verification was given up before it ended, because nobody waits for it any more."""
+
+
+def is_steered(trace: Trace) -> bool:
+    """Whether a person chose a token or changed the settings on the way: `generate` can't do that in one call."""
+    ways = {(step.processors, step.selection) for step in trace.steps}
+    return len(ways) > 1 or any(step.choice.by == "hand" for step in trace.steps)
+
+
+def verify(trace: Trace, model: HuggingFaceModel, is_wanted: Callable[[], bool] = lambda: True) -> Verification:
+    """Compare a run (at least one step) with transformers. Raises Cancelled once `is_wanted()` says no."""
+    compare = _by_teacher if is_steered(trace) else _by_generate
+    return compare(trace, model, is_wanted)
+
+
+class _Until(StoppingCriteria):
+    def __init__(self, is_wanted: Callable[[], bool]) -> None:
+        self.is_wanted = is_wanted
+
+    def __call__(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:
+        return torch.full((input_ids.shape[0],), not self.is_wanted(), dtype=torch.bool)
+
+
+class _Lead(LogitsProcessor):
+    """Leaves `generate` no choice but the given tokens."""
+
+    def __init__(self, prompt_length: int, token_ids: tuple[int, ...]) -> None:
+        self.prompt_length = prompt_length
+        self.token_ids = token_ids
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        led = torch.full_like(scores, -float("inf"))
+        led[:, self.token_ids[input_ids.shape[1] - self.prompt_length]] = 0
+        return led
+
+
+def _by_generate(trace: Trace, model: HuggingFaceModel, is_wanted: Callable[[], bool]) -> Verification:
+    strategy = Sampling(trace.steps[0].processors, trace.steps[0].selection)  # type: ignore[arg-type]
+    prompt = torch.tensor([trace.request.prompt_ids])
+    with _global_generator, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(strategy.selection.seed)
+        output = model.module.generate(
+            prompt,
+            attention_mask=torch.ones_like(prompt),
+            generation_config=_configuration(strategy, model, len(trace.steps)),
+            stopping_criteria=StoppingCriteriaList([_Until(is_wanted)]),
+        )
+    if not is_wanted():
+        raise Cancelled
+    theirs = output.sequences[0, prompt.shape[1] :].tolist()
+    ours = list(trace.token_ids)
+    equal = _equal_until(ours, theirs)
+    differs = None
+    if equal < len(ours):
+        differs = Difference(equal, ours[equal], theirs[equal] if equal < len(theirs) else None)
+    compared = range(min(equal + 1, len(ours), len(theirs)))
+    largest = max(
+        (_difference(trace, i, output.logits[i][0], output.scores[i][0]) for i in compared), default=float("inf")
+    )
+    return Verification("generate", len(ours), equal, 0, largest, differs)
+
+
+def _configuration(strategy: Sampling, model: HuggingFaceModel, max_new_tokens: int) -> GenerationConfig:
+    eos_ids = list(model.eos_ids)
+    return GenerationConfig(
+        max_new_tokens=max_new_tokens,
+        eos_token_id=eos_ids or None,
+        pad_token_id=eos_ids[0] if eos_ids else 0,
+        return_dict_in_generate=True,
+        output_logits=True,
+        output_scores=True,
+        **strategy.generate_arguments(),  # type: ignore[arg-type]
+    )
+
+
+def _by_teacher(trace: Trace, model: HuggingFaceModel, is_wanted: Callable[[], bool]) -> Verification:
+    """Lead `generate` along the run's own tokens; compare its logits, and what transformers would choose from them."""
+    prompt = torch.tensor([trace.request.prompt_ids])
+    output = model.module.generate(
+        prompt,
+        attention_mask=torch.ones_like(prompt),
+        generation_config=_configuration(Sampling(), model, len(trace.steps)),
+        logits_processor=LogitsProcessorList([_Lead(prompt.shape[1], trace.token_ids)]),
+        stopping_criteria=StoppingCriteriaList([_Until(is_wanted)]),
+    )
+    if not is_wanted():
+        raise Cancelled
+    equal, largest = 0, 0.0
+    differs: Difference | None = None
+    for step, logits in zip(trace.steps, output.logits, strict=True):  # logits (1, V)
+        scores = _processors(step, model)(torch.tensor([trace.context(step.index)]), logits.clone())
+        largest = max(largest, _difference(trace, step.index, logits[0], scores[0]))
+        theirs = step.choice.token_id if step.choice.by == "hand" else _their_choice(step, scores, model.vocab_size)
+        if differs is None and theirs != step.choice.token_id:
+            differs = Difference(step.index, step.choice.token_id, theirs)
+        equal += differs is None
+    by_hand = sum(step.choice.by == "hand" for step in trace.steps)
+    return Verification("teacher-forced", len(trace.steps), equal, by_hand, largest, differs)
+
+
+def _processors(step: Step, model: HuggingFaceModel) -> Any:
+    """transformers' own processors for the settings of a step, from the routine that `generate` calls."""
+    strategy = Sampling(step.processors, step.selection)  # type: ignore[arg-type]
+    configuration, _ = model.module._prepare_generation_config(_configuration(strategy, model, 1))
+    return model.module._get_logits_processor(
+        generation_config=configuration, input_ids_seq_length=1, logits_processor=[], device="cpu", model_kwargs={}
+    )
+
+
+def _their_choice(step: Step, scores: Tensor, vocab_size: int) -> int:
+    if not isinstance(step.selection, Multinomial):
+        return int(scores[0].argmax())
+    with _global_generator, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(step.selection.seed)
+        for _ in range(step.index):
+            skip_race(torch.default_generator, vocab_size)
+        return int(torch.multinomial(scores.softmax(dim=-1), 1))
+
+
+def _equal_until(ours: list[int], theirs: list[int]) -> int:
+    for index, (one, other) in enumerate(zip(ours, theirs, strict=False)):
+        if one != other:
+            return index
+    return min(len(ours), len(theirs))
+
+
+def _difference(trace: Trace, index: int, logits: Tensor, scores: Tensor) -> float:
+    """The largest |Δ| of one step over raw log-probabilities and processed scores."""
+    step = trace.steps[index]
+    stages = trace.stages_at(index)
+    processed = pipeline.processed_logits(stages, step.logits[None])[0]
+    raw = _largest(torch.log_softmax(step.logits, -1), torch.log_softmax(logits, -1))
+    return max(raw, _largest(torch.log_softmax(processed, -1), torch.log_softmax(scores, -1)))
+
+
+def _largest(ours: Tensor, theirs: Tensor) -> float:
+    if not torch.equal(ours.isneginf(), theirs.isneginf()):
+        return float("inf")
+    kept = ~ours.isneginf()
+    return float((ours[kept] - theirs[kept]).abs().max())
