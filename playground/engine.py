@@ -11,12 +11,13 @@ from playground.errors import InvalidModelOutputError, NothingLeftToChooseError
 
 
 def generate(model: LanguageModel, request: GenerationRequest, trace: Trace | None = None) -> Iterator[Trace]:
-    """Yield the trace after every token of `request`; with `trace`, go on where that one ends.
+    """Yield the trace after every token of `request`; with `trace`, go on where that one ends (a length limit that it
+    ended at is lifted).
 
     Closing the iterator stops the run and hands its KV cache back.
     Raises InvalidModelOutputError on NaN logits, NothingLeftToChooseError when the processors removed every token.
     """
-    trace = Trace(request) if trace is None else replace(trace, request=request)
+    trace = Trace(request, trace.unlimited().steps if trace else ())
     going_on = replace(request, taken_ids=trace.token_ids)
     steps = request.strategy.decode(model, going_on)
     try:

@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, GenerationConfig
 from transformers.cache_utils import DynamicLayer
 
+from playground.backends.loading import shown_name
 from playground.errors import ModelUnavailableError, PromptTooLongError
 from playground.vocabulary import Vocabulary, from_tokenizer_json
 
@@ -70,7 +71,7 @@ def load(name_or_path: str, display_name: str | None = None) -> Backend:
     except Exception as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise ModelUnavailableError(name=name_or_path, reason=reason[0]) from error
-    return from_parts(module, tokenizer, display_name or name_or_path.rstrip("/").rsplit("/", 1)[-1])
+    return from_parts(module, tokenizer, display_name or shown_name(name_or_path))
 
 
 def from_parts(module: Any, tokenizer: Any, name: str) -> Backend:

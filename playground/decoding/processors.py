@@ -16,9 +16,13 @@ REMOVED = -float("inf")
 
 
 class Processor(Protocol):
-    """A named, parametrised function of the context and the logits of the next token."""
+    """A named, parametrised function of the context and the logits of the next token.
+
+    `truncates` says whether it cuts the tail: removes tokens by how probable they are.
+    """
 
     name: ClassVar[str]
+    truncates: ClassVar[bool]
 
     @property
     def value(self) -> float: ...
@@ -44,6 +48,7 @@ class RepetitionPenalty:
 
     value: float
     name: ClassVar[str] = "repetition_penalty"
+    truncates: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _require(self.value > 0, self.name, "> 0 (1 is off)", self.value)
@@ -70,6 +75,7 @@ class NoRepeatNGram:
 
     value: int
     name: ClassVar[str] = "no_repeat_ngram_size"
+    truncates: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _require(self.value >= 0, self.name, ">= 0 (0 is off)", self.value)
@@ -100,6 +106,7 @@ class Temperature:
 
     value: float
     name: ClassVar[str] = "temperature"
+    truncates: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _require(self.value > 0, self.name, "> 0 (for T → 0 take greedy)", self.value)
@@ -121,6 +128,7 @@ class TopK:
 
     value: int
     name: ClassVar[str] = "top_k"
+    truncates: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _require(self.value >= 0, self.name, ">= 0 (0 is off)", self.value)
@@ -147,6 +155,7 @@ class TopP:
 
     value: float
     name: ClassVar[str] = "top_p"
+    truncates: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _require(0 <= self.value <= 1, self.name, "between 0 and 1 (1 is off)", self.value)
@@ -173,6 +182,7 @@ class MinP:
 
     value: float
     name: ClassVar[str] = "min_p"
+    truncates: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _require(0 <= self.value <= 1, self.name, "between 0 and 1 (0 is off)", self.value)
@@ -200,6 +210,7 @@ class TypicalP:
 
     value: float
     name: ClassVar[str] = "typical_p"
+    truncates: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _require(0 < self.value <= 1, self.name, "above 0 and at most 1 (1 is off)", self.value)

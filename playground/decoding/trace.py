@@ -133,6 +133,12 @@ class Trace:
         """The same run as it stood after `length` tokens."""
         return replace(self, steps=self.steps[:length])
 
+    def unlimited(self) -> "Trace":
+        """The same run without the length limit at which it ended, so that it can go on."""
+        if self.finish_reason != "length":
+            return self
+        return self.rewound(len(self.steps) - 1).appended(replace(self.steps[-1], finish_reason=None))
+
     def branched(self, index: int, token_id: int, eos_ids: Sequence[int]) -> "Trace":
         """The run up to token `index`, with `token_id` chosen there by hand; no forward pass is needed for it."""
         step = self.steps[index]

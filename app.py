@@ -1,0 +1,20 @@
+"""Decoding Playground: read the settings, build the page, serve it."""
+
+import os
+import sys
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: no telemetry
+
+from playground import settings
+from playground.backends.loading import ModelSlot
+from playground.tabs import page
+
+
+def main() -> None:
+    options = settings.read(sys.argv[1:])
+    slot = ModelSlot(options.model, options.model_name).start()
+    page.launch(page.build(slot), options)
+
+
+if __name__ == "__main__":
+    main()

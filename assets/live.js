@@ -1,0 +1,310 @@
+// The live page: one bus that brings frames, and the components that patch themselves in place from it.
+// Nothing here knows about decoding. Token text is hostile: it is only ever set as textContent or attribute.
+(() => {
+  "use strict";
+  if (window.livePage) return;
+
+  // ---- the bus: channel name -> newest payload; paints are coalesced per animation frame -----------------------
+  const channels = new Map(); // name -> {history: [payload], subscribers: Set}
+  const waiting = []; // painters of charts, longest waiting first: at most one is drawn per animation frame
+  const quick = new Set(); // painters of plain DOM, all drawn in the next animation frame
+  let scheduled = 0;
+  let frameNumber = 0;
+
+  const channel = (name) => {
+    if (!channels.has(name)) channels.set(name, { history: [], subscribers: new Set() });
+    return channels.get(name);
+  };
+
+  const flush = () => {
+    scheduled = 0;
+    for (const paint of quick) attempt(paint);
+    quick.clear();
+    const chart = waiting.shift();
+    if (chart) attempt(chart);
+    if (waiting.length) schedule();
+  };
+  const attempt = (paint) => {
+    try { paint(); } catch (error) { console.error(error); }
+  };
+  const schedule = () => { if (!scheduled) scheduled = requestAnimationFrame(flush); };
+  const soon = (paint, isChart) => {
+    if (isChart) { if (!waiting.includes(paint)) waiting.push(paint); } else quick.add(paint);
+    schedule();
+  };
+
+  // A frame is {channels: {name: payload}}. A payload with a `start` continues the one before it (see tokenStrip).
+  const publish = (text) => {
+    if (!text) return;
+    const frame = JSON.parse(text);
+    frameNumber += 1;
+    for (const [name, payload] of Object.entries(frame.channels)) {
+      const known = channel(name);
+      if (payload && payload.start > 0) known.history.push(payload); else known.history = [payload];
+      for (const receive of known.subscribers) receive(payload, frameNumber);
+    }
+  };
+  const subscribe = (name, receive) => {
+    const known = channel(name);
+    known.subscribers.add(receive);
+    for (const payload of known.history) receive(payload, frameNumber);
+  };
+
+  // ---- colours: figures name them as var(--plot-…), the page's style sheet says what they are ------------------
+  const colour = /^var\((--plot-[a-z-]+)\)$/;
+  const resolved = (value, style) => {
+    if (typeof value === "string") {
+      const match = colour.exec(value);
+      return match ? style.getPropertyValue(match[1]).trim() : value;
+    }
+    if (Array.isArray(value)) {
+      return typeof value[0] === "number" ? value : value.map((item) => resolved(item, style));
+    }
+    if (value && typeof value === "object") {
+      const copy = {};
+      for (const key of Object.keys(value)) copy[key] = resolved(value[key], style);
+      return copy;
+    }
+    return value;
+  };
+  const themed = new Set(); // painters to call again when the theme changes
+  new MutationObserver(() => { for (const paint of themed) soon(paint, true); })
+    .observe(document.documentElement, { attributes: true, attributeFilter: ["class"], subtree: false });
+  document.addEventListener("DOMContentLoaded", () => {
+    new MutationObserver(() => { for (const paint of themed) soon(paint, true); })
+      .observe(document.body, { attributes: true, attributeFilter: ["class"] });
+  });
+
+  const node = (tag, className, text) => {
+    const made = document.createElement(tag);
+    if (className) made.className = className;
+    if (text !== undefined) made.textContent = text;
+    return made;
+  };
+
+  // ---- LiveBus ----------------------------------------------------------------------------------------------
+  const liveBus = ({ props, watch }) => {
+    watch("value", () => publish(props.value));
+    publish(props.value);
+  };
+
+  // ---- LivePlot: one Plotly chart, drawn when it is on screen ------------------------------------------------
+  const livePlot = ({ element, props, trigger, watch }) => {
+    const holder = element.querySelector(".live-plot");
+    let figure = null, number = 0, drawn = null, size = "", onScreen = false;
+
+    const paint = () => {
+      if (!figure || !onScreen || !holder.clientWidth) return;
+      if (!window.Plotly) { setTimeout(() => soon(paint, true), 50); return; }
+      const style = getComputedStyle(holder);
+      const { data, layout } = resolved(figure, style);
+      layout.width = holder.clientWidth;
+      layout.height = holder.clientHeight;
+      window.Plotly.react(holder, data, layout, { displayModeBar: false, responsive: false, doubleClick: "reset" });
+      if (drawn === null) {
+        holder.on("plotly_click", (event) => {
+          const picked = event.points.map((point) => point.customdata).find((value) => value !== undefined);
+          if (picked !== undefined) trigger("pick", { picked });
+        });
+      }
+      drawn = figure;
+      size = holder.clientWidth + "×" + holder.clientHeight;
+      holder.dataset.frame = number;
+      if (figure.label) holder.setAttribute("aria-label", figure.label);
+    };
+    const receive = (payload, frame) => { figure = payload; number = frame; soon(paint, true); };
+
+    if (props.channel) subscribe(props.channel, receive);
+    watch("value", () => { if (props.value) receive(JSON.parse(props.value), ++frameNumber); });
+    if (props.value) receive(JSON.parse(props.value), 0);
+    themed.add(paint);
+    new IntersectionObserver((entries) => {
+      onScreen = entries[entries.length - 1].isIntersecting;
+      if (onScreen && figure !== drawn) soon(paint, true);
+    }, { rootMargin: "40% 0px" }).observe(holder);
+    new ResizeObserver(() => {
+      if (drawn && holder.clientWidth && size !== holder.clientWidth + "×" + holder.clientHeight) soon(paint, true);
+    }).observe(holder);
+  };
+
+  // ---- TokenStrip: every token a button -----------------------------------------------------------------------
+  // Payload: {start, tokens: [{text, title, shades}], lead?: [text], inspected, following}
+  //   start: how many tokens of the strip stay; `tokens` follow them. A run begins with start 0 and its lead.
+  const tokenStrip = ({ element, props, trigger }) => {
+    const strip = element.querySelector(".token-strip");
+    const lead = element.querySelector(".token-lead");
+    const chooser = element.querySelector("select");
+    let tokens = [], first = 0, leadText = null, inspected = -1, mode = 0, number = 0;
+
+    const shade = (button, token) => button.style.setProperty("--shade", token.shades[mode] ?? 0);
+    const made = (token, index) => {
+      const button = node("button", "token", token.text);
+      button.type = "button";
+      button.dataset.index = index;
+      button.title = token.title;
+      button.setAttribute("aria-label", token.title);
+      shade(button, token);
+      return button;
+    };
+    const paint = () => {
+      if (leadText) {
+        lead.replaceChildren(...leadText.map((text) => node("span", "lead", text)));
+        leadText = null;
+      }
+      while (strip.children.length > first) strip.lastElementChild.remove();
+      const fresh = document.createDocumentFragment();
+      for (let i = first; i < tokens.length; i += 1) fresh.append(made(tokens[i], i));
+      strip.append(fresh);
+      first = tokens.length;
+      for (const old of strip.querySelectorAll("[aria-pressed=true]")) {
+        old.setAttribute("aria-pressed", "false");
+        old.tabIndex = -1;
+      }
+      const now = strip.children[inspected];
+      for (const button of strip.children) if (button.tabIndex !== -1) button.tabIndex = -1;
+      if (now) { now.setAttribute("aria-pressed", "true"); now.tabIndex = 0; }
+      strip.dataset.count = tokens.length;
+      strip.dataset.frame = number;
+    };
+    const receive = (payload, frame) => {
+      if (payload.start === 0 && payload.lead) leadText = payload.lead;
+      if (payload.start < tokens.length || payload.tokens.length) {
+        tokens = tokens.slice(0, payload.start).concat(payload.tokens);
+        first = Math.min(first, payload.start);
+      }
+      inspected = payload.inspected;
+      number = frame;
+      soon(paint, false);
+    };
+    const pick = (index) => trigger("pick", { picked: index });
+
+    strip.addEventListener("click", (event) => {
+      const button = event.target.closest("button");
+      if (button) pick(Number(button.dataset.index));
+    });
+    strip.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      const next = step && strip.children[Number(event.target.dataset.index) + step];
+      if (!next) return;
+      event.preventDefault();
+      next.focus();
+      pick(Number(next.dataset.index));
+    });
+    chooser.addEventListener("change", () => {
+      mode = chooser.selectedIndex;
+      [...strip.children].forEach((button, i) => shade(button, tokens[i]));
+      element.querySelectorAll(".token-legend").forEach((legend, i) => { legend.hidden = i !== mode; });
+    });
+    subscribe(props.channel, receive);
+  };
+
+  // ---- LiveText: sentences, tables and code from data ----------------------------------------------------------
+  // Payload: {parts: [text | {text, kind, action}]} | {table: {head: [text], rows: [[text]]}} | {code: text, copy, copied}
+  const liveText = ({ element, props, trigger, watch }) => {
+    const holder = element.querySelector(".live-text");
+    let payload = null, number = 0;
+    const part = (item) => {
+      if (typeof item === "string") return document.createTextNode(item);
+      if (!item.action) return node("span", "part-" + item.kind, item.text);
+      const button = node("button", "part-" + item.kind, item.text);
+      button.type = "button";
+      button.addEventListener("click", () => trigger("act", { picked: item.action }));
+      return button;
+    };
+    const table = ({ head, rows }) => {
+      const made = node("table"), top = node("tr"), body = node("tbody");
+      for (const text of head) { const cell = node("th", "", text); cell.scope = "col"; top.append(cell); }
+      for (const row of rows) {
+        const line = node("tr");
+        row.forEach((text, i) => {
+          const cell = node(i ? "td" : "th", "", text);
+          if (!i) cell.scope = "row";
+          line.append(cell);
+        });
+        body.append(line);
+      }
+      const thead = node("thead");
+      thead.append(top);
+      made.append(thead, body);
+      return made;
+    };
+    const code = ({ code: text, copy, copied }) => {
+      const button = node("button", "copy", copy);
+      button.type = "button";
+      button.addEventListener("click", async () => {
+        await copyText(text);
+        button.textContent = copied;
+        setTimeout(() => { button.textContent = copy; }, 1500);
+      });
+      const made = node("div", "live-code");
+      made.append(button, node("pre", "", text));
+      return made;
+    };
+    const paint = () => {
+      holder.dataset.kind = payload.kind ?? "";
+      if (payload.table) holder.replaceChildren(table(payload.table));
+      else if (payload.code !== undefined) holder.replaceChildren(code(payload));
+      else holder.replaceChildren(...(payload.parts ?? []).map(part));
+      holder.dataset.frame = number;
+    };
+    const receive = (value, frame) => { payload = value; number = frame; soon(paint, false); };
+    if (props.channel) subscribe(props.channel, receive);
+    watch("value", () => { if (props.value) receive(JSON.parse(props.value), ++frameNumber); });
+    if (props.value) receive(JSON.parse(props.value), 0);
+  };
+  const copyText = async (text) => {
+    if (navigator.clipboard && window.isSecureContext) return navigator.clipboard.writeText(text);
+    const field = node("textarea");
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy"); // the only way on a page served without https
+    field.remove();
+  };
+
+  // ---- Knob: one setting, a slider with an off switch; its value is a number, the neutral one when off ---------
+  const knob = ({ element, props, trigger, watch }) => {
+    const root = element.querySelector(".knob");
+    const range = root.querySelector("input[type=range]");
+    const number = root.querySelector("input[type=number]");
+    const toggle = root.querySelector("input[type=checkbox]");
+    const off = root.querySelector(".knob-off");
+    let last = props.start;
+
+    const show = () => {
+      const isOn = props.value !== props.neutral;
+      if (isOn) last = props.value;
+      root.classList.toggle("is-off", !isOn);
+      toggle.checked = isOn;
+      range.value = props.value;
+      number.hidden = !isOn;
+      off.hidden = isOn;
+      if (isOn && document.activeElement !== number) number.value = props.value;
+      const share = (range.value - range.min) / (range.max - range.min);
+      range.style.setProperty("--share", Math.min(1, Math.max(0, share)));
+      range.setAttribute("aria-valuetext", isOn ? String(props.value) : off.textContent);
+    };
+    const set = (value) => {
+      if (value === props.value) return;
+      props.value = value;
+      show();
+      trigger("input", { value });
+    };
+    range.addEventListener("input", () => set(Number(range.value)));
+    number.addEventListener("input", () => {
+      const value = number.valueAsNumber;
+      const fits = Number.isFinite(value) && value >= props.minimum && value <= props.maximum
+        && (!props.whole || Number.isInteger(value));
+      number.setCustomValidity(fits ? "" : props.range);
+      number.reportValidity();
+      if (fits) set(value);
+    });
+    number.addEventListener("blur", () => { number.setCustomValidity(""); show(); });
+    toggle.addEventListener("change", () => set(toggle.checked ? last : props.neutral));
+    off.addEventListener("click", () => set(last));
+    watch("value", show);
+    show();
+  };
+
+  window.livePage = { liveBus, livePlot, tokenStrip, liveText, knob, publish, subscribe };
+})();

@@ -1,0 +1,67 @@
+"""Knob: one number with a slider, a field for exact values and a switch for off."""
+
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from gradio.events import Dependency
+
+class Knob(gr.HTML):
+    """A setting whose neutral value means off.
+
+    The value is a number: the neutral one while the switch is off. Switching on brings back the last value, at
+    first `start`. Every change triggers `input`.
+    """
+
+    def __init__(
+        self,
+        value: float,
+        *,
+        label: str,
+        help_text: str,
+        off: str,
+        slider: tuple[float, float, float],
+        limits: tuple[float, float],
+        start: float,
+        neutral: float,
+        whole: bool,
+        range_text: str,
+        **arguments: Any,
+    ) -> None:
+        low, high, step = slider
+        minimum, maximum = limits
+        super().__init__(
+            value,  # type: ignore[arg-type]  # a number: the template does not show it
+            html_template=(
+                f'<div class="knob" title="{escape(help_text)}"><label class="knob-name"><input type="checkbox" '
+                f'role="switch"><span>{escape(label)}</span></label><span class="knob-value">'
+                f'<input type="number" min="{minimum}" max="{maximum}" step="{"1" if whole else "any"}" '
+                f'aria-label="{escape(label)}" hidden><button type="button" class="knob-off">{escape(off)}</button>'
+                f'</span><input type="range" min="{low}" max="{high}" step="{step}" aria-label="{escape(label)}">'
+                "</div>"
+            ),
+            js_on_load="window.livePage.knob({element, props, trigger, watch}); // triggers 'input'",
+            apply_default_css=False,
+            minimum=minimum,
+            maximum=maximum,
+            start=start,
+            neutral=neutral,
+            whole=whole,
+            range=range_text,
+            **arguments,
+        )
+
+    def preprocess(self, payload: Any) -> Any:
+        return payload
+
+    def postprocess(self, value: Any) -> Any:
+        return value
+
+    def api_info(self) -> dict[str, Any]:
+        return {"type": "number"}
+    from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
+    from gradio.blocks import Block
+    if TYPE_CHECKING:
+        from gradio.components import Timer
+        from gradio.components.base import Component

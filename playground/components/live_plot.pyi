@@ -1,0 +1,37 @@
+"""LivePlot: one Plotly chart, mounted once and redrawn in place with the newest figure."""
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import plotly
+
+PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+
+from gradio.events import Dependency
+
+class LivePlot(gr.HTML):
+    """A chart that keeps its zoom while frames come in.
+
+    The value is a figure (figures/) as a JSON string; with `channel` the figures come through a LiveBus instead.
+    A click on a mark that has `customdata` triggers `pick`; the event's `picked` is that value.
+    `description` is read out until the first figure brings a label with its headline number.
+    """
+
+    def __init__(
+        self, value: str | None = None, *, description: str, channel: str = "", size: str = "", **arguments: Any
+    ) -> None:
+        super().__init__(
+            value,
+            html_template=f'<div class="live-plot {size}" role="img" aria-label="{escape(description)}"></div>',
+            js_on_load="window.livePage.livePlot({element, props, trigger, watch}); // triggers 'pick'",
+            apply_default_css=False,
+            channel=channel,
+            **arguments,
+        )
+    from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
+    from gradio.blocks import Block
+    if TYPE_CHECKING:
+        from gradio.components import Timer
+        from gradio.components.base import Component

@@ -1,0 +1,35 @@
+"""LiveText: a sentence, a table or a piece of code, built from data without any HTML."""
+
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from gradio.events import Dependency
+
+class LiveText(gr.HTML):
+    """Text that is replaced in place.
+
+    The value (or the payload of `channel`) is one of
+    {"parts": [text | {"text", "kind", "action"?}]}, {"table": {"head", "rows"}}, {"code", "copy", "copied"};
+    "kind" names a style of the page's style sheet. A part with an action is a button and triggers `act`; the
+    event's `picked` is the action.
+    """
+
+    def __init__(
+        self, value: str | None = None, *, channel: str = "", style: str = "", live: bool = False, **arguments: Any
+    ) -> None:
+        spoken = ' aria-live="polite"' if live else ""
+        super().__init__(
+            value,
+            html_template=f'<div class="live-text {escape(style)}"{spoken}></div>',
+            js_on_load="window.livePage.liveText({element, props, trigger, watch}); // triggers 'act'",
+            apply_default_css=False,
+            channel=channel,
+            **arguments,
+        )
+    from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
+    from gradio.blocks import Block
+    if TYPE_CHECKING:
+        from gradio.components import Timer
+        from gradio.components.base import Component

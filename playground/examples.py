@@ -1,0 +1,31 @@
+"""The example prompts: settings that each make one phenomenon visible (their texts are in i18n)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Example:
+    """A prompt with its settings; `example.<key>.name` and `.notice` are its texts.
+
+    Attributes:
+        values: processors that are on, by name.
+        inspect: the token to look at first (0 for the first generated one).
+    """
+
+    key: str
+    prompt: str
+    values: Mapping[str, float] = field(default_factory=dict)
+    do_sample: bool = True
+    seed: int = 3
+    max_new_tokens: int = 40
+    inspect: int = 0
+
+
+EXAMPLES: tuple[Example, ...] = (
+    Example("sure_unsure", "The old king said to his", {"temperature": 0.8, "top_p": 0.9}, inspect=5),
+    Example("greedy_loops", "Once upon a time there was a little", do_sample=False, max_new_tokens=60, inspect=22),
+    Example("too_hot", "Once upon a time there was a little", {"temperature": 1.8}, inspect=3),
+    Example("rigid_k", "The wolf knocked at the door, and", {"top_k": 2}, inspect=0),
+    Example("same_dice", "The old king said to his", {"temperature": 0.4}, inspect=5),
+)

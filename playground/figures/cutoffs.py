@@ -1,0 +1,108 @@
+"""Probability over rank on logarithmic axes, the mass reached, a line where each truncation cuts, the kept side shaded."""
+
+import math
+
+from playground.figures.theme import Figure, colour, cut_colour, layout, titled
+from playground.i18n import Translator
+from playground.views.cutoffs import Cut, Cutoffs
+from playground.views.notation import percent, shorter
+
+
+def cutoffs_figure(view: Cutoffs, t: Translator) -> Figure:
+    last = view.ranks[-1]
+    floor = max(1e-9, min(view.probabilities))
+    low, high = 0.8, last * 1.25
+    data = [
+        {
+            "type": "scatter", "mode": "lines", "x": list(view.ranks), "y": list(view.probabilities),
+            "line": {"color": colour("accent"), "width": 2.4}, "hoverinfo": "text",
+            "hovertext": [t("chart.cutoffs.hover", rank=r, probability=percent(p), cumulative=percent(c))
+                          for r, p, c in zip(view.ranks, view.probabilities, view.cumulative, strict=True)],
+        },
+        {
+            "type": "scatter", "mode": "lines", "x": list(view.ranks), "y": list(view.cumulative),
+            "line": {"color": colour("green"), "width": 2, "dash": "dot"}, "hoverinfo": "skip",
+        },
+    ]  # fmt: skip
+    shapes: list[dict[str, object]] = []
+    annotations: list[dict[str, object]] = []
+    if view.cuts:
+        kept = view.cuts[-1]
+        shapes.append(
+            {
+                "type": "rect", "layer": "below", "xref": "x", "yref": "paper", "y0": 0, "y1": 1,
+                "x0": low if kept.first_rank == 1 else kept.first_rank - 0.3, "x1": kept.last_rank + 0.3,
+                "fillcolor": colour("accent-pale"), "line": {"width": 0},
+            }
+        )  # fmt: skip
+    for i, cut in enumerate(view.cuts):
+        shapes.append(
+            {
+                "type": "line", "xref": "x", "yref": "paper", "x0": cut.last_rank + 0.3, "x1": cut.last_rank + 0.3,
+                "y0": 0, "y1": 1, "line": {"color": cut_colour(cut.name), "width": 2.4},
+            }
+        )  # fmt: skip
+        annotations.append(_cut_note(cut, i, low, high, t))
+    if not view.cuts:
+        annotations.append(
+            {
+                "xref": "paper", "yref": "paper", "x": 0.03, "y": 0.1, "xanchor": "left", "showarrow": False,
+                "text": t("chart.cutoffs.nothing_cut", tokens=last), "font": {"color": colour("muted"), "size": 13},
+            }
+        )  # fmt: skip
+    annotations.append(_curve_note(view, 0.86, view.cumulative, t("chart.cutoffs.cumulative"), "green", 14))
+    annotations.append(_curve_note(view, 0.16, view.probabilities, t("chart.cutoffs.probability"), "accent", 18))
+    ticks = [10.0**k for k in range(-9, 1) if 10.0**k >= floor / 3]
+    return {
+        "data": data,
+        "layout": layout(
+            margin={"l": 58, "r": 12, "t": 10, "b": 40},
+            dragmode="zoom",
+            xaxis=titled(t("chart.cutoffs.rank"), type="log", range=_log_range(low, high), dtick=1),
+            yaxis=titled(
+                "", type="log", range=_log_range(floor / 2, 1.6), tickvals=ticks, ticktext=[_power(v) for v in ticks]
+            ),
+            shapes=shapes,
+            annotations=annotations,
+        ),
+        "label": _label(view, t),
+    }
+
+
+def _label(view: Cutoffs, t: Translator) -> str:
+    if not view.cuts:
+        return t("chart.cutoffs.label_nothing", tokens=view.ranks[-1])
+    cuts = "; ".join(
+        t("chart.cutoffs.cut", name=t(f"parameter.{c.name}.label"), value=shorter(c.value), kept=c.kept)
+        for c in view.cuts
+    )
+    return t("chart.cutoffs.label", cuts=cuts)
+
+
+def _cut_note(cut: Cut, row: int, low: float, high: float, t: Translator) -> dict[str, object]:
+    middle = (low * high) ** 0.5
+    right = cut.last_rank < middle
+    return {
+        "x": math.log10(cut.last_rank + 0.3), "xref": "x", "yref": "paper", "y": 0.9 - 0.09 * row,
+        "xanchor": "left" if right else "right", "yanchor": "top", "showarrow": False, "xshift": 5 if right else -5,
+        "text": t("chart.cutoffs.cut", name=t(f"parameter.{cut.name}.label"), value=shorter(cut.value), kept=cut.kept),
+        "font": {"color": colour("ink"), "size": 13}, "bgcolor": colour("panel"), "borderpad": 2,
+    }  # fmt: skip
+
+
+def _curve_note(
+    view: Cutoffs, share: float, values: tuple[float, ...], text: str, ink: str, below: int
+) -> dict[str, object]:
+    at = round(share * (len(values) - 1))
+    return {
+        "x": math.log10(view.ranks[at]), "y": math.log10(max(values[at], 1e-12)), "xref": "x", "yref": "y", "text": text,
+        "showarrow": False, "yshift": -below, "xanchor": "center", "font": {"color": colour(ink), "size": 12.5},
+    }  # fmt: skip
+
+
+def _power(value: float) -> str:
+    return percent(value) if value >= 1e-4 else f"{value:.0e}".replace("e-0", "e-")
+
+
+def _log_range(low: float, high: float) -> list[float]:
+    return [math.log10(low), math.log10(high)]

@@ -1,0 +1,112 @@
+"""Colours, fonts and axes, defined once: Okabe–Ito colours, which colour-blind people can tell apart."""
+
+import re
+from typing import Any
+
+Figure = dict[str, Any]
+
+FONT = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', 'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', sans-serif"
+MONOSPACE = "ui-monospace, 'DejaVu Sans Mono', 'Cascadia Mono', Menlo, Consolas, 'Noto Sans Mono CJK SC', monospace"
+
+# name: (on light, on dark)
+PALETTE: dict[str, tuple[str, str]] = {
+    "page": ("#f6f8fa", "#0e131a"),
+    "panel": ("#ffffff", "#171e28"),
+    "raised": ("#eef2f6", "#202a37"),
+    "ink": ("#111827", "#f2f5f8"),
+    "muted": ("#5b6675", "#a3afbd"),
+    "line": ("#dde3ea", "#2c3846"),
+    "accent": ("#0072b2", "#56b4e9"),
+    "accent-soft": ("#cfe3f0", "#1f4a66"),
+    "accent-pale": ("#e8f1f8", "#172c3b"),
+    "chosen": ("#e69f00", "#f0b429"),
+    "good": ("#00734f", "#2fd39c"),
+    "bad": ("#b34700", "#ff9152"),
+    "hot": ("#d55e00", "#ff8a4c"),
+    "cool": ("#56b4e9", "#8fd0f7"),
+    "warm": ("#cc79a7", "#e39ac2"),
+    "green": ("#009e73", "#2fd39c"),
+    "cut-top-k": ("#cc79a7", "#e39ac2"),
+    "cut-top-p": ("#d55e00", "#ff8a4c"),
+    "cut-min-p": ("#009e73", "#2fd39c"),
+    "cut-typical-p": ("#8a7d00", "#f0e442"),
+    "cut-no-repeat-ngram-size": ("#6b7280", "#9ca3af"),
+    "clear": ("rgba(0,0,0,0)", "rgba(0,0,0,0)"),
+}
+
+
+def colour(name: str) -> str:
+    """How a figure names a colour; the page resolves it to the theme that is on. Raises KeyError for an unknown one."""
+    PALETTE[name]
+    return f"var(--plot-{name})"
+
+
+def cut_colour(processor: str) -> str:
+    """The colour of what a processor removes."""
+    name = f"cut-{processor.replace('_', '-')}"
+    return colour(name if name in PALETTE else "muted")
+
+
+def resolve(value: Any, dark: bool = False) -> Any:
+    """A figure with its colours filled in, as the page does it; for anything that draws without the page."""
+    if isinstance(value, str):
+        match = re.fullmatch(r"var\(--plot-([a-z-]+)\)", value)
+        return PALETTE[match[1]][dark] if match else value
+    if isinstance(value, dict):
+        return {key: resolve(item, dark) for key, item in value.items()}
+    if isinstance(value, list):
+        return [resolve(item, dark) for item in value]
+    return value
+
+
+def style_sheet() -> str:
+    """The palette as CSS variables, for both themes."""
+
+    def block(selector: str, column: int) -> str:
+        rules = "".join(f"--plot-{name}:{values[column]};" for name, values in PALETTE.items())
+        return f"{selector}{{{rules}--plot-font:{FONT};--plot-mono:{MONOSPACE};}}"
+
+    return block(":root", 0) + block(".dark", 1)
+
+
+def layout(**changes: Any) -> dict[str, Any]:
+    """The layout that all charts share: quiet axes, no animation, the person's zoom kept from frame to frame."""
+    return {
+        "uirevision": "keep",
+        "margin": {"l": 46, "r": 14, "t": 10, "b": 40},
+        "paper_bgcolor": colour("clear"),
+        "plot_bgcolor": colour("clear"),
+        "font": {"family": FONT, "size": 13, "color": colour("muted")},
+        "showlegend": False,
+        "hovermode": "closest",
+        "hoverlabel": {
+            "bgcolor": colour("panel"),
+            "bordercolor": colour("line"),
+            "font": {"family": FONT, "size": 13, "color": colour("ink")},
+            "align": "left",
+        },
+        **changes,
+    }
+
+
+def axis(**changes: Any) -> dict[str, Any]:
+    return {
+        "gridcolor": colour("line"),
+        "zeroline": False,
+        "showline": False,
+        "ticks": "",
+        "tickfont": {"color": colour("muted"), "size": 12},
+        "title": {"font": {"color": colour("muted"), "size": 12}, "standoff": 6},
+        **changes,
+    }
+
+
+def titled(text: str, **changes: Any) -> dict[str, Any]:
+    """An axis with a title."""
+    return axis(title={"text": text, "font": {"color": colour("muted"), "size": 12}, "standoff": 6}, **changes)
+
+
+def literal(text: str, longest: int = 60) -> str:
+    """Text that Plotly shows as it is: its own tags (<b>, <br>, <a href>) must not work in a token."""
+    cut = text if len(text) <= longest else text[: longest - 1] + "…"
+    return cut.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,111 @@
+"""The controls of a run: the components, built from the catalogue, and the values that come back from them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from playground import catalog
+from playground.catalog import PARAMETERS, Parameter
+from playground.components.knob import Knob
+from playground.decoding.processors import Processor
+from playground.decoding.sampling import Sampling
+from playground.i18n import Translator
+from playground.views.notation import NATS, UNITS, Unit
+
+SPEEDS: Mapping[str, float | None] = {"fast": None, "lively": 12.0, "aloud": 3.0, "slow": 1.0}
+MAX_LENGTH = 512
+
+
+@dataclass(frozen=True)
+class Values:
+    """What the controls say. `of` reads the positional values that Gradio delivers, in the order of `Controls.all`."""
+
+    prompt: str
+    mode: str
+    seed: float
+    length: float
+    speed: str
+    unit_name: str
+    parameters: Mapping[str, float]
+
+    @classmethod
+    def of(cls, values: tuple[Any, ...]) -> "Values":
+        prompt, mode, seed, length, speed, unit_name, *knobs = values
+        by_name = {p.name: neutral_if_none(value, p) for p, value in zip(PARAMETERS, knobs, strict=True)}
+        return cls(prompt or "", mode, _number(seed), _number(length), speed, unit_name, by_name)
+
+    @property
+    def do_sample(self) -> bool:
+        return self.mode == "sample"
+
+    @property
+    def unit(self) -> Unit:
+        return UNITS.get(self.unit_name, NATS)
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        return SPEEDS.get(self.speed)
+
+    def strategy(self) -> Sampling:
+        """Raises OutOfRangeError, as do the other two, for a value that is not allowed."""
+        return catalog.sampling(self.parameters, self.do_sample, catalog.check_seed(self.seed))  # type: ignore[arg-type]
+
+    def processors(self) -> tuple[Processor, ...]:
+        return catalog.processors(self.parameters, self.do_sample)
+
+    def max_new_tokens(self) -> int:
+        return catalog.check_whole("max_new_tokens", self.length, 1, MAX_LENGTH)
+
+
+def neutral_if_none(value: float | None, parameter: Parameter) -> float:
+    return parameter.neutral if value is None else value
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value  # an emptied field: no number, so out of every range
+
+
+@dataclass(frozen=True)
+class Controls:
+    """The components, in one column."""
+
+    prompt: gr.Textbox
+    mode: gr.Radio
+    seed: gr.Number
+    dice: gr.Button
+    length: gr.Number
+    speed: gr.Dropdown
+    unit: gr.Radio
+    knobs: Mapping[str, Knob]
+    examples: Mapping[str, gr.Button]
+    run: gr.Button
+    step: gr.Button
+    pause: gr.Button
+    stop: gr.Button
+    back: gr.Button
+
+    @property
+    def all(self) -> list[Any]:
+        """The components whose values `Values.of` reads."""
+        knobs = [self.knobs[p.name] for p in PARAMETERS]
+        return [self.prompt, self.mode, self.seed, self.length, self.speed, self.unit, *knobs]
+
+
+def knob(parameter: Parameter, value: float, t: Translator) -> Knob:
+    label = t(f"parameter.{parameter.name}.label")
+    return Knob(
+        value,
+        label=label,
+        help_text=t(f"parameter.{parameter.name}.help"),
+        off=t("parameter.off"),
+        slider=parameter.slider,
+        limits=(parameter.minimum, parameter.maximum),
+        start=parameter.start,
+        neutral=parameter.neutral,
+        whole=parameter.is_whole,
+        range_text=t("parameter.range", name=label, minimum=parameter.minimum, maximum=parameter.maximum),
+        elem_id=f"knob-{parameter.name}",
+        elem_classes=["sampling-only"] if parameter.sampling_only else [],
+    )

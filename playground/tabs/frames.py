@@ -1,0 +1,102 @@
+"""Frames: what each panel of the Generate tab shows of a trace, by channel of the LiveBus."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from playground.decoding.processors import Processor
+from playground.decoding.trace import Step, Trace
+from playground.figures.cutoffs import cutoffs_figure
+from playground.figures.next_token import next_token_figure
+from playground.figures.temperature import temperature_figure
+from playground.figures.trajectory import trajectory_figure
+from playground.i18n import Translator
+from playground.tabs import wording
+from playground.views.cutoffs import cutoffs
+from playground.views.headline import headline
+from playground.views.next_token import next_token
+from playground.views.notation import Unit, percent
+from playground.views.stages import stage_rows
+from playground.views.strip import StripToken, spelt, strip_tokens
+from playground.views.temperature import temperature_curves
+from playground.views.trajectory import trajectory
+from playground.vocabulary import Vocabulary
+
+Channels = Mapping[str, object]
+CANDIDATES = 13
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a trace is shown: under which processors, in which unit and language, with whose labels."""
+
+    processors: tuple[Processor, ...]
+    unit: Unit
+    t: Translator
+    vocabulary: Vocabulary
+
+
+def strip(trace: Trace, start: int, inspected: int, look: Look) -> dict[str, object]:
+    """The token strip from token `start` on; from 0 with the prompt before it."""
+    tokens = strip_tokens(trace.steps[start:], look.vocabulary)
+    payload: dict[str, object] = {
+        "start": start,
+        "inspected": inspected,
+        "tokens": [
+            {"text": token.text, "title": _title(token, step, look), "shades": [round(s, 3) for s in token.shades]}
+            for token, step in zip(tokens, trace.steps[start:], strict=True)
+        ],
+    }
+    if start == 0:
+        payload["lead"] = [spelt(token_id, look.vocabulary) for token_id in trace.request.prompt_ids]
+    return payload
+
+
+def _title(token: StripToken, step: Step, look: Look) -> str:
+    title = look.t(
+        "strip.token",
+        number=step.index + 1,
+        token=token.label,
+        probability=percent(token.probability),
+        rank=token.rank,
+        surprisal=look.unit.amount(token.surprisal),
+        entropy=look.unit.amount(token.entropy),
+        unit=look.unit.name,
+    )
+    return look.t("strip.token_by_hand", title=title) if token.by_hand else title
+
+
+def step_panels(trace: Trace, index: int, is_pinned: bool, look: Look) -> dict[str, object]:
+    """Everything that speaks of step `index` alone."""
+    step = trace.steps[index]
+    stages = trace.stages_at(index, look.processors)
+    view = next_token(step.logits, stages, look.vocabulary, CANDIDATES, step.choice.token_id)
+    cuts = tuple(stage.processor.name for stage in stages if bool(stage.removed.any()))
+    current = next((p.value for p in look.processors if p.name == "temperature"), 1.0)
+    sentence = headline(trace, index, look.processors, view, cuts, look.vocabulary)
+    return {
+        "headline": wording.headline(sentence, is_pinned, look.t, look.unit),
+        "next_token": next_token_figure(view, look.t),
+        "cutoffs": cutoffs_figure(cutoffs(step.logits, stages), look.t),
+        "temperature": temperature_figure(
+            temperature_curves(step.logits, current, look.vocabulary), look.t, look.unit
+        ),
+        "stages": wording.stage_table(stage_rows(step.logits, stages), look.t, look.unit),
+    }  # fmt: skip
+
+
+def along_the_text(trace: Trace, inspected: int, look: Look) -> dict[str, object]:
+    return {"trajectory": trajectory_figure(trajectory(trace, look.vocabulary), inspected, look.t, look.unit)}
+
+
+def whole(trace: Trace, inspected: int, is_pinned: bool, look: Look) -> dict[str, object]:
+    """All panels of a trace; before its first token only the prompt and a word on what to do."""
+    if not trace.steps:
+        return {
+            "strip": strip(trace, 0, -1, look),
+            "headline": {"parts": [look.t("headline.empty")]},
+        }
+    return {
+        "strip": strip(trace, 0, inspected, look),
+        **step_panels(trace, inspected, is_pinned, look),
+        **along_the_text(trace, inspected, look),
+    }

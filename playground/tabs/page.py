@@ -1,0 +1,120 @@
+"""The page: header, tabs and endpoints put together, and how it is served."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from playground import recording, settings
+from playground.backends.loading import ModelSlot
+from playground.components.live_bus import LiveBus, frame
+from playground.components.live_plot import PLOTLY_JS
+from playground.components.live_text import LiveText
+from playground.figures import theme
+from playground.i18n import translator
+from playground.settings import ASSETS, Settings
+from playground.tabs import endpoints, generate
+from playground.tabs.generate import GenerateTab
+from playground.vocabulary import from_tokenizer_json
+
+_THEME_SWITCH = """
+element.querySelector("button").addEventListener("click", () => {
+  const dark = document.body.classList.toggle("dark");
+  try { localStorage.setItem("playground-theme", dark ? "dark" : "light"); } catch { /* a page without storage */ }
+});
+"""
+
+_REMEMBERED_THEME = """
+addEventListener("DOMContentLoaded", () => {
+  let kept = null;
+  try { kept = localStorage.getItem("playground-theme"); } catch { /* a page without storage */ }
+  if (kept && !new URLSearchParams(location.search).has("__theme")) {
+    const apply = () => document.body.classList.toggle("dark", kept === "dark");
+    apply();
+    const watching = new MutationObserver(() => { // Gradio sets its own theme once, when it mounts
+      if (document.body.classList.contains("dark") !== (kept === "dark")) apply();
+      watching.disconnect();
+    });
+    watching.observe(document.body, { attributes: true, attributeFilter: ["class"] });
+  }
+});
+"""
+
+
+def build(slot: ModelSlot) -> gr.Blocks:
+    """The whole page around one model."""
+    t = translator()
+    tokenizer = json.loads((settings.DEFAULT_MODEL / "tokenizer.json").read_text(encoding="utf-8"))
+    first_run = recording.load(settings.FIRST_RUN)
+    vocabulary = from_tokenizer_json(tokenizer, first_run.steps[0].logits.shape[-1])
+    tab = GenerateTab(slot, first_run, vocabulary, t)
+    with gr.Blocks(
+        title=t("page.title"), fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600)
+    ) as demo:  # fmt: skip
+        bus = LiveBus(frame(tab.first_frame()), elem_id="bus")
+        with gr.Row(elem_id="header"):
+            gr.HTML(f"<h1>{t('page.title')}</h1>", js_on_load=None, apply_default_css=False, elem_id="brand")
+            LiveText(channel="model", style="model", live=True, elem_id="model")
+            gr.HTML(
+                f'<button type="button" id="theme-switch" aria-label="{t("page.theme")}" title="{t("page.theme")}">'
+                "◐</button>",
+                js_on_load=_THEME_SWITCH,
+                apply_default_css=False,
+                elem_id="theme",
+            )
+        with gr.Tabs(elem_id="tabs"), gr.Tab(t("tab.generate"), id="generate"):
+            generate.build(tab, bus, demo)
+        endpoints.build(slot)
+    return demo
+
+
+def _theme() -> gr.themes.Base:
+    """Gradio's own parts in the palette of the charts."""
+    named = {
+        "body_background_fill": "page", "block_background_fill": "panel", "input_background_fill": "panel",
+        "background_fill_primary": "panel", "background_fill_secondary": "raised", "body_text_color": "ink",
+        "block_label_text_color": "ink", "block_title_text_color": "ink", "body_text_color_subdued": "muted",
+        "block_info_text_color": "muted", "border_color_primary": "line", "input_border_color": "line",
+        "input_border_color_focus": "accent", "block_border_color": "line",
+        "button_secondary_background_fill": "raised", "button_secondary_background_fill_hover": "line",
+        "button_secondary_text_color": "ink", "button_primary_background_fill": "accent",
+        "button_primary_background_fill_hover": "accent", "button_primary_text_color": "panel",
+    }  # fmt: skip
+    both = {f"{name}{end}": f"var(--plot-{colour})" for name, colour in named.items() for end in ("", "_dark")}
+    fonts, mono = (
+        [name.strip().strip("'") for name in family.split(",")] for family in (theme.FONT, theme.MONOSPACE)
+    )
+    return gr.themes.Base(font=fonts, font_mono=mono, radius_size="md", text_size="md", spacing_size="sm").set(**both)
+
+
+def _head() -> str:
+    # the path is relative, so that it holds behind a proxy's prefix too; no CDN
+    plotly = f'<script defer src="gradio_api/file={PLOTLY_JS.as_posix()}"></script>'
+    script = (ASSETS / "live.js").read_text(encoding="utf-8")
+    return (
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">{plotly}'
+        f"<script>{script}</script><script>{_REMEMBERED_THEME}</script>"
+    )
+
+
+def launch(demo: gr.Blocks, options: Settings, **changes: Any) -> None:
+    """Serve the page and block, unless `changes` (arguments of gr.Blocks.launch) say otherwise."""
+    demo.queue(max_size=200, default_concurrency_limit=40)
+    arguments: dict[str, Any] = {
+        "server_name": options.host,
+        "server_port": options.port,
+        "share": options.share,
+        "theme": _theme(),
+        "css": theme.style_sheet() + Path(ASSETS / "style.css").read_text(encoding="utf-8"),
+        "head": _head(),
+        "allowed_paths": [str(PLOTLY_JS)],
+        "footer_links": ["api"],
+        "run_history": False,
+        "enable_monitoring": False,
+        "max_file_size": "1mb",
+        "show_error": False,
+        "ssr_mode": False,
+        "pwa": False,
+    }
+    demo.launch(**(arguments | changes))

@@ -1,0 +1,125 @@
+"""Sentences: the numbers of a view put into the words of a language, as parts for a LiveText."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from playground.i18n import Translator
+from playground.views.headline import Headline
+from playground.views.notation import Unit, percent, shorter, significant
+from playground.views.stages import StageRow
+from playground.vocabulary import Vocabulary
+
+if TYPE_CHECKING:  # these import transformers, for which the page does not wait
+    from playground.backends.huggingface import ModelInfo
+    from playground.verification import Verification
+
+Part = str | dict[str, str]
+_MARK = "\u0000"  # no text holds it: where the token goes
+
+
+def headline(view: Headline, is_pinned: bool, t: Translator, unit: Unit) -> dict[str, list[Part]]:
+    """What happened at the inspected step, the token set apart."""
+    if view.cuts:
+        cuts = t("headline.and").join(t(f"parameter.{name}.label") for name in view.cuts)
+        survivors = t("headline.survive", kept=view.tokens_kept, vocab_size=view.vocab_size, cuts=cuts)
+    else:
+        survivors = t("headline.all_survive", vocab_size=view.vocab_size)
+    sentence = t(
+        f"headline.{view.by}",
+        number=view.number,
+        count=view.count,
+        before=view.before,
+        token=_MARK,
+        probability=percent(view.probability),
+        rank=view.rank,
+        surprisal=unit.amount(view.surprisal),
+        entropy=unit.amount(view.entropy),
+        unit=unit.name,
+        survivors=survivors,
+    )
+    if view.is_what_if:
+        sentence += t("headline.what_if")
+        if view.removed_by:
+            sentence += t("headline.would_be_removed", cut=t(f"parameter.{view.removed_by}.label"), token=_MARK)
+    parts = _with_token(sentence, view.label)
+    if is_pinned:
+        parts += [" ", {"text": t("headline.follow"), "kind": "action", "action": "follow"}]
+    return {"parts": parts}
+
+
+def _with_token(sentence: str, label: str) -> list[Part]:
+    parts: list[Part] = []
+    for i, text in enumerate(sentence.split(_MARK)):
+        parts += [{"text": label, "kind": "token"}, text] if i else [text]
+    return parts
+
+
+def notice(text: str, kind: str = "info") -> dict[str, object]:
+    """A line above the text; kind "info" or "bad". Without text the line is gone."""
+    return {"parts": [text] if text else [], "kind": kind if text else ""}
+
+
+def badge(text: str, kind: str) -> dict[str, object]:
+    """kind "good", "bad" or "wait"."""
+    mark = {"good": "✓ ", "bad": "✗ ", "wait": ""}[kind]
+    return {"parts": [mark + text], "kind": kind}
+
+
+def verification_badge(found: "Verification", vocabulary: Vocabulary, t: Translator) -> dict[str, object]:
+    """What the comparison with transformers found, or where the two first differ."""
+    difference = "0.0" if found.largest_difference == 0 else f"{found.largest_difference:.1e}"
+    if found.first_difference:
+        theirs = found.first_difference.theirs
+        text = t(
+            "badge.differs",
+            number=found.first_difference.index + 1,
+            ours=vocabulary.label(found.first_difference.ours),
+            theirs=t("badge.none") if theirs is None else vocabulary.label(theirs),
+            difference=difference,
+        )
+        return badge(text, "bad")
+    if not found.passed:
+        return badge(t("badge.numbers_differ", difference=difference), "bad")
+    key = "badge.generate" if found.method == "generate" else "badge.teacher"
+    text = t(key, equal=found.equal, tokens=found.tokens, by_hand=found.by_hand, difference=difference)
+    return badge(text, "good")
+
+
+def stage_table(rows: Sequence[StageRow], t: Translator, unit: Unit) -> dict[str, object]:
+    head = [
+        t("stages.stage"), t("stages.tokens"), t("stages.mass"), t("stages.incoming"),
+        t("stages.entropy", unit=unit.name),
+    ]  # fmt: skip
+    body = [
+        [
+            t("stages.model")
+            if row.name is None or row.value is None
+            else t("stages.row", name=t(f"parameter.{row.name}.label"), value=shorter(row.value)),
+            f"{row.tokens_kept:,}",
+            percent(row.probability_kept),
+            percent(row.incoming_kept),
+            unit.amount(row.entropy),
+        ]
+        for row in rows
+    ]
+    return {"table": {"head": head, "rows": body}}
+
+
+def model_line(info: "ModelInfo", t: Translator) -> str:
+    return t(
+        "model.ready",
+        name=info.name,
+        parameters=_count(info.parameters),
+        vocab_size=info.vocab_size,
+        layers=info.layers,
+        heads=info.heads,
+        context_length=info.context_length,
+    )
+
+
+def _count(number: int) -> str:
+    """Example: 6,967,296 -> "7.0 M"."""
+    for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "K")):
+        if number >= size:
+            return f"{significant(number / size, 2 if number < 10 * size else 3)} {letter}"
+    return str(number)

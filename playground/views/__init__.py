@@ -1,0 +1,1 @@
+"""From a trace to the numbers on a picture: plain dataclasses, one file a picture."""

@@ -1,0 +1,51 @@
+"""The run as code: a script for plain transformers that gives the very same tokens."""
+
+from playground.decoding.sampling import Sampling
+from playground.decoding.trace import Trace
+
+
+def transformers_code(trace: Trace, model: str, eos_ids: tuple[int, ...], vocab_size: int) -> str:
+    """A complete script. What a person has steered is given as input ids; `generate` goes on from there.
+
+    Args:
+        model: the folder or Hub id.
+        eos_ids, vocab_size: of that model.
+    """
+    given = steered_length(trace)
+    wanted = len(trace.steps) - given
+    step = trace.steps[-1]
+    strategy = Sampling(step.processors, step.selection)  # type: ignore[arg-type]
+    ends = eos_ids[0] if len(eos_ids) == 1 else list(eos_ids) or None
+    lines = [
+        "import torch",
+        "from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig",
+        "",
+        f"tokenizer = AutoTokenizer.from_pretrained({model!r})",
+        f"model = AutoModelForCausalLM.from_pretrained({model!r}, dtype=torch.float32)",
+        "# only what is written below: no defaults from the model's repository",
+        f"model.generation_config = GenerationConfig(eos_token_id={ends}, pad_token_id={eos_ids[0] if eos_ids else 0})",
+    ]
+    if given:
+        lines.append(f"# the prompt and {given} tokens that were steered by hand or made under other settings")
+    lines.append(f"input_ids = torch.tensor([{list(trace.request.prompt_ids + trace.token_ids[:given])}])")
+    if not wanted:
+        return "\n".join([*lines, "print(tokenizer.decode(input_ids[0]))"])
+    arguments = strategy.generate_arguments()
+    if arguments["do_sample"]:
+        lines.append(f"torch.manual_seed({strategy.selection.seed})")
+        if given:
+            lines.append(f"for _ in range({given}):  # the dice of these {given} tokens")
+            lines.append(f"    torch.empty(1, {vocab_size}).exponential_(1)")
+    lines += ["output = model.generate(", "    input_ids,", "    attention_mask=torch.ones_like(input_ids),"]
+    lines += [f"    {name}={value!r}," for name, value in arguments.items()]
+    lines += [f"    max_new_tokens={wanted},", ")", "print(tokenizer.decode(output[0]))"]
+    return "\n".join(lines)
+
+
+def steered_length(trace: Trace) -> int:
+    """How many tokens come before the last stretch that one call of `generate` could have made."""
+    last = trace.steps[-1]
+    for step in reversed(trace.steps):
+        if step.choice.by == "hand" or (step.processors, step.selection) != (last.processors, last.selection):
+            return step.index + 1
+    return 0

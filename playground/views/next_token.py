@@ -1,0 +1,102 @@
+"""The next token: the most probable candidates before and after the processors, and the rest as one honest row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from playground.decoding.pipeline import Stage, processed_logits
+from playground.decoding.trace import entropy
+from playground.views.ranking import most_probable
+from playground.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One token of the distribution.
+
+    Attributes:
+        logit, logprob (nats), probability, rank (1 is the most probable): of the raw model.
+        removed_by: name of the processor that removed it, or None.
+        final_probability: after all processors, normalised over the whole vocabulary.
+    """
+
+    token_id: int
+    label: str
+    logit: float
+    logprob: float
+    probability: float
+    rank: int
+    removed_by: str | None
+    final_probability: float
+
+
+@dataclass(frozen=True)
+class Rest:
+    """All tokens that are not listed: how many, and their share of the raw and of the final distribution."""
+
+    tokens: int
+    probability: float
+    final_probability: float
+
+
+@dataclass(frozen=True)
+class NextToken:
+    """The distribution of one step.
+
+    Attributes:
+        candidates: by rank; the n most probable of the raw model, and the chosen token whatever its rank.
+        rest: everything else.
+        vocab_size: V.
+        entropy: of the raw distribution, in nats.
+        tokens_kept: how many tokens survive all processors.
+        chosen_id: the token taken, if one was.
+    """
+
+    candidates: tuple[Candidate, ...]
+    rest: Rest
+    vocab_size: int
+    entropy: float
+    tokens_kept: int
+    chosen_id: int | None = None
+
+    @property
+    def chosen(self) -> Candidate | None:
+        return next((c for c in self.candidates if c.token_id == self.chosen_id), None)
+
+
+def next_token(
+    logits: Tensor, stages: Sequence[Stage], vocabulary: Vocabulary, n: int, chosen_id: int | None = None
+) -> NextToken:
+    """The view of raw `logits` (V,) and the stages made of them (each (1, V))."""
+    final_logits = processed_logits(stages, logits[None])[0]
+    logprobs = torch.log_softmax(logits, dim=-1)
+    final = torch.softmax(final_logits, dim=-1)
+    ids = most_probable(logits, n)
+    ranks = list(range(1, len(ids) + 1))
+    if chosen_id is not None and chosen_id not in ids:
+        own = logits[chosen_id]
+        ids.append(chosen_id)
+        ranks.append(1 + int((logits > own).sum()) + int((logits[:chosen_id] == own).sum()))
+    candidates = tuple(
+        Candidate(
+            token_id=i,
+            label=vocabulary.label(i),
+            logit=float(logits[i]),
+            logprob=float(logprobs[i]),
+            probability=float(logprobs[i].exp()),
+            rank=rank,
+            removed_by=next((s.processor.name for s in stages if bool(s.removed[0, i])), None),
+            final_probability=float(final[i]),
+        )
+        for i, rank in zip(ids, ranks, strict=True)
+    )
+    vocab_size = logits.shape[-1]
+    rest = Rest(
+        tokens=vocab_size - len(candidates),
+        probability=max(0.0, 1 - sum(c.probability for c in candidates)),
+        final_probability=max(0.0, 1 - sum(c.final_probability for c in candidates)),
+    )
+    kept = int((~final_logits.isneginf()).sum())
+    return NextToken(candidates, rest, vocab_size, entropy(logprobs), kept, chosen_id)
