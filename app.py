@@ -12,7 +12,7 @@ from playground.tabs import page
 
 def main() -> None:
     options = settings.read(sys.argv[1:])
-    slot = ModelSlot(options.model, options.model_name).start()
+    slot = ModelSlot(options.model, options.model_name, options.public_model).start()
     page.launch(page.build(slot), options)
 
 

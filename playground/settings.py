@@ -38,6 +38,11 @@ class Settings:
         """The name to show, or None for that of the folder or id."""
         return DEFAULT_MODEL_NAME if self.is_default_model else None
 
+    @property
+    def public_model(self) -> str:
+        """The model as a reader of the page would name it: the shipped one by its place in the repository."""
+        return DEFAULT_MODEL.relative_to(ASSETS.parent).as_posix() if self.is_default_model else self.model
+
 
 def read(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
     """Settings from the command line, then the environment, then the defaults. Exits with a message on bad ones."""

@@ -20,11 +20,17 @@ def shown_name(name_or_path: str) -> str:
 
 
 class ModelSlot:
-    """A place for one model, filled by a thread. Shared by all sessions."""
+    """A place for one model, filled by a thread. Shared by all sessions.
 
-    def __init__(self, name_or_path: str, display_name: str | None = None) -> None:
+    Attributes:
+        name_or_path: where to load from; `public_name` is how a reader of the page would write it.
+        display_name: the name to show.
+    """
+
+    def __init__(self, name_or_path: str, display_name: str | None = None, public_name: str | None = None) -> None:
         self.name_or_path = name_or_path
         self.display_name = display_name or shown_name(name_or_path)
+        self.public_name = public_name or name_or_path
         self._results: dict[str, object] = {}
         self._once = threading.Lock()
         self._result: Future[Backend] = Future()

@@ -46,7 +46,7 @@ def cutoffs_figure(view: Cutoffs, t: Translator) -> Figure:
     if not view.cuts:
         annotations.append(
             {
-                "xref": "paper", "yref": "paper", "x": 0.03, "y": 0.1, "xanchor": "left", "showarrow": False,
+                "xref": "paper", "yref": "paper", "x": 0.03, "y": 0.05, "xanchor": "left", "showarrow": False,
                 "text": t("chart.cutoffs.nothing_cut", tokens=last), "font": {"color": colour("muted"), "size": 13},
             }
         )  # fmt: skip
@@ -73,7 +73,7 @@ def _label(view: Cutoffs, t: Translator) -> str:
     if not view.cuts:
         return t("chart.cutoffs.label_nothing", tokens=view.ranks[-1])
     cuts = "; ".join(
-        t("chart.cutoffs.cut", name=t(f"parameter.{c.name}.label"), value=shorter(c.value), kept=c.kept)
+        t("chart.cutoffs.cut", name=t(f"parameter.{c.name}.short"), value=shorter(c.value), kept=c.kept)
         for c in view.cuts
     )
     return t("chart.cutoffs.label", cuts=cuts)
@@ -83,9 +83,9 @@ def _cut_note(cut: Cut, row: int, low: float, high: float, t: Translator) -> dic
     middle = (low * high) ** 0.5
     right = cut.last_rank < middle
     return {
-        "x": math.log10(cut.last_rank + 0.3), "xref": "x", "yref": "paper", "y": 0.9 - 0.09 * row,
-        "xanchor": "left" if right else "right", "yanchor": "top", "showarrow": False, "xshift": 5 if right else -5,
-        "text": t("chart.cutoffs.cut", name=t(f"parameter.{cut.name}.label"), value=shorter(cut.value), kept=cut.kept),
+        "x": math.log10(cut.last_rank + 0.3), "xref": "x", "yref": "paper", "y": 0.03 + 0.09 * row,
+        "xanchor": "left" if right else "right", "yanchor": "bottom", "showarrow": False, "xshift": 5 if right else -5,
+        "text": t("chart.cutoffs.cut", name=t(f"parameter.{cut.name}.short"), value=shorter(cut.value), kept=cut.kept),
         "font": {"color": colour("ink"), "size": 13}, "bgcolor": colour("panel"), "borderpad": 2,
     }  # fmt: skip
 
@@ -101,7 +101,9 @@ def _curve_note(
 
 
 def _power(value: float) -> str:
-    return percent(value) if value >= 1e-4 else f"{value:.0e}".replace("e-0", "e-")
+    """Example: 0.001 -> "0.1 %", 1e-6 -> "10⁻⁶"."""
+    exponent = round(math.log10(value))
+    return f"{100 * value:g} %" if exponent >= -4 else f"10⁻{'⁰¹²³⁴⁵⁶⁷⁸⁹'[-exponent]}"
 
 
 def _log_range(low: float, high: float) -> list[float]:

@@ -38,9 +38,9 @@ def next_token_figure(view: NextToken, t: Translator) -> Figure:
             },
             "hoverinfo": "skip",
         },
-        {
-            "type": "bar", "orientation": "h", "y": [rest_row], "x": [min(rest.probability, scale)], "width": 0.74,
-            "marker": {"color": colour("raised"), "line": {"width": 1, "color": colour("line")}},
+        {  # no bar: a length would not compare with those above, of single tokens
+            "type": "bar", "orientation": "h", "y": [rest_row], "x": [span], "width": 0.9,
+            "marker": {"color": colour("raised")},
             "hovertext": [t("chart.next_token.rest_hover", tokens=rest.tokens, probability=percent(rest.probability),
                             final=percent(rest.final_probability))],
             "hoverinfo": "text",
@@ -50,12 +50,9 @@ def next_token_figure(view: NextToken, t: Translator) -> Figure:
         _note(max(c.probability, c.final_probability), y, _numbers(c, t), colour("ink" if c.token_id == view.chosen_id else "muted"))
         for c, y in zip(rows, positions, strict=True)
     ]  # fmt: skip
-    annotations.append(
-        _note(
-            0, rest_row,
-            " " + t("chart.next_token.rest", tokens=rest.tokens, probability=percent(rest.probability)), colour("muted"),
-        )
-    )  # fmt: skip
+    share, final = percent(rest.probability), percent(rest.final_probability)
+    words = t("chart.next_token.rest", tokens=rest.tokens, probability=share if share == final else f"{share} → {final}")
+    annotations.append(_note(0, rest_row, words, colour("muted")))
     ticks = [f"<b>{label}</b>" if c.token_id == view.chosen_id else label for c, label in zip(rows, labels, strict=True)]
     top = rows[0]
     return {
@@ -96,7 +93,7 @@ def _ghost(candidate: Candidate) -> str:
 def _numbers(candidate: Candidate, t: Translator) -> str:
     raw = percent(candidate.probability)
     if candidate.removed_by:
-        return t("chart.next_token.removed", raw=raw, by=t(f"parameter.{candidate.removed_by}.label"))
+        return t("chart.next_token.removed", raw=raw, by=t(f"parameter.{candidate.removed_by}.short"))
     final = percent(candidate.final_probability)
     return raw if raw == final else f"{raw} → {final}"
 

@@ -323,7 +323,7 @@ class GenerateTab:
         yield frame({"badge": wording.verification_badge(found, backend.vocabulary, self.t)})
 
     def code(self, trace: Trace, backend: "Backend") -> dict[str, str]:
-        script = transformers_code(trace, self.slot.name_or_path, backend.model.eos_ids, backend.model.vocab_size)
+        script = transformers_code(trace, self.slot.public_name, backend.model.eos_ids, backend.model.vocab_size)
         return {"code": script, "copy": self.t("code.copy"), "copied": self.t("code.copied")}
 
     def welcome(self, session: Session) -> Iterator[str]:
@@ -408,7 +408,7 @@ def _build_controls(t: Translator) -> Controls:
         with gr.Row(elem_classes="fields"):
             speed = gr.Dropdown(
                 [(t(f"speed.{name}"), name) for name in SPEEDS], value="lively", label=t("speed.label"), elem_id="speed",
-                min_width=130,
+                min_width=100, filterable=False,
             )  # fmt: skip
             unit = gr.Radio(
                 list(UNITS), value="nats", label=t("unit.label"), elem_id="unit", elem_classes="segmented", min_width=100

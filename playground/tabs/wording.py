@@ -20,7 +20,7 @@ _MARK = "\u0000"  # no text holds it: where the token goes
 def headline(view: Headline, is_pinned: bool, t: Translator, unit: Unit) -> dict[str, list[Part]]:
     """What happened at the inspected step, the token set apart."""
     if view.cuts:
-        cuts = t("headline.and").join(t(f"parameter.{name}.label") for name in view.cuts)
+        cuts = t("headline.and").join(t(f"parameter.{name}.short") for name in view.cuts)
         survivors = t("headline.survive", kept=view.tokens_kept, vocab_size=view.vocab_size, cuts=cuts)
     else:
         survivors = t("headline.all_survive", vocab_size=view.vocab_size)
@@ -40,7 +40,7 @@ def headline(view: Headline, is_pinned: bool, t: Translator, unit: Unit) -> dict
     if view.is_what_if:
         sentence += t("headline.what_if")
         if view.removed_by:
-            sentence += t("headline.would_be_removed", cut=t(f"parameter.{view.removed_by}.label"), token=_MARK)
+            sentence += t("headline.would_be_removed", cut=t(f"parameter.{view.removed_by}.short"), token=_MARK)
     parts = _with_token(sentence, view.label)
     if is_pinned:
         parts += [" ", {"text": t("headline.follow"), "kind": "action", "action": "follow"}]
