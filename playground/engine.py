@@ -60,7 +60,9 @@ def paced(
         traces.close()  # type: ignore[attr-defined]  # engine.generate is a generator
 
 
-def latest_every(seconds: float, traces: Iterator[Trace], clock: Callable[[], float] = time.monotonic) -> Iterator[Trace]:
+def latest_every(
+    seconds: float, traces: Iterator[Trace], clock: Callable[[], float] = time.monotonic
+) -> Iterator[Trace]:
     """Thin a fast stream: at most one trace per `seconds`, always the newest, and always the last."""
     pending: Trace | None = None
     due = -float("inf")

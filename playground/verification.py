@@ -134,7 +134,7 @@ def _configuration(strategy: Sampling, model: HuggingFaceModel, max_new_tokens: 
         return_dict_in_generate=True,
         output_logits=True,
         output_scores=True,
-        **strategy.generate_arguments(),  # type: ignore[arg-type]
+        **strategy.generate_arguments(),
     )
 
 

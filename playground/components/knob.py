@@ -31,7 +31,7 @@ class Knob(gr.HTML):
         low, high, step = slider
         minimum, maximum = limits
         super().__init__(
-            value,  # type: ignore[arg-type]  # a number: the template does not show it
+            value,
             html_template=(
                 f'<div class="knob" title="{escape(help_text)}"><label class="knob-name"><input type="checkbox" '
                 f'role="switch"><span>{escape(label)}</span></label><span class="knob-value">'

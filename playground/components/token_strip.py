@@ -29,10 +29,11 @@ class TokenStrip(gr.HTML):
             f'<i class="ramp" aria-hidden="true"></i>{escape(s.strong)}</span>'
             for i, s in enumerate(shadings)
         )
+        chooser = escape(arguments.pop("chooser"))
         super().__init__(
             html_template=(
                 f'<div class="panel-head"><h2>{escape(title)}</h2><small>{escape(hint)}</small>'
-                f'<span class="spacer"></span><select aria-label="{escape(arguments.pop("chooser"))}">{options}</select>'
+                f'<span class="spacer"></span><select aria-label="{chooser}">{options}</select>'
                 f"{legends}</div>"
                 '<div class="token-text"><span class="token-lead"></span><span class="token-strip"></span></div>'
             ),

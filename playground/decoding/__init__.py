@@ -1,1 +1,1 @@
-"""The ideas: logits processors, selection, strategies and the trace they leave. Imports torch and nothing else of ours."""
+"""Processors, selection, strategies and the trace they leave. Imports torch, and of ours only itself."""

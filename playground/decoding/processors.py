@@ -1,4 +1,4 @@
-"""Logits processors: pure functions that reshape or cut a row of logits, each computed exactly as transformers computes it.
+"""Logits processors: pure functions that reshape or cut a row of logits, each exactly as transformers computes it.
 
 Every processor maps `context` (B, L) int64 and `logits` (B, V) float32 to new logits (B, V); it never writes into
 its input. A removed token has the logit -inf. A neutral value returns the input itself: an exact no-op.

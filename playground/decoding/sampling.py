@@ -1,7 +1,7 @@
 """Sampling: one token after another; greedy search and every sampler are this strategy with other parts."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -22,7 +22,7 @@ class Sampling:
     """
 
     processors: tuple[Processor, ...] = ()
-    selection: Argmax | Multinomial = Argmax()
+    selection: Argmax | Multinomial = field(default_factory=Argmax)
 
     def decode(self, model: LanguageModel, request: GenerationRequest) -> Iterator[Step]:
         """Yield one Step per token until an end-of-text token or the length limit.

@@ -1,1 +1,1 @@
-"""From numbers to a Plotly figure as a plain dict: {"data", "layout", "label"}, the label being what it says in words."""
+"""From numbers to a Plotly figure as a plain dict: {"data", "layout", "label"}, the label says it in words."""

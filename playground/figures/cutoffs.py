@@ -1,4 +1,4 @@
-"""Probability over rank on logarithmic axes, the mass reached, a line where each truncation cuts, the kept side shaded."""
+"""Probability over rank, the mass reached, a line where each truncation cuts, the kept side shaded."""
 
 import math
 
@@ -95,8 +95,9 @@ def _curve_note(
 ) -> dict[str, object]:
     at = round(share * (len(values) - 1))
     return {
-        "x": math.log10(view.ranks[at]), "y": math.log10(max(values[at], 1e-12)), "xref": "x", "yref": "y", "text": text,
-        "showarrow": False, "yshift": -below, "xanchor": "center", "font": {"color": colour(ink), "size": 12.5},
+        "x": math.log10(view.ranks[at]), "y": math.log10(max(values[at], 1e-12)), "xref": "x", "yref": "y",
+        "text": text, "showarrow": False, "yshift": -below, "xanchor": "center",
+        "font": {"color": colour(ink), "size": 12.5},
     }  # fmt: skip
 
 

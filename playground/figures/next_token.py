@@ -46,21 +46,26 @@ def next_token_figure(view: NextToken, t: Translator) -> Figure:
             "hoverinfo": "text",
         },
     ]  # fmt: skip
+    widest_label = max(6, *(min(14, len(c.label)) for c in rows))
     annotations = [
-        _note(max(c.probability, c.final_probability), y, _numbers(c, t), colour("ink" if c.token_id == view.chosen_id else "muted"))
+        _note(max(c.probability, c.final_probability), y, _numbers(c, t), _ink(c, view))
         for c, y in zip(rows, positions, strict=True)
     ]  # fmt: skip
     share, final = percent(rest.probability), percent(rest.final_probability)
-    words = t("chart.next_token.rest", tokens=rest.tokens, probability=share if share == final else f"{share} → {final}")
+    words = t(
+        "chart.next_token.rest", tokens=rest.tokens, probability=share if share == final else f"{share} → {final}"
+    )
     annotations.append(_note(0, rest_row, words, colour("muted")))
-    ticks = [f"<b>{label}</b>" if c.token_id == view.chosen_id else label for c, label in zip(rows, labels, strict=True)]
+    ticks = [
+        f"<b>{label}</b>" if c.token_id == view.chosen_id else label for c, label in zip(rows, labels, strict=True)
+    ]
     top = rows[0]
     return {
         "data": data,
         "layout": layout(
             barmode="overlay",
             dragmode=False,
-            margin={"l": 14 + round(_LABEL_WIDTH * max(6, *(min(14, len(c.label)) for c in rows))), "r": 6, "t": 2, "b": 2},
+            margin={"l": 14 + round(_LABEL_WIDTH * widest_label), "r": 6, "t": 2, "b": 2},
             xaxis=axis(range=[0, span], visible=False, fixedrange=True),
             yaxis=axis(
                 range=[rest_row - 0.6, 0.6], fixedrange=True, showgrid=False, tickvals=[*positions, rest_row],
@@ -78,6 +83,10 @@ def next_token_figure(view: NextToken, t: Translator) -> Figure:
 
 def _fill(candidate: Candidate, view: NextToken) -> str:
     return colour("chosen" if candidate.token_id == view.chosen_id else "accent")
+
+
+def _ink(candidate: Candidate, view: NextToken) -> str:
+    return colour("ink" if candidate.token_id == view.chosen_id else "muted")
 
 
 def _outline(candidate: Candidate, view: NextToken) -> str:

@@ -33,7 +33,10 @@ def trajectory_figure(view: Trajectory, inspected: int, t: Translator, unit: Uni
             "line": {"color": colour("green"), "width": 2}, "marker": {"size": 4},
         },
     ]  # fmt: skip
-    legend = [("accent", t("chart.trajectory.surprisal", unit=unit.name)), ("green", t("chart.trajectory.entropy", unit=unit.name))]
+    legend = [
+        ("accent", t("chart.trajectory.surprisal", unit=unit.name)),
+        ("green", t("chart.trajectory.entropy", unit=unit.name)),
+    ]
     return {
         "data": data,
         "layout": layout(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import gradio as gr
 import torch
+from gradio.events import api
 
 from playground import catalog, engine
 from playground.backends.loading import ModelSlot
@@ -28,7 +29,7 @@ def build(slot: ModelSlot) -> None:
     """Add the endpoints to the Blocks that is being built."""
     endpoints = Endpoints(slot)
     for function in (endpoints.next_token, endpoints.generate, endpoints.models):
-        gr.api(function, api_name=function.__name__, concurrency_limit=None)
+        api(function, api_name=function.__name__, concurrency_limit=None)
 
 
 def _one_answer(function: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:

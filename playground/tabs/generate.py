@@ -380,12 +380,11 @@ def _build_controls(t: Translator) -> Controls:
             elem_id="prompt",
         )  # fmt: skip
         with gr.Row(elem_classes="chips"):
-            examples = {
-                e.key: gr.Button(t(f"example.{e.key}.name"), size="sm", elem_classes="chip") for e in EXAMPLES
-            }
+            examples = {e.key: gr.Button(t(f"example.{e.key}.name"), size="sm", elem_classes="chip") for e in EXAMPLES}
         mode = gr.Radio(
-            [(t("mode.greedy"), "greedy"), (t("mode.sample"), "sample")], value="sample" if first.do_sample else "greedy",
-            label=t("mode.label"), show_label=False, elem_id="mode", elem_classes="segmented",
+            [(t("mode.greedy"), "greedy"), (t("mode.sample"), "sample")],
+            value="sample" if first.do_sample else "greedy", label=t("mode.label"), show_label=False,
+            elem_id="mode", elem_classes="segmented",
         )  # fmt: skip
         values = {p.name: first.values.get(p.name, p.neutral) for p in PARAMETERS}
         common = {p.name: knob(p, values[p.name], t) for p in PARAMETERS if p.is_common}
@@ -407,11 +406,16 @@ def _build_controls(t: Translator) -> Controls:
             stop = gr.Button(t("button.stop"), elem_id="stop", min_width=60)
         with gr.Row(elem_classes="fields"):
             speed = gr.Dropdown(
-                [(t(f"speed.{name}"), name) for name in SPEEDS], value="lively", label=t("speed.label"), elem_id="speed",
-                min_width=100, filterable=False,
+                [(t(f"speed.{name}"), name) for name in SPEEDS], value="lively", label=t("speed.label"),
+                elem_id="speed", min_width=100, filterable=False,
             )  # fmt: skip
             unit = gr.Radio(
-                list(UNITS), value="nats", label=t("unit.label"), elem_id="unit", elem_classes="segmented", min_width=100
+                list(UNITS),
+                value="nats",
+                label=t("unit.label"),
+                elem_id="unit",
+                elem_classes="segmented",
+                min_width=100,
             )
         LiveText(channel="lesson", style="lesson")
     return Controls(
@@ -484,13 +488,13 @@ def _wire(
 
     for event in (strip.pick, plots["trajectory"].pick):  # gr.on does not take the events of custom components
         event(tab.inspect, **looking)
-    for event in (controls.mode.change, *(knob.input for knob in controls.knobs.values())):
+    for event in (controls.mode.change, *(one.input for one in controls.knobs.values())):
         event(tab.redraw, **looking)
     controls.unit.change(tab.change_unit, **looking)
     act.act(tab.follow, **looking)
 
     controls.dice.click(lambda: random.randrange(10_000), outputs=[controls.seed], queue=False, **quiet)
-    filled = [controls.prompt, controls.mode, controls.seed, controls.length]
+    filled: list[Any] = [controls.prompt, controls.mode, controls.seed, controls.length]
     filled += [controls.knobs[p.name] for p in PARAMETERS]
     for example in EXAMPLES:
         controls.examples[example.key].click(
@@ -498,4 +502,3 @@ def _wire(
             inputs=[state], outputs=[*filled, bus], queue=False, **quiet,
         ).then(tab.run_example, **streaming).then(tab.verify, **verifying)  # fmt: skip
     demo.load(tab.welcome, inputs=[state], outputs=[bus], concurrency_limit=None, **quiet)
-

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 
@@ -66,7 +66,7 @@ def build(slot: ModelSlot) -> gr.Blocks:
         with gr.Tabs(elem_id="tabs"), gr.Tab(t("tab.generate"), id="generate"):
             generate.build(tab, bus, demo)
         endpoints.build(slot)
-    return demo
+    return cast(gr.Blocks, demo)
 
 
 def _theme() -> gr.themes.Base:
@@ -82,9 +82,7 @@ def _theme() -> gr.themes.Base:
         "button_primary_background_fill_hover": "accent", "button_primary_text_color": "panel",
     }  # fmt: skip
     both = {f"{name}{end}": f"var(--plot-{colour})" for name, colour in named.items() for end in ("", "_dark")}
-    fonts, mono = (
-        [name.strip().strip("'") for name in family.split(",")] for family in (theme.FONT, theme.MONOSPACE)
-    )
+    fonts, mono = ([name.strip().strip("'") for name in family.split(",")] for family in (theme.FONT, theme.MONOSPACE))
     return gr.themes.Base(font=fonts, font_mono=mono, radius_size="md", text_size="md", spacing_size="sm").set(**both)
 
 
