@@ -4,6 +4,7 @@ PlaygroundError
 ├── EmptyPromptError          no text, and the model has no token to start from
 ├── PromptTooLongError        more tokens than the model can read
 ├── OutOfRangeError           a setting outside its range
+├── InvalidArgumentError      an argument of an endpoint that is no text, no truth value …
 ├── ModelUnavailableError     the model can't be loaded
 ├── InvalidModelOutputError   NaN logits
 └── NothingLeftToChooseError  the settings removed every token
@@ -43,6 +44,12 @@ class OutOfRangeError(PlaygroundError):
     """values: name, value, minimum, maximum."""
 
     key = "error.out_of_range"
+
+
+class InvalidArgumentError(PlaygroundError):
+    """values: name, rule, value."""
+
+    key = "error.invalid_argument"
 
 
 class ModelUnavailableError(PlaygroundError):

@@ -12,7 +12,13 @@ from playground import catalog, engine
 from playground.backends.loading import ModelSlot
 from playground.decoding import pipeline
 from playground.decoding.trace import GenerationRequest, longest_run
-from playground.errors import EmptyPromptError, InvalidModelOutputError, PlaygroundError, PromptTooLongError
+from playground.errors import (
+    EmptyPromptError,
+    InvalidArgumentError,
+    InvalidModelOutputError,
+    PlaygroundError,
+    PromptTooLongError,
+)
 from playground.views.next_token import next_token
 from playground.views.stages import stage_rows
 
@@ -161,7 +167,9 @@ class Endpoints:
             "temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "typical_p": typical_p,
             "repetition_penalty": repetition_penalty, "no_repeat_ngram_size": no_repeat_ngram_size,
         }  # fmt: skip
-        strategy = catalog.sampling(values, bool(do_sample), catalog.check_seed(seed))
+        if not isinstance(do_sample, bool):
+            raise InvalidArgumentError(name="do_sample", rule="true or false", value=do_sample)
+        strategy = catalog.sampling(values, do_sample, catalog.check_seed(seed))
         backend = self._slot.get()
         ids = _prompt_ids(prompt, backend)
         room = backend.model.context_length - len(ids)
@@ -191,6 +199,8 @@ class Endpoints:
 
 
 def _prompt_ids(prompt: str, backend: "Backend") -> tuple[int, ...]:
+    if not isinstance(prompt, str):
+        raise InvalidArgumentError(name="prompt", rule="text", value=prompt)
     ids = backend.tokenizer.encode(prompt) or backend.model.eos_ids[:1]
     if not ids:
         raise EmptyPromptError()

@@ -95,9 +95,11 @@ class GenerateTab:
             raise PromptTooLongError(tokens=len(ids), limit=backend.model.context_length - 1)
         return ids
 
-    def request(self, values: Values, backend: "Backend") -> tuple[GenerationRequest, str]:
-        """The request of these controls, its length cut to what fits, and a word on that (or nothing)."""
-        ids = self.prompt_ids(values.prompt, backend)
+    def request(
+        self, values: Values, backend: "Backend", prompt_ids: tuple[int, ...] | None = None
+    ) -> tuple[GenerationRequest, str]:
+        """The request of these controls (or of another prompt), its length cut to what fits, and a word on that."""
+        ids = prompt_ids or self.prompt_ids(values.prompt, backend)
         wanted = values.max_new_tokens()
         vocab_size, context_length = backend.model.vocab_size, backend.model.context_length
         room, memory = context_length - len(ids), longest_run(vocab_size)
@@ -133,8 +135,8 @@ class GenerateTab:
     def run_example(self, session: Session, *values: Any) -> Iterator[Update]:
         """A new text that ends with its telling token under inspection."""
         yield from self.run(session, *values)
-        example = next((e for e in EXAMPLES if e.prompt == Values.of(values).prompt and e.key == session.lesson), None)
-        if example and session.trace.finish_reason and session.pinned is None:
+        example = next(e for e in EXAMPLES if e.key == session.lesson)
+        if session.trace.finish_reason and not session.is_running and session.pinned is None:
             session.pinned = min(example.inspect, len(session.trace.steps) - 1)
             yield frame(self.inspected(session, Values.of(values))), gr.skip()
 
@@ -186,14 +188,12 @@ class GenerateTab:
         was_auto = session.is_running or (session.is_auto and session.trace.finish_reason is not None)
         session.stop()
         controls, backend = Values.of(values), self.slot.get()
-        request, words = self.request(controls, backend)
-        if not self.goes_on(session, request, backend):
-            # the page shows an older text than the prompt field: it is that text which is steered
-            request = GenerationRequest(session.trace.request.prompt_ids, request.strategy, request.max_new_tokens)
         if session.model_name != backend.info.name:
             words = self.t("notice.other_model", recorded=session.model_name, loaded=backend.info.name)
             yield frame({"notice": wording.notice(words, "bad")}), gr.skip()
             return
+        # the text on the page is steered, even if the prompt field has another one by now
+        request, words = self.request(controls, backend, session.trace.request.prompt_ids)
         trace = session.trace.branched(index, token_id, backend.model.eos_ids)
         session.pinned = None
         if was_auto and trace.finish_reason is None:
@@ -241,21 +241,23 @@ class GenerateTab:
             ),
             gr.skip() if single else self.pause_button(False),
         )
-        traces = engine.generate(backend.model, request, trace)
         speed = None if single else controls.tokens_per_second
+        traces = engine.generate(backend.model, request, trace)
         wanted = engine.paced(traces, speed, lambda: session.is_current(run))
         shown = len(trace.steps)
-        for trace in engine.latest_every(FRAME_SECONDS, wanted):
-            if not session.is_current(run):
-                return
-            session.trace = trace
-            yield frame(self.progress(session, shown, look)), gr.skip()
-            shown = len(trace.steps)
-            if single:
-                break
-        wanted.close()  # type: ignore[attr-defined]  # engine.paced is a generator
-        session.end(run)
-        yield gr.skip(), self.pause_button(session.trace.finish_reason is None)
+        try:
+            for trace in engine.latest_every(FRAME_SECONDS, wanted):
+                if not session.take(run, trace):
+                    break
+                yield frame(self.progress(session, shown, look)), gr.skip()
+                shown = len(trace.steps)
+                if single:
+                    break
+        finally:
+            wanted.close()  # type: ignore[attr-defined]  # engine.paced is a generator
+            session.end(run)
+        if not session.is_running:
+            yield gr.skip(), self.pause_button(session.trace.finish_reason is None)
 
     def progress(self, session: Session, shown: int, look: Look) -> dict[str, object]:
         """The new tokens, and the charts: those of the newest step, or only the text's where a token is pinned."""
@@ -289,8 +291,11 @@ class GenerateTab:
 
     def change_unit(self, session: Session, *values: Any) -> str:
         """Another unit: every number on the page, those of the strip included."""
-        trace, look = session.trace, self.look(session, Values.of(values))
-        return frame(frames.whole(trace, session.inspected, session.pinned is not None, look))
+        try:
+            look = self.look(session, Values.of(values))
+        except PlaygroundError as error:
+            return frame({"notice": wording.notice(error.message(), "bad")})
+        return frame(frames.whole(session.trace, session.inspected, session.pinned is not None, look))
 
     def inspected(self, session: Session, controls: Values) -> dict[str, object]:
         """The panels of the inspected step. Raises OutOfRangeError."""
@@ -310,8 +315,9 @@ class GenerateTab:
     def verify(self, session: Session) -> Iterator[str]:
         """Compare the run on the page with transformers, unless another one begins meanwhile."""
         trace, version = session.trace, session.version
-        if not trace.steps or session.is_running or session.is_recorded:
+        if not trace.steps or session.is_running or session.is_recorded or session.verified is trace:
             return
+        session.verified = trace
         from playground import verification  # imports transformers, which is there once a run has been made
 
         backend = self.slot.get()
@@ -319,6 +325,7 @@ class GenerateTab:
         try:
             found = verification.verify(trace, backend.model, lambda: session.version == version)
         except verification.Cancelled:
+            session.verified = None
             return
         yield frame({"badge": wording.verification_badge(found, backend.vocabulary, self.t)})
 
@@ -339,6 +346,8 @@ class GenerateTab:
             from playground import verification
 
             found = self.slot.once("first run", lambda: verification.verify(self.first_run, backend.model))
+            if session.trace is not self.first_run:
+                return  # a run has been made meanwhile, and has a badge of its own
             badge = wording.verification_badge(found, backend.vocabulary, self.t)
             yield frame({"badge": badge, "code": self.code(self.first_run, backend)})
         elif session.is_recorded:
@@ -363,7 +372,7 @@ class GenerateTab:
 def build(tab: GenerateTab, bus: LiveBus, demo: gr.Blocks) -> None:
     """Lay out the tab inside a `gr.Tab` and wire it."""
     t = tab.t
-    state = gr.State(tab.new_session())
+    state = gr.State(tab.new_session(), delete_callback=Session.stop)
     with gr.Row(elem_id="generate", equal_height=False):
         with gr.Column(elem_id="controls", min_width=280):
             controls = _build_controls(t)
@@ -392,10 +401,10 @@ def _build_controls(t: Translator) -> Controls:
             others = {p.name: knob(p, values[p.name], t) for p in PARAMETERS if not p.is_common}
         gr.HTML(f"<p>{t('parameters.greedy_note')}</p>", elem_classes="greedy-note", js_on_load=None)
         with gr.Row(elem_classes="fields"):
-            seed = gr.Number(first.seed, label=t("seed.label"), precision=0, minimum=0, elem_id="seed", min_width=70)
+            seed = gr.Number(first.seed, label=t("seed.label"), precision=0, elem_id="seed", min_width=70)
             dice = gr.Button("⚄", elem_id="dice", min_width=36)
             length = gr.Number(
-                first.max_new_tokens, label=t("length.label"), precision=0, minimum=1, elem_id="length", min_width=70
+                first.max_new_tokens, label=t("length.label"), precision=0, elem_id="length", min_width=70
             )
         with gr.Row(elem_classes="buttons"):
             run = gr.Button(t("button.run") + " ▶", variant="primary", elem_id="run", min_width=90)

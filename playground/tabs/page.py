@@ -112,6 +112,7 @@ def launch(demo: gr.Blocks, options: Settings, **changes: Any) -> None:
         "enable_monitoring": False,
         "max_file_size": "1mb",
         "show_error": False,
+        "max_threads": 200,  # a run at reading pace holds one while it waits
         "ssr_mode": False,
         "pwa": False,
     }

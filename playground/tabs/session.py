@@ -1,5 +1,7 @@
 """The session: what one visitor has on the page, shared by reference between that visitor's events."""
 
+import threading
+
 from playground.decoding.trace import Trace
 
 
@@ -12,6 +14,7 @@ class Session:
         pinned: index of the token under inspection, or None to follow the newest.
         is_recorded: whether it is the recorded run that every visitor is met with.
         lesson: key of the example chosen last.
+        verified: the trace that is being compared, or has been.
         is_auto: whether the run goes on by itself (Run), or waits for the person (Step, Pause, Stop, Back).
     """
 
@@ -22,8 +25,10 @@ class Session:
         self.is_recorded = False
         self.lesson = ""
         self.is_auto = True
+        self.verified: Trace | None = None
         self._run = 0
         self._is_running = False
+        self._lock = threading.Lock()
 
     def __deepcopy__(self, memo: object) -> "Session":
         """Gradio copies the initial state for every visitor: the recorded trace is frozen, so it can be shared."""
@@ -43,23 +48,34 @@ class Session:
 
     def begin(self) -> int:
         """Start a run and end the one before it; the number tells them apart."""
-        self._run += 1
-        self._is_running = True
-        return self._run
+        with self._lock:
+            self._run += 1
+            self._is_running = True
+            return self._run
 
     def is_current(self, run: int) -> bool:
         """Whether nothing has been started or stopped since run number `run` began."""
         return self._run == run and self._is_running
 
+    def take(self, run: int, trace: Trace) -> bool:
+        """Put run number `run`'s newest trace on the page, unless that run is over: then say no."""
+        with self._lock:
+            if self.is_current(run):
+                self.trace = trace
+                return True
+            return False
+
     def end(self, run: int) -> None:
         """Run number `run` has nothing more to do."""
-        if self._run == run:
-            self._is_running = False
+        with self._lock:
+            if self._run == run:
+                self._is_running = False
 
     def stop(self) -> None:
         """End whatever runs: the next token is not taken."""
-        self._run += 1
-        self._is_running = False
+        with self._lock:
+            self._run += 1
+            self._is_running = False
 
     @property
     def version(self) -> int:

@@ -57,7 +57,7 @@ def _token(step: Step, vocabulary: Vocabulary) -> StripToken:
 
 
 def spelt(token_id: int, vocabulary: Vocabulary) -> str:
-    """A token as it stands in a line of text: spaces as spaces, line ends as ⏎, bytes that are no character as <0xE4>."""
+    """A token as it stands in a line of text: spaces as spaces, line ends as ⏎, other bytes as <0xE4>."""
     if token_id in vocabulary.special_ids:
         return vocabulary.label(token_id)
     return printable(vocabulary.piece(token_id)).replace("␣", " ")
