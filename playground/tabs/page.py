@@ -15,7 +15,7 @@ from playground.figures import theme
 from playground.i18n import translator
 from playground.settings import ASSETS, Settings
 from playground.tabs import endpoints, generate
-from playground.tabs.generate import GenerateTab
+from playground.tabs.generate_handlers import GenerateTab
 from playground.vocabulary import from_tokenizer_json
 
 _THEME_SWITCH = """
