@@ -128,7 +128,7 @@
   };
 
   // ---- TokenStrip: every token a button -----------------------------------------------------------------------
-  // Payload: {start, tokens: [{text, title, shades}], lead?: [text], inspected, following}
+  // Payload: {start, tokens: [{text, title, shades}], lead?: text, inspected, following}
   //   start: how many tokens of the strip stay; `tokens` follow them. A run begins with start 0 and its lead.
   const tokenStrip = ({ element, props, trigger }) => {
     const strip = element.querySelector(".token-strip");
@@ -147,8 +147,8 @@
       return button;
     };
     const paint = () => {
-      if (leadText) {
-        lead.replaceChildren(...leadText.map((text) => node("span", "lead", text)));
+      if (leadText !== null) {
+        lead.textContent = leadText;
         leadText = null;
       }
       while (strip.children.length > first) strip.lastElementChild.remove();
@@ -167,7 +167,7 @@
       strip.dataset.frame = number;
     };
     const receive = (payload, frame) => {
-      if (payload.start === 0 && payload.lead) leadText = payload.lead;
+      if (payload.start === 0 && payload.lead !== undefined) leadText = payload.lead;
       if (payload.start < tokens.length || payload.tokens.length) {
         tokens = tokens.slice(0, payload.start).concat(payload.tokens);
         first = Math.min(first, payload.start);

@@ -16,7 +16,7 @@ from playground.views.headline import headline
 from playground.views.next_token import next_token
 from playground.views.notation import Unit, percent
 from playground.views.stages import stage_rows
-from playground.views.strip import StripToken, spelt, strip_tokens
+from playground.views.strip import StripToken, spelt_together, strip_tokens
 from playground.views.temperature import temperature_curves
 from playground.views.trajectory import trajectory
 from playground.vocabulary import Vocabulary
@@ -47,7 +47,7 @@ def strip(trace: Trace, start: int, inspected: int, look: Look) -> dict[str, obj
         ],
     }
     if start == 0:
-        payload["lead"] = [spelt(token_id, look.vocabulary) for token_id in trace.request.prompt_ids]
+        payload["lead"] = spelt_together(trace.request.prompt_ids, look.vocabulary)
     return payload
 
 

@@ -56,6 +56,12 @@ def _token(step: Step, vocabulary: Vocabulary) -> StripToken:
     )
 
 
+def spelt_together(token_ids: Sequence[int], vocabulary: Vocabulary) -> str:
+    """A sequence as it stands in a line of text: characters that are split over several tokens come out whole."""
+    pieces = b"".join(vocabulary.piece(token_id) for token_id in token_ids)
+    return printable(pieces).replace("␣", " ")
+
+
 def spelt(token_id: int, vocabulary: Vocabulary) -> str:
     """A token as it stands in a line of text: spaces as spaces, line ends as ⏎, other bytes as <0xE4>."""
     if token_id in vocabulary.special_ids:
