@@ -124,6 +124,8 @@ class GenerateTab:
         controls, backend = Values.of(values), self.slot.get()
         request, words = self.request(controls, backend)
         session.pinned = None
+        if not any(e.key == session.lesson and e.prompt == controls.prompt for e in EXAMPLES):
+            yield frame({"lesson": {"parts": []}}), gr.skip()  # it spoke of another text
         yield from self.stream(session, controls, backend, Trace(request), words)
 
     @reported

@@ -3,6 +3,7 @@
 import threading
 
 from playground.decoding.trace import Trace
+from playground.examples import EXAMPLES
 
 
 class Session:
@@ -23,7 +24,7 @@ class Session:
         self.model_name = model_name
         self.pinned: int | None = None
         self.is_recorded = False
-        self.lesson = ""
+        self.lesson = EXAMPLES[0].key
         self.is_auto = True
         self.verified: Trace | None = None
         self._run = 0

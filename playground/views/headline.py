@@ -48,7 +48,8 @@ def headline(
 ) -> Headline:  # fmt: skip
     """The numbers of step `index`, its distribution seen under `processors`."""
     step = trace.steps[index]
-    text = " ".join(vocabulary.text(trace.context(index)).split())
+    context = trace.context(index)
+    text = " ".join(vocabulary.text(context).split()) or vocabulary.label(context[-1])
     chosen = view.chosen
     assert chosen is not None  # the view was made for this step: its chosen token is always listed
     return Headline(
