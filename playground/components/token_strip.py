@@ -19,7 +19,8 @@ class TokenStrip(gr.HTML):
     """Tokens come through `channel`: {"start", "tokens": [{"text", "title", "shades"}], "inspected", "lead"?}.
 
     `start` tokens stay and the new ones follow, so a growing text costs only its growth; `lead` is the text before
-    it. `shades` holds a number from 0 to 1 for each Shading. A click (or an arrow key) triggers `pick`; the event's `picked` is the index.
+    it. `shades` holds a number from 0 to 1 for each Shading. A click (or an arrow key) triggers `pick`; the event's
+    `picked` is the index.
     """
 
     def __init__(self, *, channel: str, shadings: Sequence[Shading], title: str, hint: str, **arguments: Any) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from torch import Tensor
 
@@ -22,7 +23,7 @@ class Stage:
     before: Tensor
     logits: Tensor
 
-    @property
+    @cached_property
     def removed(self) -> Tensor:
         """(B, V) bool: the tokens that this stage, and none before it, set to -inf."""
         return self.logits.isneginf() & ~self.before.isneginf()

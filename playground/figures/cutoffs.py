@@ -2,10 +2,10 @@
 
 import math
 
-from playground.figures.theme import Figure, colour, cut_colour, layout, titled
+from playground.figures.theme import Figure, colour, cut_colour, layout, rounded, titled
 from playground.i18n import Translator
 from playground.views.cutoffs import Cut, Cutoffs
-from playground.views.notation import percent, shorter
+from playground.views.notation import shorter
 
 
 def cutoffs_figure(view: Cutoffs, t: Translator) -> Figure:
@@ -14,14 +14,13 @@ def cutoffs_figure(view: Cutoffs, t: Translator) -> Figure:
     low, high = 0.8, last * 1.25
     data = [
         {
-            "type": "scatter", "mode": "lines", "x": list(view.ranks), "y": list(view.probabilities),
-            "line": {"color": colour("accent"), "width": 2.4}, "hoverinfo": "text",
-            "hovertext": [t("chart.cutoffs.hover", rank=r, probability=percent(p), cumulative=percent(c))
-                          for r, p, c in zip(view.ranks, view.probabilities, view.cumulative, strict=True)],
+            "type": "scatter", "mode": "lines", "x": list(view.ranks), "y": rounded(view.probabilities),
+            "line": {"color": colour("accent"), "width": 2.4}, "hovertemplate": t("chart.cutoffs.hover"),
         },
         {
-            "type": "scatter", "mode": "lines", "x": list(view.ranks), "y": list(view.cumulative),
-            "line": {"color": colour("green"), "width": 2, "dash": "dot"}, "hoverinfo": "skip",
+            "type": "scatter", "mode": "lines", "x": list(view.ranks), "y": rounded(view.cumulative),
+            "line": {"color": colour("green"), "width": 2, "dash": "dot"},
+            "hovertemplate": t("chart.cutoffs.cumulative_hover"),
         },
     ]  # fmt: skip
     shapes: list[dict[str, object]] = []

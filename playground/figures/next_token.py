@@ -1,6 +1,6 @@
 """Bars of the next token: the model outlined, what the settings make of it filled, the removed greyed but there."""
 
-from playground.figures.theme import MONOSPACE, Figure, axis, colour, cut_colour, layout, literal
+from playground.figures.theme import MONOSPACE, Figure, axis, colour, cut_colour, layout, literal, rounded
 from playground.i18n import Translator
 from playground.views.next_token import Candidate, NextToken
 from playground.views.notation import percent
@@ -27,11 +27,11 @@ def next_token_figure(view: NextToken, t: Translator) -> Figure:
             "hovertext": hover, "hoverinfo": "text",
         },
         {
-            "type": "bar", "orientation": "h", "y": positions, "x": [c.final_probability for c in rows],
+            "type": "bar", "orientation": "h", "y": positions, "x": rounded(c.final_probability for c in rows),
             "width": 0.74, "marker": {"color": [_fill(c, view) for c in rows]}, "hoverinfo": "skip",
         },
         {
-            "type": "bar", "orientation": "h", "y": positions, "x": [c.probability for c in rows], "width": 0.74,
+            "type": "bar", "orientation": "h", "y": positions, "x": rounded(c.probability for c in rows), "width": 0.74,
             "marker": {
                 "color": [_ghost(c) for c in rows],
                 "line": {"width": 1.2, "color": [_outline(c, view) for c in rows]},
@@ -46,16 +46,19 @@ def next_token_figure(view: NextToken, t: Translator) -> Figure:
             "hoverinfo": "text",
         },
     ]  # fmt: skip
-    widest_label = max(6, *(min(14, len(c.label)) for c in rows))
-    annotations = [
-        _note(max(c.probability, c.final_probability), y, _numbers(c, t), _ink(c, view))
-        for c, y in zip(rows, positions, strict=True)
-    ]  # fmt: skip
     share, final = percent(rest.probability), percent(rest.final_probability)
     words = t(
         "chart.next_token.rest", tokens=rest.tokens, probability=share if share == final else f"{share} → {final}"
     )
-    annotations.append(_note(0, rest_row, words, colour("muted")))
+    data.append(
+        {
+            "type": "scatter", "mode": "text", "hoverinfo": "skip", "textposition": "middle right", "cliponaxis": False,
+            "x": [*rounded(max(c.probability, c.final_probability) for c in rows), 0], "y": [*positions, rest_row],
+            "text": [*(f" {_numbers(c, t)}" for c in rows), f" {words}"],
+            "textfont": {"size": 12.5, "color": [*(_ink(c, view) for c in rows), colour("muted")]},
+        }
+    )  # fmt: skip
+    widest_label = max(6, *(min(14, len(c.label)) for c in rows))
     ticks = [
         f"<b>{label}</b>" if c.token_id == view.chosen_id else label for c, label in zip(rows, labels, strict=True)
     ]
@@ -72,7 +75,6 @@ def next_token_figure(view: NextToken, t: Translator) -> Figure:
                 ticktext=[*ticks, t("chart.next_token.rest_name")],
                 tickfont={"family": MONOSPACE, "size": 13, "color": colour("ink")},
             ),
-            annotations=annotations,
         ),
         "label": t(
             "chart.next_token.label", token=top.label, probability=percent(top.probability),
@@ -117,10 +119,3 @@ def _hover(candidate: Candidate, t: Translator) -> str:
         probability=percent(candidate.probability),
         final=percent(candidate.final_probability),
     )
-
-
-def _note(x: float, y: float, text: str, ink: str) -> dict[str, object]:
-    return {
-        "x": x, "y": y, "text": text, "xanchor": "left", "showarrow": False, "xshift": 4,
-        "font": {"size": 12.5, "color": ink},
-    }  # fmt: skip

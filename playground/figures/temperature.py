@@ -1,8 +1,8 @@
 """The same logits softened: one curve a temperature over the most probable tokens, the current one heavy."""
 
-from playground.figures.theme import MONOSPACE, Figure, colour, layout, literal, titled
+from playground.figures.theme import MONOSPACE, Figure, colour, layout, literal, rounded, titled
 from playground.i18n import Translator
-from playground.views.notation import Unit, percent, shorter
+from playground.views.notation import Unit, shorter
 from playground.views.temperature import TemperatureCurves
 
 _COLD_TO_HOT = ("cool", "accent", "warm", "hot")
@@ -17,12 +17,11 @@ def temperature_figure(view: TemperatureCurves, t: Translator, unit: Unit) -> Fi
     data = [
         {
             "type": "scatter", "mode": "lines+markers" if curve.is_current else "lines",
-            "x": list(range(len(labels))), "y": list(curve.probabilities),
+            "x": list(range(len(labels))), "y": rounded(curve.probabilities),
             "line": {"color": colour(colours[curve.temperature]), "width": 3.4 if curve.is_current else 1.8},
             "marker": {"size": 5},
-            "hoverinfo": "text",
-            "hovertext": [f"{label}<br>T = {shorter(curve.temperature)}: {percent(p)}"
-                          for label, p in zip(labels, curve.probabilities, strict=True)],
+            "text": labels,
+            "hovertemplate": t("chart.temperature.hover", temperature=shorter(curve.temperature)),
         }
         for curve in sorted(view.curves, key=lambda c: c.is_current)
     ]  # fmt: skip

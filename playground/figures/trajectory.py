@@ -1,6 +1,6 @@
 """Along the text: a bar of surprisal for each token, a line of entropy over them; the inspected token lit."""
 
-from playground.figures.theme import Figure, colour, layout, literal, titled
+from playground.figures.theme import Figure, colour, layout, literal, rounded, titled
 from playground.i18n import Translator
 from playground.views.notation import Unit
 from playground.views.trajectory import Trajectory
@@ -9,28 +9,28 @@ from playground.views.trajectory import Trajectory
 def trajectory_figure(view: Trajectory, inspected: int, t: Translator, unit: Unit) -> Figure:
     """customdata is the index of the token."""
     numbers = list(range(1, len(view.labels) + 1))
-    surprisals = [s * unit.per_nat for s in view.surprisals]
-    entropies = [e * unit.per_nat for e in view.entropies]
-    indices = list(range(len(numbers)))
-    hover = [
-        t("chart.trajectory.hover", number=n, token=literal(label), surprisal=unit.amount(s), entropy=unit.amount(e),
-          unit=unit.name)
-        for n, label, s, e in zip(numbers, view.labels, view.surprisals, view.entropies, strict=True)
-    ]  # fmt: skip
+    surprisals = rounded(s * unit.per_nat for s in view.surprisals)
+    entropies = rounded(e * unit.per_nat for e in view.entropies)
     top = max(1.0, *surprisals, *entropies) * 1.22
+    lit = [numbers[inspected]]
     data = [
         {
-            "type": "bar", "x": numbers, "y": [top] * len(numbers), "width": 1, "customdata": indices,
-            "marker": {"color": [colour("accent-pale" if i == inspected else "clear") for i in indices]},
-            "hovertext": hover, "hoverinfo": "text",
+            "type": "bar", "x": lit, "y": [top], "width": 1, "marker": {"color": colour("accent-pale")},
+            "hoverinfo": "skip",
         },
         {
-            "type": "bar", "x": numbers, "y": surprisals, "width": 0.62, "hoverinfo": "skip",
-            "marker": {"color": [colour("chosen" if i == inspected else "accent") for i in indices]},
+            "type": "bar", "x": numbers, "y": surprisals, "width": 0.62, "marker": {"color": colour("accent")},
+            "customdata": list(range(len(numbers))), "text": [literal(label, 20) for label in view.labels],
+            "textposition": "none", "hovertemplate": t("chart.trajectory.hover", unit=unit.name),
         },
         {
-            "type": "scatter", "mode": "lines+markers", "x": numbers, "y": entropies, "hoverinfo": "skip",
+            "type": "bar", "x": lit, "y": [surprisals[inspected]], "width": 0.62, "marker": {"color": colour("chosen")},
+            "hoverinfo": "skip",
+        },
+        {
+            "type": "scatter", "mode": "lines+markers", "x": numbers, "y": entropies,
             "line": {"color": colour("green"), "width": 2}, "marker": {"size": 4},
+            "hovertemplate": t("chart.trajectory.entropy_hover", unit=unit.name),
         },
     ]  # fmt: skip
     legend = [
@@ -42,6 +42,7 @@ def trajectory_figure(view: Trajectory, inspected: int, t: Translator, unit: Uni
         "layout": layout(
             barmode="overlay",
             dragmode=False,
+            hovermode="x unified",  # the whole column is a target, however short the bar
             margin={"l": 40, "r": 12, "t": 10, "b": 40},
             xaxis=titled(
                 t("chart.trajectory.axis"), showgrid=False, fixedrange=True, range=[0.4, max(8, len(numbers)) + 0.6],

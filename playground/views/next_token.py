@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from playground.decoding.pipeline import Stage, processed_logits
+from playground.decoding.processors import REMOVED
 from playground.decoding.trace import entropy
 from playground.views.ranking import most_probable
 from playground.vocabulary import Vocabulary
@@ -87,7 +88,7 @@ def next_token(
             logprob=float(logprobs[i]),
             probability=float(logprobs[i].exp()),
             rank=rank,
-            removed_by=next((s.processor.name for s in stages if bool(s.removed[0, i])), None),
+            removed_by=next((s.processor.name for s in stages if s.logits[0, i] == REMOVED), None),
             final_probability=float(final[i]),
         )
         for i, rank in zip(ids, ranks, strict=True)
