@@ -4,7 +4,7 @@ import os
 import sys
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: no telemetry
-# before torch is imported: threads that wait must not spin, or a browser on the same two cores slows every chart tenfold
+# before torch is imported: waiting threads must not spin, or a browser on the same cores slows every chart tenfold
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from playground import settings

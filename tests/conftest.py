@@ -12,12 +12,12 @@ import pytest
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(tempfile.gettempdir()) / "hypothesis"))
 
-import hypothesis  # noqa: E402
-import torch  # noqa: E402
-from torch import Tensor  # noqa: E402
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM  # noqa: E402
+import hypothesis
+import torch
+from torch import Tensor
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
-from playground.backends.huggingface import Backend, HuggingFaceModel, load  # noqa: E402
+from playground.backends.huggingface import Backend, HuggingFaceModel, load
 
 ROOT = Path(__file__).resolve().parent.parent
 

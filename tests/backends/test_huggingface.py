@@ -1,4 +1,4 @@
-"""A transformers model behind the seam: states that continue each other, caches that are reused, errors that say what to do."""
+"""A transformers model behind the seam: states that go on, caches that are reused, errors that say what to do."""
 
 import json
 import os
@@ -204,9 +204,7 @@ def test_going_on_costs_one_forward_pass_for_the_token_not_yet_read(
     assert trace.token_ids == straight.token_ids
 
 
-def test_a_step_back_and_another_token_cost_one_forward_pass(
-    fresh_tiny: Tiny, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_step_back_and_another_token_cost_one_forward_pass(fresh_tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     model = fresh_tiny()
     trace = run(model, ids(7), seed=1)
     lengths = counted(model, monkeypatch)
@@ -362,9 +360,7 @@ def test_the_kept_caches_have_a_limit_in_bytes(fresh_tiny: Tiny, monkeypatch: py
 
 
 @both
-def test_threads_with_different_prompts_get_what_each_would_get_alone(
-    fresh_tiny: Tiny, architecture: str
-) -> None:
+def test_threads_with_different_prompts_get_what_each_would_get_alone(fresh_tiny: Tiny, architecture: str) -> None:
     model = fresh_tiny(architecture)
     jobs = [(ids(6 + n, n % 3), n) for n in range(6)]  # some prompts are shared, some are prefixes of others
     alone = [run(fresh_tiny(architecture), prompt, seed, 12) for prompt, seed in jobs]
@@ -394,9 +390,15 @@ def test_the_recommendations_of_a_repository_do_not_reach_our_runs(fresh_tiny: T
     """Many models come with do_sample, top_k or a penalty in generation_config.json; only the end of text is theirs."""
     module = fresh_tiny("llama", vocab_size=24).module
     module.generation_config = GenerationConfig(
-        do_sample=True, top_k=5, temperature=0.1, repetition_penalty=2.0, max_length=9, min_new_tokens=3, eos_token_id=[3, 5],
+        do_sample=True,
+        top_k=5,
+        temperature=0.1,
+        repetition_penalty=2.0,
+        max_length=9,
+        min_new_tokens=3,
         suppress_tokens=[1, 2],
-    )  # fmt: skip
+        eos_token_id=[3, 5],
+    )
     backend = from_parts(module, letters(), "opinionated")
     assert backend.model.eos_ids == (3, 5)
     request = GenerationRequest(ids(4), catalog.sampling({}, False, 0), 30)
@@ -420,7 +422,8 @@ def test_the_ends_of_text_may_be_none_one_or_several(fresh_tiny: Tiny, eos: Any,
 
 def test_the_default_model_is_what_its_folder_says(storyteller: Backend) -> None:
     info = storyteller.info
-    assert (info.name, info.vocab_size, info.context_length, info.layers, info.heads) == ("storyteller", 8192, 512, 6, 4)
+    assert (info.name, info.vocab_size, info.context_length) == ("storyteller", 8192, 512)
+    assert (info.layers, info.heads) == (6, 4)
     assert info.parameters == sum(p.numel() for p in storyteller.model.module.parameters()) > 6_000_000
     assert storyteller.model.eos_ids == (0,)
     assert {p.dtype for p in storyteller.model.module.parameters()} == {torch.float32}  # stored in half precision
@@ -510,7 +513,9 @@ def test_a_lone_surrogate_is_encoded_as_a_question_mark(storyteller: Backend, te
     assert storyteller.tokenizer.encode(text) == storyteller.tokenizer.encode(clean)
 
 
-@pytest.mark.parametrize("text", ["Once upon a time", "  two  spaces ", "a\n\tb\r\n", "你好，世界", "🙂👩‍👩‍👧", "\x00\x07", "naïve"])
+@pytest.mark.parametrize(
+    "text", ["Once upon", "  two  spaces ", "a\n\tb\r\n", "你好，世界", "🙂👩‍👧", "\x00\x07", "naïve"]
+)
 def test_text_comes_back_from_its_ids(storyteller: Backend, text: str) -> None:
     encoded = storyteller.tokenizer.encode(text)
     assert all(type(i) is int and 0 <= i < 8192 for i in encoded)

@@ -42,7 +42,7 @@ def test_each_stage_names_the_tokens_that_it_removed_itself() -> None:
 
 
 def test_the_order_given_is_the_order_of_application() -> None:
-    """At T = 2 the probabilities are .38 .27 .21 .17: min-p 0.4 removes nothing; before the softening it removes two."""
+    """At T = 2 the probabilities are .38 .27 .21 .17, and min-p 0.4 removes nothing; before that it removes two."""
     softened_first = run((Temperature(2.0), MinP(0.4)), CONTEXT, LOGITS)
     cut_first = run((MinP(0.4), Temperature(2.0)), CONTEXT, LOGITS)
     assert removed_ids(softened_first[1].removed) == []

@@ -52,9 +52,9 @@ VALUES: dict[Build, tuple[Any, ...]] = {
     NoRepeatNGram: (1, 2, 3, 5, 40, 41),
     Temperature: (0.01, 0.7, 1.5, 100.0),
     TopK: (1, 2, 50, V, 1_000_000),
-    TopP: (0.0, 0.05, 0.5, 0.9, 0.999),
+    TopP: (0.0, 0.05, 0.5, 0.9, 0.9999999),
     MinP: (0.0005, 0.05, 0.5, 1.0),
-    TypicalP: (0.001, 0.2, 0.9, 0.999),
+    TypicalP: (0.001, 0.2, 0.9, 0.999, 0.9999999),
 }
 NEUTRAL: dict[Build, Any] = {
     RepetitionPenalty: 1.0, NoRepeatNGram: 0, Temperature: 1.0, TopK: 0, TopP: 1.0, MinP: 0.0, TypicalP: 1.0
@@ -215,6 +215,15 @@ def test_what_is_kept_of_a_distribution_worked_out_by_hand(processor: Processor,
     assert kept_of(processor) == kept
 
 
+@pytest.mark.parametrize(("p", "count"), [(0.125, 1), (0.25, 2), (0.5, 4), (0.75, 6), (0.876, 8)])
+def test_a_nucleus_that_reaches_p_exactly_takes_no_token_more(p: float, count: int) -> None:
+    """Eight tokens of 1/8, sums without rounding: where the mass is exactly p, nothing crosses it."""
+    flat = torch.zeros(1, 8)
+    ours = TopP(p)(torch.zeros(1, 1, dtype=torch.int64), flat)
+    assert int(ours.isfinite().sum()) == count
+    assert torch.equal(ours, TopPLogitsWarper(p)(torch.zeros(1, 1, dtype=torch.int64), flat))
+
+
 def test_top_k_keeps_every_token_that_ties_with_the_last() -> None:
     assert kept_of(TopK(2), torch.tensor([[0.4, 0.2, 0.2, 0.2]])) == [0, 1, 2, 3]
     assert kept_of(TopK(2), torch.tensor([[0.2, 0.4, 0.25, 0.15]])) == [1, 2]
@@ -251,7 +260,8 @@ def test_the_order_is_that_in_which_transformers_applies_them() -> None:
 # ---- what holds for any row
 
 finite = st.floats(-30, 30, width=32)
-rows = st.lists(st.one_of(finite, st.integers(-3, 3).map(float)), min_size=1, max_size=40).map(lambda x: torch.tensor([x]))
+tied = st.integers(-3, 3).map(float)
+rows = st.lists(st.one_of(finite, tied), min_size=1, max_size=40).map(lambda x: torch.tensor([x]))
 cut_rows = st.lists(st.one_of(finite, st.just(-INF)), min_size=2, max_size=40).filter(lambda x: max(x) > -INF)
 probability = st.floats(0.001, 0.999)
 NO_CONTEXT = torch.zeros(1, 1, dtype=torch.int64)
@@ -359,13 +369,16 @@ def test_temperature_keeps_the_ranking(logits: Tensor, temperature: float) -> No
 @given(rows, st.floats(1.01, 5), st.floats(1.01, 5))
 def test_a_higher_temperature_has_a_higher_entropy(logits: Tensor, one: float, other: float) -> None:
     def entropy(temperature: float) -> float:
-        return float(torch.distributions.Categorical(logits=Temperature(temperature)(NO_CONTEXT, logits.double())).entropy())
+        softened = Temperature(temperature)(NO_CONTEXT, logits.double())
+        return float(torch.distributions.Categorical(logits=softened).entropy())
 
     assert entropy(min(one, other)) <= entropy(max(one, other)) + 1e-9
 
 
 @given(rows, st.floats(1.01, 5), st.data())
-def test_the_repetition_penalty_lowers_the_tokens_seen_and_no_other(logits: Tensor, penalty: float, data: st.DataObject) -> None:
+def test_the_repetition_penalty_lowers_the_tokens_seen_and_no_other(
+    logits: Tensor, penalty: float, data: st.DataObject
+) -> None:
     size = logits.shape[1]
     seen = data.draw(st.lists(st.integers(0, size - 1), min_size=1, max_size=60))
     after = RepetitionPenalty(penalty)(torch.tensor([seen]), logits)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from playground.decoding.processors import MinP, NoRepeatNGram, Processor, RepetitionPenalty, Temperature, TopK
+from playground.decoding.processors import MinP, NoRepeatNGram, RepetitionPenalty, Temperature, TopK
 from playground.decoding.sampling import Sampling
 from playground.decoding.selection import Argmax, Choice, InvalidLogitsError, Multinomial, NothingLeftError, dice
 from playground.decoding.trace import GenerationRequest, Step
@@ -22,8 +22,10 @@ CHAIN = [  # row i: the distribution of the token that follows i
 TableModels = Callable[..., Any]  # gives tests/conftest.py's TableModel
 
 
-def steps_of(model: object, strategy: Sampling, limit: int, prompt: tuple[int, ...] = (0,), taken: tuple[int, ...] = ()) -> list[Step]:
-    return list(strategy.decode(model, GenerationRequest(prompt, strategy, limit, taken)))  # type: ignore[arg-type]
+def steps_of(
+    model: Any, strategy: Sampling, limit: int, prompt: tuple[int, ...] = (0,), taken: tuple[int, ...] = ()
+) -> list[Step]:
+    return list(strategy.decode(model, GenerationRequest(prompt, strategy, limit, taken)))
 
 
 def ids_of(steps: list[Step]) -> list[int]:
@@ -207,11 +209,13 @@ def test_removing_every_token_is_an_error(table_model: TableModels) -> None:
         (Sampling((TopK(0), Temperature(1.0)), Multinomial(1)), {"do_sample": True, "top_k": 0}),
     ],
 )
-def test_the_arguments_of_generate_are_what_is_on_and_always_top_k(strategy: Sampling, arguments: dict[str, object]) -> None:
+def test_the_arguments_of_generate_are_what_is_on_and_always_top_k(
+    strategy: Sampling, arguments: dict[str, object]
+) -> None:
     assert strategy.generate_arguments() == arguments
 
 
 def test_a_strategy_is_a_value() -> None:
-    processors: tuple[Processor, ...] = (TopK(7),)
-    assert Sampling(processors, Multinomial(1)) == Sampling((TopK(7),), Multinomial(1)) != Sampling(processors, Argmax())
-    assert len({Sampling(processors), Sampling((TopK(7),))}) == 1
+    one, same, other = (Sampling((TopK(7),), selection) for selection in (Multinomial(1), Multinomial(1), Argmax()))
+    assert one == same != other
+    assert len({one, same, other}) == 2

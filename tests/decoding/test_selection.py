@@ -54,7 +54,8 @@ def test_a_draw_is_the_exponential_race() -> None:
     for seed in range(50):
         row = logits_of(500, seed)
         noise = torch.empty(500).exponential_(1, generator=dice(seed, 3, 500))
-        assert Multinomial(seed)(row, dice(seed, 3, 500)) == Choice(int((row.softmax(-1) / noise).argmax()), "multinomial")
+        winner = int((row.softmax(-1) / noise).argmax())
+        assert Multinomial(seed)(row, dice(seed, 3, 500)) == Choice(winner, "multinomial")
 
 
 def test_no_selection_touches_the_global_generator() -> None:

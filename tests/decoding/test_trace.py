@@ -144,6 +144,22 @@ def test_a_branch_out_of_an_ending_goes_on() -> None:
     assert ended.branched(0, 1, eos_ids=(2,)).finish_reason is None
 
 
+def test_a_run_that_ended_by_length_is_unfinished_without_the_limit() -> None:
+    trace = recorded()
+    going_on = trace.unlimited()
+    assert going_on.finish_reason is None
+    assert going_on.token_ids == trace.token_ids
+    assert going_on.steps[-1].logits is trace.steps[-1].logits
+    assert trace.finish_reason == "length"
+
+
+def test_a_run_that_ended_in_an_end_of_text_token_stays_finished_without_the_limit() -> None:
+    stopped = recorded().branched(1, 2, eos_ids=(2,))
+    assert stopped.unlimited() is stopped
+    empty = Trace(recorded().request)
+    assert empty.unlimited() is empty
+
+
 # ---- derived
 
 

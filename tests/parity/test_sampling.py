@@ -1,7 +1,7 @@
 """Sampling equals transformers' `generate`: the same ids, the same scores, the same logits, to the last bit.
 
-The oracle is called here on its own, with every argument spelled out; `top_k=0` always, because sampling with `generate`
-silently keeps 50 tokens. Nothing below has a tolerance.
+The oracle is called here on its own, with every argument spelled out; `top_k=0` always when sampling, because
+`generate` silently keeps 50 tokens. Nothing below has a tolerance but where it is said.
 """
 
 import itertools
@@ -58,7 +58,7 @@ SAMPLERS: dict[str, Settings] = {
     },
 }
 SEEDS = range(8)
-PROMPTS = ((3, 1, 4, 1, 5), (9,), (2, 6, 2, 6, 2, 6, 2), (11, 12, 13), (0, 0), (7, 8, 9, 10, 7, 8), (20, 5, 20), (1, 2, 3))
+PROMPTS = ((3, 1, 4, 1, 5), (9,), (2, 6, 2, 6, 2, 6, 2), (11, 12, 13), (0, 0), (7, 8, 9, 10, 7), (20, 5, 20), (1, 2, 3))
 ENDS = {"none": None, "one": 10, "three": (13, 20, 31)}
 LENGTH = 12
 
@@ -307,13 +307,14 @@ class Force(LogitsProcessor):
 def test_a_branch_goes_on_like_generate_led_through_the_chosen_token(
     fresh_tiny: Callable[..., HuggingFaceModel], architecture: str, way: tuple[Settings, bool]
 ) -> None:
-    """Choosing token 17 by hand at step i: the steps after it are those of `generate`, with the same dice."""
+    """One token chosen by hand at step i: the steps after it are those of `generate`, with the same dice."""
     settings, do_sample = way
-    prompt, token_id = PROMPTS[0], 17
+    prompt = PROMPTS[0]
     request = GenerationRequest(prompt, catalog.sampling(settings, do_sample, 5), LENGTH)
     for index in (0, 4, LENGTH - 1):
         model = fresh_tiny(architecture)
         straight = list(engine.generate(model, request))[-1]
+        token_id = (straight.token_ids[index] + 1) % 32
         branch = straight.branched(index, token_id, model.eos_ids)
         if branch.finish_reason is None:
             branch = list(engine.generate(model, request, branch))[-1]
@@ -321,7 +322,6 @@ def test_a_branch_goes_on_like_generate_led_through_the_chosen_token(
         force = LogitsProcessorList([Force(len(prompt) + index, token_id)])
         ids, logits, scores = theirs(model, prompt, arguments, 5, logits_processor=force)
         assert branch.token_ids == ids
-        assert branch.token_ids != straight.token_ids
         for i, step in enumerate(branch.steps):
             assert torch.equal(step.logits, logits[i])
             assert i == index or torch.equal(processed(branch, i), scores[i])
