@@ -44,7 +44,7 @@ class HuggingFaceTokenizer:
         """The ids of a text, with the special tokens that the model's own tokenizer adds."""
         # a lone surrogate (half an emoji, cut by an editor) is no character: encode what UTF-8 can hold
         clean = text.encode("utf-8", errors="replace").decode("utf-8")
-        return tuple(self._tokenizer(clean).input_ids)
+        return tuple(self._tokenizer(clean, verbose=False).input_ids)  # its length is checked where it matters
 
     def decode(self, token_ids: Sequence[int]) -> str:
         return str(self._tokenizer.decode(list(token_ids), skip_special_tokens=True))
