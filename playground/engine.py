@@ -54,7 +54,7 @@ def paced(
                 trace = next(traces)
             except StopIteration:
                 return
-            due = max(due, clock() - 0.05) + (1 / tokens_per_second if tokens_per_second else 0)
+            due = max(due, now - 0.05) + (1 / tokens_per_second if tokens_per_second else 0)
             yield trace
     finally:
         traces.close()  # type: ignore[attr-defined]  # engine.generate is a generator

@@ -60,10 +60,12 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) 
     parser.add_argument(
         "--host", default="0.0.0.0" if on_space else "127.0.0.1", help="address to listen on (default: %(default)s)"
     )
-    parser.add_argument("--port", type=_port, default=_default_port(environment), help="default: %(default)s")
+    parser.add_argument(
+        "--port", type=_port, default=environment.get("GRADIO_SERVER_PORT") or "7860", help="default: %(default)s"
+    )
     parser.add_argument("--share", action="store_true", help="ask Gradio for a public address (needs network)")
     options = parser.parse_args(arguments)
-    folder = Path(options.model).expanduser()
+    folder = Path(os.path.expanduser(options.model))  # leaves ~nobody as it is
     looks_like_a_path = folder.is_absolute() or options.model.startswith((".", "~")) or options.model.count("/") > 1
     if folder.is_dir():
         options.model = str(folder)
@@ -79,7 +81,3 @@ def _port(text: str) -> int:
     if not 0 < port < 65536:
         raise argparse.ArgumentTypeError(f"a port is a number from 1 to 65535, not {text}")
     return port
-
-
-def _default_port(environment: Mapping[str, str]) -> int:
-    return _port(environment.get("GRADIO_SERVER_PORT") or "7860")

@@ -152,13 +152,15 @@ def _by_teacher(trace: Trace, model: HuggingFaceModel, is_wanted: Callable[[], b
         raise Cancelled
     equal, largest = 0, 0.0
     differs: Difference | None = None
-    for step, logits in zip(trace.steps, output.logits, strict=True):  # logits (1, V)
+    for step, logits in zip(trace.steps, output.logits, strict=False):  # logits (1, V)
         scores = _processors(step, model)(torch.tensor([trace.context(step.index)]), logits.clone())
         largest = max(largest, _difference(trace, step.index, logits[0], scores[0]))
         theirs = step.choice.token_id if step.choice.by == "hand" else _their_choice(step, scores, model.vocab_size)
         if differs is None and theirs != step.choice.token_id:
             differs = Difference(step.index, step.choice.token_id, theirs)
         equal += differs is None
+    if differs is None and equal < len(trace.steps):  # `generate` had come to an end of text
+        differs = Difference(equal, trace.token_ids[equal], None)
     by_hand = sum(step.choice.by == "hand" for step in trace.steps)
     return Verification("teacher-forced", len(trace.steps), equal, by_hand, largest, differs)
 

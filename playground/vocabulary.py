@@ -1,5 +1,6 @@
 """The vocabulary as a person sees it: each token id as bytes, as text and as a printable label."""
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -109,8 +110,8 @@ def _decoder_kinds(decoder: object) -> set[str]:
 
 
 def _sentencepiece_bytes(token: str) -> bytes:
-    if len(token) == 6 and token.startswith("<0x") and token.endswith(">"):
-        return bytes([int(token[3:5], 16)])
+    if byte := re.fullmatch("<0x([0-9A-Fa-f]{2})>", token):
+        return bytes.fromhex(byte[1])
     return token.replace("▁", " ").encode()
 
 

@@ -17,9 +17,8 @@ from playground.errors import ModelUnavailableError, PromptTooLongError
 from playground.vocabulary import Vocabulary, from_tokenizer_json
 
 _UNBOUNDED_CONTEXT = 2**20  # for architectures without a position limit
-_WORTHWHILE_PREFIX = 32  # tokens; below that a fresh prefill costs nothing and equals `generate` bit for bit
-_KEPT_CACHES = 4
-_KEPT_CACHE_BYTES = 256 * 2**20
+_KEPT_CACHES = 8
+_KEPT_CACHE_BYTES = 512 * 2**20
 
 
 @dataclass(frozen=True)
@@ -68,10 +67,12 @@ def load(name_or_path: str, display_name: str | None = None) -> Backend:
     try:
         tokenizer = AutoTokenizer.from_pretrained(name_or_path, trust_remote_code=False)
         module = AutoModelForCausalLM.from_pretrained(name_or_path, dtype=torch.float32, trust_remote_code=False)
+        return from_parts(module, tokenizer, display_name or shown_name(name_or_path))
+    except ModelUnavailableError:
+        raise
     except Exception as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise ModelUnavailableError(name=name_or_path, reason=reason[0]) from error
-    return from_parts(module, tokenizer, display_name or shown_name(name_or_path))
 
 
 def from_parts(module: Any, tokenizer: Any, name: str) -> Backend:
@@ -115,6 +116,8 @@ class HuggingFaceModel:
         self.context_length: int = getattr(config, "max_position_embeddings", None) or _UNBOUNDED_CONTEXT
         self.vocab_size: int = module.get_output_embeddings().weight.shape[0]
         accepted = inspect.signature(module.forward).parameters
+        if "past_key_values" not in accepted:
+            raise ModelUnavailableError(name=name, reason="its architecture has no key-value cache.")
         self._extra = {"logits_to_keep": 1} if "logits_to_keep" in accepted else {}
         self._takes_positions = "position_ids" in accepted
         self._forward_lock = threading.Lock()
@@ -123,9 +126,9 @@ class HuggingFaceModel:
     def prefill(self, prompt_ids: Sequence[int], taken_ids: Sequence[int] = ()) -> "HuggingFaceState":
         """Read a prompt and the tokens already taken after it, B = 1, reusing the KV cache of an earlier run.
 
-        A run of the same prompt is gone on with at any point, bit for bit as if it had never stopped. A prompt that
-        merely shares 32 tokens or more with an earlier one is continued from there: its logits then differ in the
-        last bits (about 1e-6) from those of a fresh start, as between any two call shapes.
+        Only a run of the same prompt is gone on with (at any point), and what is missing is fed as it was taken, one
+        token at a time: so the logits are bit for bit those of a run that never stopped. Reusing what two different
+        prompts share would save a pass, at the price of other last bits (about 1e-5 over a vocabulary).
         Raises PromptTooLongError beyond the context length, ValueError without a prompt.
         """
         ids = (*prompt_ids, *taken_ids)
@@ -140,17 +143,11 @@ class HuggingFaceModel:
             logits = self.forward(torch.tensor([prompt_ids]), cache, 0)
             state = HuggingFaceState(self, cache, tuple(prompt_ids), prompt_length, logits, logits)
             shared = prompt_length
-        if shared == len(ids):
-            at_prompt = shared == state.prompt_length
-            logits = state.prompt_logits if at_prompt else state.logits
-            state.crop(shared)
-            return HuggingFaceState(self, state.cache, ids, state.prompt_length, state.prompt_logits, logits)
+        logits = state.prompt_logits if shared == prompt_length else state.logits
         state.crop(shared)
-        logits = self.forward(torch.tensor([ids[shared:]]), state.cache, shared)
-        if state.prompt_length == prompt_length and shared >= prompt_length:
-            return HuggingFaceState(self, state.cache, ids, prompt_length, state.prompt_logits, logits)
-        # another prompt's prefix: what was read in one pass now ends here
-        return HuggingFaceState(self, state.cache, ids, len(ids), logits, logits)
+        for position in range(shared, len(ids)):
+            logits = self.forward(torch.tensor([ids[position : position + 1]]), state.cache, position)
+        return HuggingFaceState(self, state.cache, ids, prompt_length, state.prompt_logits, logits)
 
     @torch.inference_mode()
     def forward(self, input_ids: Tensor, cache: DynamicCache, position: int) -> Tensor:
@@ -247,13 +244,15 @@ class _KeptCaches:
 
 def _reusable(state: HuggingFaceState, ids: tuple[int, ...], prompt_length: int) -> int:
     """How many tokens of `state` a run over `ids` may go on from; all of `ids` only where the logits are at hand."""
+    if state.prompt_length != prompt_length:
+        return 0
     common = 0
     for ours, theirs in zip(state.ids, ids, strict=False):
         if ours != theirs:
             break
         common += 1
-    same_prompt = state.prompt_length == prompt_length and common >= prompt_length
-    if same_prompt and common == len(ids) and common in (prompt_length, len(state.ids)):
-        return common
-    common = min(common, len(ids) - 1)  # at least one token must be fed to get logits
-    return common if same_prompt or common >= _WORTHWHILE_PREFIX else 0
+    if common < prompt_length:
+        return 0
+    if common == len(ids) and common not in (prompt_length, len(state.ids)):
+        return common - 1  # the last token is fed again, to get its logits
+    return common

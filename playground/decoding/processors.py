@@ -60,9 +60,12 @@ class RepetitionPenalty:
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral:
             return logits
-        seen = logits.gather(1, context)  # (B, L)
+        size = logits.shape[-1]
+        ids = context.clamp(max=size)  # an id that the model embeds but can't say meets the spare column
+        padded = torch.nn.functional.pad(logits, (0, 1))
+        seen = padded.gather(1, ids)  # (B, L)
         penalised = torch.where(seen < 0, seen * self.value, seen / self.value)
-        return logits.scatter(1, context, penalised)
+        return padded.scatter(1, ids, penalised)[:, :size]
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,12 @@ class NoRepeatNGram:
         windows = context.unfold(1, n, 1)  # (B, L - n + 1, n)
         matches = (windows[..., :-1] == suffix.unsqueeze(1)).all(dim=-1)
         rows, columns = matches.nonzero(as_tuple=True)
-        banned = torch.zeros_like(logits, dtype=torch.bool)
-        banned[rows, windows[rows, columns, -1]] = True
-        return logits.masked_fill(banned, REMOVED)
+        size = logits.shape[-1]
+        banned = logits.new_zeros(
+            (logits.shape[0], size + 1), dtype=torch.bool
+        )  # a spare column for ids without a logit
+        banned[rows, windows[rows, columns, -1].clamp(max=size)] = True
+        return logits.masked_fill(banned[:, :size], REMOVED)
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class Sampling:
         try:
             while index < request.max_new_tokens:
                 logits = state.logits  # (1, V)
-                if bool(logits.isnan().any()) or bool(logits.isneginf().all()):
+                if bool(logits.isnan().any()) or bool(logits.isposinf().any()) or bool(logits.isneginf().all()):
                     raise InvalidLogitsError("the model returned logits that are not numbers")
                 stages = pipeline.run(self.processors, context, logits)
                 choice = self.selection(pipeline.processed_logits(stages, logits)[0], generator)

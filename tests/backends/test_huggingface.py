@@ -15,7 +15,15 @@ import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor
-from transformers import GenerationConfig, PreTrainedTokenizerFast
+from transformers import (
+    GenerationConfig,
+    GPT2LMHeadModel,
+    MambaConfig,
+    MambaForCausalLM,
+    OpenAIGPTConfig,
+    OpenAIGPTLMHeadModel,
+    PreTrainedTokenizerFast,
+)
 
 from playground import catalog, engine
 from playground.backends import huggingface
@@ -128,6 +136,24 @@ def test_rows_do_not_see_each_other(fresh_tiny: Tiny, architecture: str) -> None
         return state.advance([0, 1], [first, 5]).logits[1]
 
     assert torch.equal(second_row(1), second_row(30))
+
+
+class OldFashioned(GPT2LMHeadModel):
+    """An architecture that can neither keep the last logits only nor be told positions."""
+
+    def forward(self, input_ids: Tensor, past_key_values: Any = None, use_cache: bool = True) -> Any:  # type: ignore[override]
+        return super().forward(input_ids, past_key_values=past_key_values, use_cache=use_cache)
+
+
+def test_a_model_that_returns_the_logits_of_every_place_is_read_at_the_last(fresh_tiny: Tiny) -> None:
+    usual = fresh_tiny("gpt2")
+    module = OldFashioned(usual.module.config)
+    module.load_state_dict(usual.module.state_dict())
+    model = HuggingFaceModel(module, "old")
+    ours, theirs = model.prefill(ids(7)), usual.prefill(ids(7))
+    assert_close(ours.logits, theirs.logits)
+    assert ours.logits.shape == (1, 32)
+    assert_close(ours.advance([0], [3]).logits, theirs.advance([0], [3]).logits)
 
 
 def test_an_empty_prompt_is_refused(fresh_tiny: Tiny) -> None:
@@ -244,42 +270,16 @@ def test_what_is_reused_for_the_same_prompt_is_exact(fresh_tiny: Tiny, architect
 
 
 @both
-def test_a_reused_prefix_of_another_prompt_is_close(
+def test_the_prefix_of_another_prompt_is_not_reused_and_so_exact(
     fresh_tiny: Tiny, monkeypatch: pytest.MonkeyPatch, architecture: str
 ) -> None:
+    """Another call shape has other last bits: a longer, a shorter and a forked prompt are each read afresh."""
     model = fresh_tiny(architecture)
-    model.prefill(ids(40)).release()
-    lengths = counted(model, monkeypatch)
-    longer, branch = ids(40) + ids(5, 1), ids(35) + ids(9, 2)
-    state = model.prefill(longer)
-    assert lengths == [5]
-    assert_close(state.logits, fresh_tiny(architecture).prefill(longer).logits)
-    state.release()
-    state = model.prefill(branch)
-    assert lengths == [5, 9]
-    assert_close(state.logits, fresh_tiny(architecture).prefill(branch).logits)
-    after = state.advance([0], [3])
-    assert_close(after.logits, fresh_tiny(architecture).prefill((*branch, 3)).logits)
-
-
-def test_a_prompt_that_ends_inside_another_is_read_again_from_its_last_token(
-    fresh_tiny: Tiny, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A cache holds no logits for the middle of a prompt: one token at least must be fed."""
-    model = fresh_tiny()
     model.prefill(ids(50)).release()
-    lengths = counted(model, monkeypatch)
-    assert_close(model.prefill(ids(50)[:40]).logits, fresh_tiny().prefill(ids(50)[:40]).logits)
-    assert lengths == [1]
-
-
-def test_a_short_common_prefix_is_not_reused_and_so_exact(fresh_tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = fresh_tiny()
-    model.prefill(ids(31)).release()
-    lengths = counted(model, monkeypatch)
-    other = ids(31) + ids(4, 1)
-    assert torch.equal(model.prefill(other).logits, fresh_tiny().prefill(other).logits)
-    assert lengths == [35]
+    for other in (ids(50) + ids(4, 1), ids(50)[:40], ids(45) + ids(5, 2)):
+        lengths = counted(model, monkeypatch)
+        assert torch.equal(model.prefill(other).logits, fresh_tiny(architecture).prefill(other).logits)
+        assert lengths[-1] == len(other)
 
 
 def test_the_split_between_prompt_and_tokens_taken_decides_what_is_exact(fresh_tiny: Tiny) -> None:
@@ -483,6 +483,19 @@ def test_a_damaged_folder_is_an_error_with_its_reason(tmp_path: Path, damage: st
     assert reason in message
     assert "could not be loaded" in message and "\n" not in message
     assert error.value.__cause__ is not None
+
+
+@pytest.mark.parametrize("architecture", ["mamba", "openai-gpt"])
+def test_an_architecture_without_a_kv_cache_is_refused_with_its_reason(tmp_path: Path, architecture: str) -> None:
+    if architecture == "mamba":
+        config: Any = MambaConfig(vocab_size=24, hidden_size=32, num_hidden_layers=2, bos_token_id=0, eos_token_id=0)
+        MambaForCausalLM(config).save_pretrained(tmp_path)
+    else:
+        config = OpenAIGPTConfig(vocab_size=24, n_embd=32, n_layer=2, n_head=2)
+        OpenAIGPTLMHeadModel(config).save_pretrained(tmp_path)
+    letters().save_pretrained(tmp_path)
+    with pytest.raises(ModelUnavailableError, match="cache"):
+        load(str(tmp_path))
 
 
 def test_an_unknown_model_without_network_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:

@@ -183,6 +183,14 @@ def test_rows_are_processed_independently(value: int) -> None:
             assert torch.equal(both[row], alone[0])
 
 
+@pytest.mark.parametrize("processor", [RepetitionPenalty(1.5), NoRepeatNGram(1), NoRepeatNGram(2)], ids=str)
+def test_an_id_that_has_no_logit_is_passed_over(processor: Processor) -> None:
+    """Some models embed more ids than they can say: the prompt may hold one that has no place in the logits."""
+    ids, logits = torch.tensor([[2, 9, 3, 2, 40, 2]]), torch.arange(-4.0, 4.0)[None]
+    theirs = ORACLES[type(processor)](processor.value)(ids, logits.clone())
+    assert torch.equal(processor(ids, logits), theirs)
+
+
 # ---- by hand, on p = [.5, .25, .15, .10]
 
 P = torch.tensor([[0.5, 0.25, 0.15, 0.10]])

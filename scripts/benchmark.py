@@ -1,0 +1,46 @@
+"""Benchmark: ratios taken in one run, ours and the other side in turns, so that noise hits both alike.
+
+    python scripts/benchmark.py                     everything, with every demand judged (about 4 minutes)
+    python scripts/benchmark.py --only throughput   one section
+    python scripts/benchmark.py --smoke             everything in a reduced form (under a minute), figures not judged
+
+Exits with an error only if something failed that no noise excuses: other tokens than transformers', a forward pass
+for a slider, a request that leaves the machine, a page that grows or raises an error.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+import warnings
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # every model here is in the repository or made of random weights
+# torch's OpenMP threads wait for each other by spinning: on a machine that is busy elsewhere that costs a factor of
+# five, for all sides and at random. They spin for microseconds here.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+from benchmark_report import Report
+
+SECTIONS = ("startup", "memory", "throughput", "slider", "live")  # each a module benchmark_<name> with measure(report)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Measure the playground against transformers and against its demands.")
+    parser.add_argument("--smoke", action="store_true", help="reduced form: only what must never fail is judged")
+    parser.add_argument("--only", choices=SECTIONS, help="one section")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    report = Report(options.smoke)
+    for name in [options.only] if options.only else SECTIONS:
+        importlib.import_module(f"benchmark_{name}").measure(report)  # a section imports what it needs, and only then
+    print(f"\n{len(report.failed)} failed" + "".join(f"\n  ✗ {what}" for what in report.failed))
+    if report.missed and not report.is_smoke:
+        print(f"{len(report.missed)} demands missed" + "".join(f"\n  ✗ {what}" for what in report.missed))
+    return 1 if report.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""The slider: from moving top-p to the chart on screen, at a small and at a large vocabulary, without a forward pass."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import benchmark_models as models
+from benchmark_page import Visit, served, visited
+from benchmark_report import Report, percentile, spread
+from benchmark_throughput import control_values, tab_around
+
+from playground import settings
+from playground.backends import huggingface
+from playground.backends.huggingface import Backend
+
+LIMIT = 150  # ms
+TOKENS = 24
+PAUSE = 400  # ms between single moves: the other charts are done by then
+DRAG = 33  # ms between the moves of a drag
+
+# Moves the slider once a value; returns {value, at}. Single moves wait for their chart, moves of a drag do not.
+MOVE = """
+async ({values, pause, isDrag}) => {
+  const range = document.querySelector("#knob-top_p input[type=range]");
+  const chart = document.querySelector("#chart-next_token .live-plot");
+  const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+  const moves = [];
+  for (const value of values) {
+    const shown = chart.dataset.frame, at = performance.now();
+    range.value = value;
+    range.dispatchEvent(new Event("input", { bubbles: true }));
+    moves.push({ value, at });
+    while (!isDrag && chart.dataset.frame === shown && performance.now() - at < 5000) await sleep(1);
+    await sleep(pause);
+  }
+  return moves;
+}
+"""
+
+
+@dataclass
+class Move:
+    """One move, in ms: until the first frame made of this value or a later one came, and until it was on screen."""
+
+    answered: float
+    painted: float
+
+
+def measure(report: Report) -> None:
+    report.section("Slider: top-p moved on the page, until the next-token chart is on screen")
+    _measure(report, "V = 8,192", huggingface.load(str(settings.DEFAULT_MODEL), "default"), "Once upon a time")
+    wide = models.build(50257, **models.TINY, spread=0.4)
+    _measure(report, "V = 50,257", wide, models.prompt_of(8))
+
+
+def _measure(report: Report, name: str, backend: Backend, prompt: str) -> None:
+    count = 10 if report.is_smoke else 40
+    values = [round(0.95 - 0.02 * i if count <= 40 else 0.95 - 0.01 * i, 2) for i in range(count)]
+    forwards: list[object] = []
+    backend.model.module.register_forward_pre_hook(lambda *_: forwards.append(None))
+    handler = _handler_times(backend, prompt, values)
+    with served(backend) as address, visited(address) as visit:
+        visit.page.locator("#prompt textarea").fill(prompt)
+        visit.page.locator("#speed input").wait_for()
+        visit.run(TOKENS)
+        done = len(forwards)
+        single = _moves(visit, values, PAUSE / 4 if report.is_smoke else PAUSE, False)
+        drag = _moves(visit, values, DRAG, True)
+        report.invariant(f"{name}: forward passes while it moves", len(forwards) == done, str(len(forwards) - done))
+        report.invariant(f"{name}: errors, requests outside", not visit.errors + visit.outside, "0")
+    painted = [move.painted for move in single]
+    report.at_most(f"{name}: single move, p95", percentile(painted, 0.95), LIMIT, "ms", spread(painted))
+    answered = [move.answered for move in single]
+    rest = [move.painted - move.answered for move in single]
+    transport = percentile(answered, 0.5) - percentile(handler, 0.5)
+    report.figure(f"{name}:   handler", f"{percentile(handler, 0.5):.0f} ms", spread(handler))
+    report.figure(f"{name}:   Gradio and transport", f"{transport:.0f} ms", f"move to frame {spread(answered)}")
+    report.figure(f"{name}:   waiting for its turn and painting", f"{percentile(rest, 0.5):.0f} ms", spread(rest))
+    dragged = [move.painted for move in drag]
+    report.at_most(f"{name}: a drag, {DRAG} ms a move, p95", percentile(dragged, 0.95), LIMIT, "ms", spread(dragged))
+
+
+def _handler_times(backend: Backend, prompt: str, values: list[float]) -> list[float]:
+    """What the page's own handler takes, in ms, without a server around it."""
+    tab = tab_around(backend)
+    session = tab.new_session()
+    for _ in tab.run(session, *control_values(prompt, TOKENS, temperature=0.8, top_p=0.9)):
+        pass
+    times = []
+    for value in values:
+        start = time.perf_counter()
+        tab.redraw(session, *control_values(prompt, TOKENS, temperature=0.8, top_p=value))
+        times.append(1000 * (time.perf_counter() - start))
+    return times
+
+
+def _moves(visit: Visit, values: list[float], pause: float, is_drag: bool) -> list[Move]:
+    visit.forget()
+    moves = visit.page.evaluate(MOVE, {"values": values, "pause": pause, "isDrag": is_drag})
+    visit.settle()
+    found = visit.record()
+    reached: dict[int, int] = {}  # frame number -> which move it was made of
+    for frame in found["frames"]:
+        for place, value in enumerate(values):
+            if any(row.endswith(f" {value:g}") and row.startswith("Top-p") for row in frame["stages"] or ()):
+                reached[frame["number"]] = place
+    return [_fate(place, move["at"], found, reached) for place, move in enumerate(moves)]
+
+
+def _fate(place: int, at: float, found: dict[str, Any], reached: dict[int, int]) -> Move:
+    numbers = [number for number, made_of in reached.items() if made_of >= place]
+    answered = min(frame["published"] for frame in found["frames"] if frame["number"] in numbers)
+    painted = min(p["at"] for p in found["paints"] if p["name"] == "next_token" and p["number"] in numbers)
+    return Move(answered - at, painted - at)

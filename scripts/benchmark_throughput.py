@@ -1,0 +1,144 @@
+"""Tokens a second: our traced, streamed run against transformers' `generate`, plain and with a streamer."""
+
+import dataclasses
+import statistics
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import benchmark_models as models
+import torch
+from benchmark_report import Report, seconds
+from transformers import TextIteratorStreamer
+
+from playground import engine, recording, settings
+from playground.backends.huggingface import Backend, HuggingFaceModel
+from playground.backends.loading import ModelSlot
+from playground.catalog import PARAMETERS
+from playground.i18n import translator
+from playground.tabs.controls import Values
+from playground.tabs.generate_handlers import GenerateTab
+
+PROMPT_TOKENS = 32
+SETTINGS = {"sampling": {"temperature": 0.8, "top_p": 0.9}, "greedy": {}}
+Ids = tuple[int, ...]
+
+
+def control_values(prompt: str, tokens: int, mode: str = "sample", **parameters: float) -> tuple[Any, ...]:
+    """What the page's controls deliver, in the order of Controls.all, at full speed."""
+    knobs = [parameters.get(p.name, p.neutral) for p in PARAMETERS]
+    return (prompt, mode, 0, tokens, "fast", "nats", *knobs)
+
+
+def tab_around(backend: Backend) -> GenerateTab:
+    first_run = recording.load(settings.FIRST_RUN)
+    return GenerateTab(ModelSlot.filled(backend, backend.info.name), first_run, backend.vocabulary, translator())
+
+
+class Contest:
+    """Four ways to the same tokens, on one model object."""
+
+    def __init__(self, backend: Backend, tokens: int, is_sampling: bool, parameters: dict[str, float]) -> None:
+        self.backend = backend
+        self.prompt = models.prompt_of(PROMPT_TOKENS)
+        self.tokenizer = models.words(backend.info.vocab_size)
+        self.values = control_values(self.prompt, tokens, "sample" if is_sampling else "greedy", **parameters)
+        prompt_ids = torch.tensor([backend.tokenizer.encode(self.prompt)])
+        self.arguments: dict[str, Any] = {
+            "inputs": prompt_ids,
+            "attention_mask": torch.ones_like(prompt_ids),
+            "max_new_tokens": tokens,
+            **Values.of(self.values).strategy().generate_arguments(),
+        }
+        self.frames: list[str] = []
+        self.prepare()
+
+    def prepare(self) -> None:
+        """A page that has kept no KV cache: every contestant reads the whole prompt. Not part of the contest."""
+        model = HuggingFaceModel(self.backend.model.module, self.backend.info.name)
+        self.tab = tab_around(dataclasses.replace(self.backend, model=model))
+
+    def generate(self) -> Ids:
+        return self._generated()
+
+    def streamer(self) -> Ids:
+        """`generate` in a thread, its text read piece by piece: what a chat demo does."""
+        streamer = TextIteratorStreamer(self.tokenizer, skip_prompt=True)
+        ids: list[Ids] = []
+        thread = threading.Thread(target=lambda: ids.append(self._generated(streamer=streamer)))
+        thread.start()
+        "".join(streamer)
+        thread.join()
+        return ids[0]
+
+    def ours(self) -> Ids:
+        """The page's own handler: every frame built, views, figures and JSON included."""
+        session = self.tab.new_session()
+        updates = [bus for bus, _ in self.tab.run(session, *self.values)]
+        self.frames = [text for text in updates if isinstance(text, str)]
+        return session.trace.token_ids
+
+    def unseen(self) -> Ids:
+        """Our engine alone: traced, but nothing shown."""
+        backend = self.tab.slot.get()
+        request, _ = self.tab.request(Values.of(self.values), backend)
+        *_, trace = engine.generate(backend.model, request)
+        return trace.token_ids
+
+    def _generated(self, **more: Any) -> Ids:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            output = self.backend.model.module.generate(**self.arguments, **more)
+        return tuple(output[0, PROMPT_TOKENS:].tolist())
+
+
+def in_thread(run: Callable[[], Ids]) -> Ids:
+    """A thread of its own for everybody: the streamer needs one, and Gradio gives every handler one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(run).result()
+
+
+def measure(report: Report) -> None:
+    tokens, rounds = (8, 1) if report.is_smoke else (40, 5)
+    shape = {"n_layer": 2} if report.is_smoke else models.GPT2_SMALL
+    report.section(f"Throughput: GPT-2 small's shape, V = 50,257, prompt {PROMPT_TOKENS}, {tokens} new tokens")
+    backend = models.build(50257, **shape)
+    for name, parameters in SETTINGS.items():
+        _compare(report, Contest(backend, tokens, name == "sampling", parameters), name, tokens, rounds)
+
+
+def _compare(report: Report, contest: Contest, name: str, tokens: int, rounds: int) -> None:
+    ways: dict[str, Callable[[], Ids]] = {
+        "generate": contest.generate,
+        "streamer": contest.streamer,
+        "ours": contest.ours,
+        "unseen": contest.unseen,
+    }
+    ids: dict[str, Ids] = {}
+    for way, run in ways.items():  # also warms up
+        contest.prepare()
+        ids[way] = in_thread(run)
+    report.invariant(f"{name}: same ids from all four", len(set(ids.values())) == 1, f"{len(ids['ours'])} tokens")
+    times: dict[str, list[float]] = {way: [] for way in ways}
+    for number in range(rounds):
+        order = list(ways) if number % 2 == 0 else list(reversed(ways))  # none is always the one after a pause
+        for way in order:
+            contest.prepare()
+            times[way].append(seconds(lambda: in_thread(ways[way])))
+    rate = {way: tokens / statistics.median(taken) for way, taken in times.items()}
+    for other, title in (("generate", "generate"), ("streamer", "generate + TextIteratorStreamer")):
+        by_round = [theirs / ours for theirs, ours in zip(times[other], times["ours"], strict=True)]
+        note = f"{rate['ours']:.1f} : {rate[other]:.1f} tokens/s; rounds {min(by_round):.2f} … {max(by_round):.2f}"
+        report.at_least(f"{name}: ours / {title}", rate["ours"] / rate[other], 1.0, "×", note)
+    unseen = [theirs / ours for theirs, ours in zip(times["generate"], times["unseen"], strict=True)]
+    report.figure(
+        f"{name}: engine without frames / generate", f"{rate['unseen'] / rate['generate']:.2f} ×",
+        f"{rate['unseen']:.1f} tokens/s; rounds {min(unseen):.2f} … {max(unseen):.2f}",
+    )  # fmt: skip
+    shown = statistics.median(times["ours"]) - statistics.median(times["unseen"])
+    size = statistics.mean(len(text) for text in contest.frames) / 1000
+    report.figure(
+        f"{name}: one frame", f"{1000 * shown / len(contest.frames):.1f} ms",
+        f"{len(contest.frames)} frames of {size:.1f} kB",
+    )  # fmt: skip

@@ -1,0 +1,292 @@
+"""The real page in a real browser: one app for all tests, served in this process, and a watch over every page."""
+
+import asyncio
+import gc
+import os
+import re
+import shutil
+import socket
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+
+from playground import settings
+from playground.backends.huggingface import Backend
+from playground.backends.loading import ModelSlot
+from playground.i18n import translator
+from playground.tabs import page as playground_page
+
+CHARTS = ("next_token", "cutoffs", "temperature", "trajectory")
+t = translator()
+
+expect.set_options(timeout=20_000)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = os.path.dirname(__file__)
+    for item in items:
+        if str(item.path).startswith(here):
+            item.add_marker(pytest.mark.e2e)
+            # gradio counts its events with pandas, in a way that pandas has deprecated
+            item.add_marker(pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting'"))
+            item.add_marker(pytest.mark.filterwarnings("ignore:The copy keyword is deprecated"))
+
+
+# ---- the app
+
+
+@contextmanager
+def gradio_litter() -> Iterator[None]:
+    """Gradio makes event loops for its locks and forgets them: collect them here, not under somebody else's test."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield
+        asyncio.set_event_loop(None)
+        gc.collect()
+
+
+@contextmanager
+def served(slot: ModelSlot) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with gradio_litter():
+        demo = playground_page.build(slot)
+        playground_page.launch(demo, settings.Settings(port=port), prevent_thread_lock=True, quiet=True)
+    yield f"http://127.0.0.1:{port}"
+    with gradio_litter():
+        demo.close()
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[[ModelSlot], AbstractContextManager[str]]:
+    return served
+
+
+@dataclass
+class App:
+    """The app under test: its address, its model, and how many forward passes that model has made."""
+
+    url: str
+    backend: Backend
+    forwards: int = 0
+
+
+@pytest.fixture(scope="session")
+def app() -> Iterator[App]:
+    chosen = settings.Settings()
+    slot = ModelSlot(chosen.model, chosen.model_name, chosen.public_model).start()
+    with served(slot) as url:
+        counted = App(url, slot.get())
+        forward = counted.backend.model.forward
+
+        def counting(*arguments: Any) -> Any:
+            counted.forwards += 1
+            return forward(*arguments)
+
+        counted.backend.model.forward = counting  # type: ignore[method-assign]
+        yield counted
+
+
+# ---- the browser
+
+
+@pytest.fixture(scope="session")
+def chromium(app: App) -> Iterator[Browser]:
+    """After the app: playwright runs an event loop in this thread, in which gradio would not start."""
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if not path:
+        pytest.fail("These tests need Chromium: apt-get install chromium (or name it in the variable CHROMIUM).")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # whatever asks for more is turned away
+            ],
+        )
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Watch:
+    """What must not happen on a page: requests that leave the machine, errors, complaints on the console."""
+
+    left: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def over(self, context: BrowserContext) -> None:
+        context.on("request", lambda request: self._note(request.url))
+        context.on("page", lambda page: page.on("websocket", lambda socket: self._note(socket.url)))
+        context.on("weberror", lambda error: self.errors.append(str(error.error)))
+        context.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+
+    def _note(self, url: str) -> None:
+        if not re.match(r"(http|ws)://127\.0\.0\.1[:/]|data:|blob:", url):
+            self.left.append(url)
+
+
+class Tab:
+    """The Generate tab as a person sees it: found by role, id and data attribute."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.strip = page.locator("#strip .token-strip")
+        self.tokens = self.strip.get_by_role("button")
+        self.badge = page.locator("#badge .live-text")
+        self.headline = page.locator("#headline .live-text")
+        self.notice = page.locator(".live-text.notice")
+        self.model = page.locator("#model .live-text")
+        self.prompt = page.locator("#prompt textarea")
+
+    def chart(self, name: str) -> Locator:
+        return self.page.locator(f"#chart-{name} .live-plot")
+
+    def button(self, name: str) -> Locator:
+        return self.page.locator(f"button#{name}, #{name} button").first
+
+    def knob(self, name: str) -> Locator:
+        return self.page.locator(f"#knob-{name} .knob")
+
+    def number(self, name: str) -> Locator:
+        return self.page.locator(f"#{name} input")
+
+    def option(self, name: str, value: str) -> Locator:
+        return self.page.locator(f'#{name} label:has(input[value="{value}"])')
+
+    def type(self, name: str, value: int) -> None:
+        self.number(name).fill(str(value))
+        self.number(name).press("Tab")
+
+    def pace(self, speed: str) -> None:
+        self.page.locator("#speed input").click()
+        self.page.get_by_role("option", name=t(f"speed.{speed}")).click()
+
+    def run(self, prompt: str | None = None, length: int | None = None, speed: str | None = None) -> None:
+        if prompt is not None:
+            self.prompt.fill(prompt)
+        if length is not None:
+            self.type("length", length)
+        if speed is not None:
+            self.pace(speed)
+        self.button("run").click()
+
+    def ran(self, tokens: int) -> None:
+        """Wait for a run of that many tokens and its badge."""
+        expect(self.strip).to_have_attribute("data-count", str(tokens))
+        expect(self.badge).to_contain_text(f"{tokens}/{tokens}")
+        expect(self.badge).to_have_attribute("data-kind", "good")
+
+    def drawn(self) -> dict[str, int]:
+        """The number of the frame that each chart shows."""
+        return {name: int(self.chart(name).get_attribute("data-frame") or -1) for name in CHARTS}
+
+    def redrawn(self, before: dict[str, int], *names: str) -> None:
+        for name in names or CHARTS:
+            self.page.wait_for_function(
+                "([id, frame]) => Number(document.querySelector(`#chart-${id} .live-plot`).dataset.frame) > frame",
+                arg=[name, before[name]], timeout=20_000,
+            )  # fmt: skip
+
+    def bar_place(self, row: int) -> tuple[float, float]:
+        """Where a row of the next-token chart is, 0 for the most probable token."""
+        x, y = self.page.evaluate(
+            """row => {
+                const plot = document.querySelector("#chart-next_token .live-plot"), axes = plot._fullLayout;
+                const box = plot.getBoundingClientRect();
+                return [box.left + axes._size.l + 30, box.top + axes._size.t + axes.yaxis.d2p(plot.data[0].y[row])];
+            }""",
+            row,
+        )
+        return x, y
+
+    def click_bar(self, row: int) -> None:
+        self.page.mouse.move(*self.bar_place(row))
+        self.page.mouse.click(*self.bar_place(row))
+
+    def bar_id(self, row: int) -> int:
+        return int(
+            self.page.evaluate(
+                'row => document.querySelector("#chart-next_token .live-plot").data[0].customdata[row]', row
+            )
+        )
+
+    @property
+    def count(self) -> int:
+        return int(self.strip.get_attribute("data-count") or 0)
+
+    def reached(self, tokens: int) -> None:
+        """Wait until the text has at least so many tokens."""
+        self.page.wait_for_function(
+            'n => Number(document.querySelector("#strip .token-strip").dataset.count) >= n', arg=tokens, timeout=20_000
+        )
+
+    def text(self) -> str:
+        return "".join(self.tokens.evaluate_all("buttons => buttons.map(button => button.textContent)"))
+
+    def inspected(self) -> int:
+        """The index of the token under inspection."""
+        return int(self.strip.locator("[aria-pressed=true]").get_attribute("data-index") or -1)
+
+
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1440, "height": 900}, "locale": "en-US", "reduced_motion": "reduce"}
+
+
+@pytest.fixture(scope="session")
+def desktop(chromium: Browser) -> Iterator[tuple[BrowserContext, Watch]]:
+    """The browser profile of most tests: what it has fetched once it need not fetch again. Every page is a visitor."""
+    context, watch = chromium.new_context(**DESKTOP), Watch()
+    watch.over(context)
+    yield context, watch
+    context.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser, app: App, desktop: tuple[BrowserContext, Watch]) -> Iterator[Callable[..., Tab]]:
+    """Opens the page as a new visitor, under `options` in a profile of its own.
+
+    At the end no page may have complained, or asked for anything elsewhere.
+    """
+    plain, watch = desktop
+    own: list[BrowserContext] = []
+    pages: list[Page] = []
+
+    def open_page(url: str = app.url, query: str = "", model: str = "good", **options: Any) -> Tab:
+        context = plain
+        if options:
+            context = chromium.new_context(**DESKTOP | options)
+            own.append(context)
+            watch.over(context)
+        page = context.new_page()
+        pages.append(page)
+        page.goto(url + query)
+        tab = Tab(page)
+        expect(tab.model).to_have_attribute("data-kind", model)
+        if "viewport" not in options:
+            for name in CHARTS:
+                expect(tab.chart(name)).to_have_attribute("data-frame", re.compile(r"\d"))
+        return tab
+
+    yield open_page
+    for page in pages:
+        page.close()
+    for context in own:
+        context.close()
+    left, errors = list(watch.left), list(watch.errors)
+    watch.left.clear()
+    watch.errors.clear()
+    assert left == []
+    assert errors == []
+
+
+@pytest.fixture
+def tab(visit: Callable[..., Tab]) -> Tab:
+    return visit()

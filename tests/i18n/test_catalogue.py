@@ -1,0 +1,159 @@
+"""The catalogue and the sources agree: every text asked for exists, none is left over, every blank is filled."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+from typing import get_args, get_type_hints
+
+import pytest
+
+import playground
+from playground import errors
+from playground.catalog import PARAMETERS
+from playground.decoding.selection import Choice
+from playground.examples import EXAMPLES
+from playground.i18n import catalogue, translator
+from playground.tabs.controls import SPEEDS
+from playground.tabs.generate import SHADINGS
+
+SOURCES = sorted(Path(playground.__file__).parent.rglob("*.py"))
+CHARTS = ("next_token", "cutoffs", "temperature", "trajectory")
+PARAMETER_NAMES = [p.name for p in PARAMETERS]
+
+# The keys that sources put together, by pattern (* is the part put in): what they can become.
+FAMILIES = {
+    "parameter.*.label": PARAMETER_NAMES,
+    "parameter.*.short": PARAMETER_NAMES,
+    "parameter.*.help": PARAMETER_NAMES,
+    "example.*.name": [e.key for e in EXAMPLES],
+    "example.*.notice": [e.key for e in EXAMPLES],
+    "headline.*": get_args(get_type_hints(Choice)["by"]),
+    "shading.*": [f"{name}{end}" for name in SHADINGS for end in ("", ".pale", ".strong")],
+    "speed.*": list(SPEEDS),
+    "chart.*.description": CHARTS,
+    "panel.*": [*CHARTS, "stages", "code"],
+    "panel.*.hint": [*CHARTS, "stages", "code"],
+}
+LOOKS_LIKE_A_KEY = re.compile(r"[a-z_]+(\.[a-z_]+)+")
+
+
+def asked() -> Iterator[tuple[ast.expr, ast.Call]]:
+    """The key of every t(key, …) in the sources: each branch of a choice by itself."""
+    for source in SOURCES:
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            function = node.func
+            name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+            if name in ("t", "translate"):
+                key = node.args[0]
+                for branch in (key.body, key.orelse) if isinstance(key, ast.IfExp) else (key,):
+                    yield branch, node
+
+
+def pattern(key: ast.JoinedStr) -> str:
+    parts = [str(part.value) if isinstance(part, ast.Constant) else "*" for part in key.values]
+    return re.sub(r"\*+", "*", "".join(parts))
+
+
+def families() -> set[str]:
+    return {pattern(key) for key, _ in asked() if isinstance(key, ast.JoinedStr)}
+
+
+def literals() -> set[str]:
+    """Every string constant of the sources that could be a key: keys may pass through a variable."""
+    found = set()
+    for source in SOURCES:
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            if (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, str)
+                and LOOKS_LIKE_A_KEY.fullmatch(node.value)
+            ):
+                found.add(node.value)
+    return found
+
+
+def expanded() -> set[str]:
+    return {family.replace("*", name) for family in families() for name in FAMILIES[family]}
+
+
+def test_the_sources_ask_for_texts_at_all() -> None:
+    """So that a renamed translator does not make the tests below empty."""
+    assert sum(isinstance(key, ast.Constant) for key, _ in asked()) > 50
+    assert len(families()) > 5
+
+
+def test_every_family_of_keys_is_known_here() -> None:
+    assert families() <= set(FAMILIES)
+
+
+def test_every_text_that_is_asked_for_exists() -> None:
+    keys = {key.value for key, _ in asked() if isinstance(key, ast.Constant)}
+    assert keys - set(catalogue("en")) == set()
+    assert expanded() - set(catalogue("en")) == set()
+
+
+def test_every_error_has_its_text() -> None:
+    kinds = errors.PlaygroundError.__subclasses__()
+    assert len(kinds) >= 6
+    for kind in kinds:
+        assert kind.key in catalogue("en")
+
+
+def test_no_text_is_left_over() -> None:
+    assert set(catalogue("en")) - literals() - expanded() == set()
+
+
+def blanks(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+
+@pytest.mark.parametrize("key", catalogue("en"))
+def test_a_text_is_formatted_with_its_blanks_filled(key: str) -> None:
+    text = catalogue("en")[key]
+    assert all(name.isidentifier() for name in blanks(text))
+    filled = translator()(key, **dict.fromkeys(blanks(text), 7))
+    assert "{" not in filled.replace("%{", "")  # %{…} is Plotly's
+    assert filled.strip(" ") or not text.strip()
+
+
+def test_every_blank_of_a_text_is_filled_where_it_is_asked_for() -> None:
+    missing = []
+    for key, call in asked():
+        given = {keyword.arg for keyword in call.keywords}
+        if None in given:  # **values
+            continue
+        if isinstance(key, ast.Constant):
+            keys = [str(key.value)]
+        elif isinstance(key, ast.JoinedStr):
+            keys = [pattern(key).replace("*", name) for name in FAMILIES[pattern(key)]]
+        else:
+            continue
+        missing += [(k, blanks(catalogue("en")[k]) - given) for k in keys if blanks(catalogue("en")[k]) - given]
+    assert missing == []
+
+
+def test_an_unknown_key_or_a_missing_value_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        translator()("no.such.key")
+    with pytest.raises(KeyError):
+        translator()("notice.ended")
+    with pytest.raises(FileNotFoundError):
+        translator("tlh")
+
+
+def test_a_value_is_put_in_as_it_is() -> None:
+    assert "{x} <b>" in translator()("notice.ended", token="{x} <b>")
+
+
+def test_texts_that_are_set_as_html_hold_none() -> None:
+    """Titles and hints of the page and the panels go into HTML."""
+    for key, text in catalogue("en").items():
+        if (
+            key.startswith(("page.", "panel.", "parameter", "strip.", "shading.", "chart.", "seed."))
+            and "hover" not in key
+        ):
+            assert not re.search(r"[<>&`]|\$\{|\{\{", text), key
