@@ -118,4 +118,6 @@ def rounded(values: Iterable[float]) -> list[float]:
 def literal(text: str, longest: int = 60) -> str:
     """Text that Plotly shows as it is: its own tags (<b>, <br>, <a href>) must not work in a token."""
     cut = text if len(text) <= longest else text[: longest - 1] + "…"
-    return cut.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = cut.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    # nor may it be taken for the name of a colour
+    return "&#118;" + escaped[1:] if escaped.startswith("var(--plot-") else escaped

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from playground.decoding.processors import Processor
 from playground.decoding.trace import Trace
 from playground.views.next_token import NextToken
+from playground.views.strip import spelt_together
 from playground.vocabulary import Vocabulary
 
 _WORDS_BEFORE = 24  # characters of context quoted
@@ -48,14 +49,13 @@ def headline(
 ) -> Headline:  # fmt: skip
     """The numbers of step `index`, its distribution seen under `processors`."""
     step = trace.steps[index]
-    context = trace.context(index)
-    text = " ".join(vocabulary.text(context).split()) or vocabulary.label(context[-1])
+    text = spelt_together(trace.context(index), vocabulary)
     chosen = view.chosen
     assert chosen is not None  # the view was made for this step: its chosen token is always listed
     return Headline(
         number=index + 1,
         count=len(trace.steps),
-        before=text if len(text) <= _WORDS_BEFORE else "… " + text[-_WORDS_BEFORE:].partition(" ")[2],
+        before=_end(text),
         label=chosen.label,
         by=step.choice.by,
         probability=math.exp(step.reading.logprob),
@@ -68,3 +68,12 @@ def headline(
         removed_by=chosen.removed_by,
         is_what_if=processors != step.processors,
     )
+
+
+def _end(text: str) -> str:
+    """The last words of a text in one line; where there are no words to tell apart, its last characters."""
+    line = " ".join(text.replace("⏎", " ").split())
+    if len(line) <= _WORDS_BEFORE:
+        return line
+    end = line[-_WORDS_BEFORE:]
+    return "… " + (end.partition(" ")[2] or end)

@@ -48,12 +48,17 @@ def _token(step: Step, vocabulary: Vocabulary) -> StripToken:
         rank=reading.rank,
         entropy=reading.entropy,
         shades=(
-            probability,
-            min(1.0, -reading.logprob / SURPRISAL_AT_FULL_SHADE),
-            math.log(reading.rank) / math.log(vocab_size),
-            reading.entropy / math.log(vocab_size),
+            _share(probability),
+            _share(-reading.logprob / SURPRISAL_AT_FULL_SHADE),
+            _share(math.log(reading.rank) / math.log(vocab_size)),
+            _share(reading.entropy / math.log(vocab_size)),
         ),
     )
+
+
+def _share(value: float) -> float:
+    """Between 0 and 1: rounding may carry a measure a hair beyond its scale."""
+    return min(1.0, max(0.0, value))
 
 
 def spelt_together(token_ids: Sequence[int], vocabulary: Vocabulary) -> str:

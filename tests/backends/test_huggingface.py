@@ -333,6 +333,7 @@ def test_several_rows_are_not_kept(fresh_tiny: Tiny, monkeypatch: pytest.MonkeyP
 
 
 def test_only_the_last_few_caches_are_kept(fresh_tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface, "_KEPT_CACHES", 4)
     model = fresh_tiny()
     for start in range(7):
         model.prefill(ids(10, start)).release()

@@ -1,4 +1,4 @@
-"""Beam search equals transformers' generate: ids, beam indices and scores, over every setting that changes the search."""
+"""Beam search equals transformers' generate: ids, beam indices and scores, over every setting of the search."""
 
 import itertools
 from collections.abc import Sequence
