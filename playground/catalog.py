@@ -99,3 +99,10 @@ def check_whole(name: str, value: float, minimum: int, maximum: int) -> int:
     if not number or not minimum <= value <= maximum or value != int(value):
         raise OutOfRangeError(name=name, value=value, minimum=minimum, maximum=maximum)
     return int(value)
+
+
+def check_number(name: str, value: float, minimum: float, maximum: float) -> float:
+    """The value as float. Raises OutOfRangeError unless it is a number in the range."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not minimum <= value <= maximum:
+        raise OutOfRangeError(name=name, value=value, minimum=minimum, maximum=maximum)
+    return float(value)

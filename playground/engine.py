@@ -3,11 +3,15 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import TypeVar
 
+from playground.decoding.beam_search import BeamSearch, BeamStep
 from playground.decoding.model import LanguageModel
 from playground.decoding.selection import InvalidLogitsError, NothingLeftError
 from playground.decoding.trace import GenerationRequest, Trace
 from playground.errors import InvalidModelOutputError, NothingLeftToChooseError
+
+Item = TypeVar("Item")
 
 
 def generate(model: LanguageModel, request: GenerationRequest, trace: Trace | None = None) -> Iterator[Trace]:
@@ -19,11 +23,22 @@ def generate(model: LanguageModel, request: GenerationRequest, trace: Trace | No
     """
     trace = Trace(request, trace.unlimited().steps if trace else ())
     going_on = replace(request, taken_ids=trace.token_ids)
-    steps = request.strategy.decode(model, going_on)
+    for step in _mendable(model, request.strategy.decode(model, going_on)):
+        trace = trace.appended(step)
+        yield trace
+
+
+def search(
+    model: LanguageModel, strategy: BeamSearch, prompt_ids: tuple[int, ...], max_new_tokens: int
+) -> Iterator[BeamStep]:
+    """Yield the steps of a beam search; closing and errors as in `generate`."""
+    return _mendable(model, strategy.decode(model, prompt_ids, max_new_tokens))
+
+
+def _mendable(model: LanguageModel, steps: Iterator[Item]) -> Iterator[Item]:
+    """The steps, with what a person can mend as a PlaygroundError; closes them at the end, whatever ends it."""
     try:
-        for step in steps:
-            trace = trace.appended(step)
-            yield trace
+        yield from steps
     except InvalidLogitsError as error:
         raise InvalidModelOutputError(name=model.name) from error
     except NothingLeftError as error:

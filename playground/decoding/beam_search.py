@@ -11,7 +11,6 @@ from playground.decoding import pipeline
 from playground.decoding.model import LanguageModel
 from playground.decoding.processors import Processor
 from playground.decoding.selection import Argmax, InvalidLogitsError, Multinomial, NothingLeftError, dice
-from playground.decoding.trace import GenerationRequest
 
 EarlyStopping = bool | Literal["never"]
 Fate = Literal["kept", "finished", "outscored", "late", "pruned"]
@@ -113,17 +112,17 @@ class BeamSearch:
     processors: tuple[Processor, ...] = ()
     selection: Argmax | Multinomial = field(default_factory=Argmax)
 
-    def decode(self, model: LanguageModel, request: GenerationRequest) -> Iterator[BeamStep]:
+    def decode(self, model: LanguageModel, prompt_ids: tuple[int, ...], max_new_tokens: int) -> Iterator[BeamStep]:
         """Yield one BeamStep per token. The prompt is read once, whatever the number of beams.
 
         Raises InvalidLogitsError if the model returns NaN, NothingLeftError if the processors removed every token.
         """
         generator = dice(self.selection.seed, 0, model.vocab_size)
-        search = _Search(self, model.eos_ids, request.max_new_tokens)
-        state = model.prefill(request.prompt_ids)
+        search = _Search(self, model.eos_ids, max_new_tokens)
+        state = model.prefill(prompt_ids)
         try:
             while True:
-                step = search.step(state.logits, request.prompt_ids, generator)
+                step = search.step(state.logits, prompt_ids, generator)
                 yield step
                 if step.stop_reason:
                     return

@@ -13,7 +13,6 @@ from playground import catalog
 from playground.backends.huggingface import HuggingFaceModel, HuggingFaceState
 from playground.decoding.beam_search import BeamSearch, BeamStep
 from playground.decoding.selection import Multinomial
-from playground.decoding.trace import GenerationRequest
 
 pytestmark = pytest.mark.parity
 
@@ -44,7 +43,7 @@ def prompt(seed: int, length: int = 5) -> torch.Tensor:
 
 
 def search(model: Any, ids: torch.Tensor, strategy: BeamSearch, new: int = NEW) -> list[BeamStep]:
-    return list(strategy.decode(model, GenerationRequest(tuple(ids[0].tolist()), strategy, new)))
+    return list(strategy.decode(model, tuple(ids[0].tolist()), new))
 
 
 def generate(model: HuggingFaceModel, ids: torch.Tensor, beams: int, **settings: Any) -> Any:
