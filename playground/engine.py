@@ -88,6 +88,11 @@ def latest_every(
                 yield trace
                 pending = None
                 due = clock() + seconds
+    except Exception:
+        if pending is not None:
+            yield pending  # what was there before it went wrong
+        raise
+    else:
         if pending is not None:
             yield pending
     finally:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -22,6 +22,8 @@ from playground.decoding.selection import Multinomial, skip_race
 from playground.decoding.trace import Step, Trace
 
 TOLERANCE = 1e-5  # nats, where the call shapes differ; where they are equal the difference must be 0
+
+RECORDED_TOLERANCE = 1e-3  # nats, where our side was computed on another machine, or by another number of threads
 
 _global_generator = threading.Lock()  # `generate` draws from torch's one global generator
 
@@ -48,6 +50,7 @@ class Verification:
         largest_difference: the largest |Δ| in nats over all V raw log-probabilities and all V processed scores of
             the compared steps; infinite where one side removed a token that the other kept.
         first_difference: None if all are equal.
+        tolerance: what `passed` allows, in nats.
     """
 
     method: Literal["generate", "teacher-forced"]
@@ -56,10 +59,11 @@ class Verification:
     by_hand: int
     largest_difference: float
     first_difference: Difference | None
+    tolerance: float = TOLERANCE
 
     @property
     def passed(self) -> bool:
-        return self.equal == self.tokens and self.largest_difference <= TOLERANCE
+        return self.equal == self.tokens and self.largest_difference <= self.tolerance
 
 
 class Cancelled(Exception):
@@ -72,10 +76,15 @@ def is_steered(trace: Trace) -> bool:
     return len(ways) > 1 or any(step.choice.by == "hand" for step in trace.steps)
 
 
-def verify(trace: Trace, model: HuggingFaceModel, is_wanted: Callable[[], bool] = lambda: True) -> Verification:
+def verify(
+    trace: Trace,
+    model: HuggingFaceModel,
+    is_wanted: Callable[[], bool] = lambda: True,
+    tolerance: float = TOLERANCE,
+) -> Verification:
     """Compare a run (at least one step) with transformers. Raises Cancelled once `is_wanted()` says no."""
     compare = _by_teacher if is_steered(trace) else _by_generate
-    return compare(trace, model, is_wanted)
+    return replace(compare(trace, model, is_wanted), tolerance=tolerance)
 
 
 class _Until(StoppingCriteria):

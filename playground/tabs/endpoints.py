@@ -17,6 +17,7 @@ from playground.errors import (
     EmptyPromptError,
     InvalidArgumentError,
     InvalidModelOutputError,
+    NothingLeftToChooseError,
     PlaygroundError,
     PromptTooLongError,
 )
@@ -114,6 +115,8 @@ class Endpoints:
         if bool(logits.isnan().any()):
             raise InvalidModelOutputError(name=backend.info.name)
         stages = pipeline.run(processors, torch.tensor([ids]), logits[None])
+        if bool(pipeline.processed_logits(stages, logits[None]).isneginf().all()):
+            raise NothingLeftToChooseError()
         view = next_token(logits, stages, backend.vocabulary, count)
         return {
             "context": {"token_ids": list(ids), "tokens": backend.vocabulary.labels(ids)},

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from playground.decoding.pipeline import processed_logits
 from playground.decoding.processors import Processor
 from playground.decoding.trace import Step, Trace
+from playground.errors import NothingLeftToChooseError
 from playground.figures.cutoffs import cutoffs_figure
 from playground.figures.next_token import next_token_figure
 from playground.figures.temperature import temperature_figure
@@ -66,9 +68,11 @@ def _title(token: StripToken, step: Step, look: Look) -> str:
 
 
 def step_panels(trace: Trace, index: int, is_pinned: bool, look: Look) -> dict[str, object]:
-    """Everything that speaks of step `index` alone."""
+    """Everything that speaks of step `index` alone. Raises NothingLeftToChooseError if the look removes every token."""
     step = trace.steps[index]
     stages = trace.stages_at(index, look.processors)
+    if bool(processed_logits(stages, step.logits[None]).isneginf().all()):
+        raise NothingLeftToChooseError()
     view = next_token(step.logits, stages, look.vocabulary, CANDIDATES, step.choice.token_id)
     cuts = tuple(stage.processor.name for stage in stages if bool(stage.removed.any()))
     current = next((p.value for p in look.processors if p.name == "temperature"), 1.0)

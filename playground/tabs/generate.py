@@ -53,7 +53,7 @@ def _build_controls(t: Translator) -> Controls:
         gr.HTML(f"<p>{t('parameters.greedy_note')}</p>", elem_classes="greedy-note", js_on_load=None)
         with gr.Row(elem_classes="fields"):
             seed = gr.Number(first.seed, label=t("seed.label"), precision=0, elem_id="seed", min_width=70)
-            dice = gr.Button("⚄", elem_id="dice", min_width=36)
+            dice = gr.Button(t("seed.dice"), elem_id="dice", min_width=36)
             length = gr.Number(
                 first.max_new_tokens, label=t("length.label"), precision=0, elem_id="length", min_width=70
             )

@@ -174,7 +174,8 @@ class GenerateTab:
         session.pinned = None
         look = self.look(session, Values.of(values))
         channels = frames.whole(session.trace, session.inspected, False, look)
-        yield frame({**channels, "notice": wording.notice("")}), self.pause_button(True)
+        cleared = {"notice": wording.notice(""), "badge": wording.notice("")}
+        yield frame({**channels, **cleared}), self.pause_button(True)
 
     @reported
     def branch(self, session: Session, event: gr.EventData, *values: Any) -> Iterator[Update]:
@@ -199,7 +200,8 @@ class GenerateTab:
         session.trace = trace
         session.is_auto = False
         channels = frames.whole(trace, session.inspected, False, self.look(session, controls))
-        yield frame({**channels, "notice": wording.notice(words)}), self.pause_button(True)
+        cleared = {"notice": wording.notice(words), "badge": wording.notice("")}
+        yield frame({**channels, **cleared}), self.pause_button(True)
 
     def go_on(self, session: Session, controls: Values, single: bool) -> Iterator[Update]:
         """Continue the text on the page, or begin a new one where the prompt (or the model) is another."""
@@ -224,7 +226,9 @@ class GenerateTab:
     ) -> Iterator[Update]:  # fmt: skip
         """Take tokens after `trace` and show each, until the end or until something else is begun in this session."""
         request = request or trace.request
-        session.trace, session.model_name, session.is_recorded = trace, backend.info.name, False
+        before = session.snapshot()
+        session.trace, session.model_name = trace, backend.info.name
+        session.is_recorded = session.is_recorded and bool(trace.steps)
         session.is_auto = not single
         run = session.begin()
         look = self.look(session, controls)
@@ -241,7 +245,7 @@ class GenerateTab:
         speed = None if single else controls.tokens_per_second
         traces = engine.generate(backend.model, request, trace)
         wanted = engine.paced(traces, speed, lambda: session.is_current(run))
-        shown = len(trace.steps)
+        shown, trace_at_start = len(trace.steps), trace
         try:
             for trace in engine.latest_every(FRAME_SECONDS, wanted):
                 if not session.take(run, trace):
@@ -250,6 +254,12 @@ class GenerateTab:
                 shown = len(trace.steps)
                 if single:
                     break
+        except PlaygroundError:
+            if session.trace is trace_at_start:  # not one token came of it: the last good picture comes back
+                session.restore(before)
+                look = self.look(session, controls)
+                yield frame(frames.whole(session.trace, session.inspected, session.pinned is not None, look)), gr.skip()
+            raise
         finally:
             wanted.close()  # type: ignore[attr-defined]  # engine.paced is a generator
             session.end(run)
@@ -272,7 +282,7 @@ class GenerateTab:
         if not 0 <= index < len(session.trace.steps):
             return gr.skip()  # type: ignore[no-any-return]
         session.pinned = None if session.pinned == index else index
-        return frame(self.inspected(session, Values.of(values)))
+        return self.redraw(session, *values)
 
     def follow(self, session: Session, *values: Any) -> str:
         """Let the view follow the newest token again."""
@@ -312,15 +322,18 @@ class GenerateTab:
     def verify(self, session: Session) -> Iterator[str]:
         """Compare the run on the page with transformers, unless another one begins meanwhile."""
         trace, version = session.trace, session.version
-        if not trace.steps or session.is_running or session.is_recorded or session.verified is trace:
+        if not trace.steps or session.is_running or session.verified is trace or trace is self.first_run:
             return
         session.verified = trace
         from playground import verification  # imports transformers, which is there once a run has been made
 
         backend = self.slot.get()
+        if session.model_name != backend.info.name:
+            return
         yield frame({"badge": wording.badge(self.t("badge.wait"), "wait"), "code": self.code(trace, backend)})
+        tolerance = verification.RECORDED_TOLERANCE if session.is_recorded else verification.TOLERANCE
         try:
-            found = verification.verify(trace, backend.model, lambda: session.version == version)
+            found = verification.verify(trace, backend.model, lambda: session.version == version, tolerance)
         except verification.Cancelled:
             session.verified = None
             return
@@ -342,7 +355,10 @@ class GenerateTab:
         if session.is_recorded and backend.info.name == session.model_name:
             from playground import verification
 
-            found = self.slot.once("first run", lambda: verification.verify(self.first_run, backend.model))
+            tolerance = verification.RECORDED_TOLERANCE
+            found = self.slot.once(
+                "first run", lambda: verification.verify(self.first_run, backend.model, tolerance=tolerance)
+            )
             if session.trace is not self.first_run:
                 return  # a run has been made meanwhile, and has a badge of its own
             badge = wording.verification_badge(found, backend.vocabulary, self.t)

@@ -91,7 +91,7 @@ def _head() -> str:
     plotly = f'<script defer src="gradio_api/file={PLOTLY_JS.as_posix()}"></script>'
     script = (ASSETS / "live.js").read_text(encoding="utf-8")
     return (
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">{plotly}'
+        f'<meta name="description" content="{translator()("page.title")}: {translator()("page.tagline")}">{plotly}'
         f"<script>{script}</script><script>{_REMEMBERED_THEME}</script>"
     )
 

@@ -13,7 +13,7 @@ class Session:
         trace: the run on the page.
         model_name: of the model that made it.
         pinned: index of the token under inspection, or None to follow the newest.
-        is_recorded: whether it is the recorded run that every visitor is met with.
+        is_recorded: whether it is, or goes on from, the recorded run that every visitor is met with.
         lesson: key of the example chosen last.
         verified: the trace that is being compared, or has been.
         is_auto: whether the run goes on by itself (Run), or waits for the person (Step, Pause, Stop, Back).
@@ -36,6 +36,14 @@ class Session:
         fresh = Session(self.trace, self.model_name)
         fresh.pinned, fresh.is_recorded = self.pinned, self.is_recorded
         return fresh
+
+    def snapshot(self) -> tuple[Trace, str, bool, int | None]:
+        """What is on the page, for `restore`."""
+        return self.trace, self.model_name, self.is_recorded, self.pinned
+
+    def restore(self, snapshot: tuple[Trace, str, bool, int | None]) -> None:
+        self.trace, self.model_name, self.is_recorded, self.pinned = snapshot
+        self.verified = None
 
     @property
     def is_running(self) -> bool:

@@ -146,6 +146,7 @@ class Tab:
         self.notice = page.locator(".live-text.notice")
         self.model = page.locator("#model .live-text")
         self.prompt = page.locator("#prompt textarea")
+        self.before = 0  # the frame of the badge when something was begun: what it says may be of the run before
 
     def chart(self, name: str) -> Locator:
         return self.page.locator(f"#chart-{name} .live-plot")
@@ -177,13 +178,27 @@ class Tab:
             self.type("length", length)
         if speed is not None:
             self.pace(speed)
-        self.button("run").click()
+        self.press("run")
+
+    def press(self, button: str) -> None:
+        """Press a button that begins something, for `ran` to wait for."""
+        self.begun()
+        self.button(button).click()
+
+    def begun(self) -> None:
+        self.before = int(self.badge.get_attribute("data-frame") or 0)
 
     def ran(self, tokens: int) -> None:
-        """Wait for a run of that many tokens and its badge."""
-        expect(self.strip).to_have_attribute("data-count", str(tokens))
-        expect(self.badge).to_contain_text(f"{tokens}/{tokens}")
+        """Wait for what was begun to end with that many tokens and a good badge."""
+        self.page.wait_for_function(
+            """([before, words]) => {
+                const badge = document.querySelector("#badge .live-text");
+                return Number(badge.dataset.frame) > before && badge.textContent.includes(words);
+            }""",
+            arg=[self.before, f"{tokens}/{tokens}"], timeout=20_000,
+        )  # fmt: skip
         expect(self.badge).to_have_attribute("data-kind", "good")
+        expect(self.strip).to_have_attribute("data-count", str(tokens))
 
     def drawn(self) -> dict[str, int]:
         """The number of the frame that each chart shows."""
@@ -209,6 +224,7 @@ class Tab:
         return x, y
 
     def click_bar(self, row: int) -> None:
+        self.begun()
         self.page.mouse.move(*self.bar_place(row))
         self.page.mouse.click(*self.bar_place(row))
 
@@ -290,3 +306,17 @@ def visit(chromium: Browser, app: App, desktop: tuple[BrowserContext, Watch]) ->
 @pytest.fixture
 def tab(visit: Callable[..., Tab]) -> Tab:
     return visit()
+
+
+@pytest.fixture(scope="session")
+def opened(desktop: tuple[BrowserContext, Watch], app: App) -> Iterator[Tab]:
+    """A page that was opened and is only looked at."""
+    context, _ = desktop
+    page = context.new_page()
+    page.goto(app.url)
+    tab = Tab(page)
+    for name in CHARTS:
+        expect(tab.chart(name)).to_have_attribute("data-frame", re.compile(r"\d"))
+    expect(tab.badge).to_contain_text("40/40")
+    yield tab
+    page.close()

@@ -45,9 +45,9 @@ def test_the_arrow_keys_walk_along_the_text(tab: Tab) -> None:
     expect(tab.headline).to_contain_text("12")
 
 
-def test_one_token_of_the_text_is_in_the_order_of_the_tab_key(tab: Tab) -> None:
-    assert tab.strip.locator("button[tabindex='0']").count() == 1
-    assert tab.strip.locator("button[tabindex='-1']").count() == 39
+def test_one_token_of_the_text_is_in_the_order_of_the_tab_key(opened: Tab) -> None:
+    assert opened.strip.locator("button[tabindex='0']").count() == 1
+    assert opened.strip.locator("button[tabindex='-1']").count() == 39
 
 
 def test_a_click_on_the_trajectory_inspects_that_token(tab: Tab) -> None:
@@ -174,6 +174,6 @@ def test_the_script_is_copied_whole(visit: Any) -> None:
     assert tab.page.evaluate("navigator.clipboard.readText()") == script.evaluate("e => e.textContent")
 
 
-def test_the_first_example_opens_at_its_telling_token(tab: Tab) -> None:
-    assert tab.inspected() == EXAMPLES[0].inspect
-    expect(tab.page.get_by_role("button", name=t("headline.follow"))).to_be_visible()
+def test_the_first_example_opens_at_its_telling_token(opened: Tab) -> None:
+    assert opened.inspected() == EXAMPLES[0].inspect
+    expect(opened.page.get_by_role("button", name=t("headline.follow"))).to_be_visible()

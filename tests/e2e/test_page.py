@@ -38,13 +38,13 @@ def is_alive(tab: Tab) -> None:
 # ---- before anything is pressed
 
 
-def test_the_page_is_alive_before_any_click(tab: Tab) -> None:
-    is_alive(tab)
-    expect(tab.badge).to_contain_text("40/40")
-    expect(tab.badge).to_have_attribute("data-kind", "good")
-    expect(tab.prompt).to_have_value(EXAMPLES[0].prompt)
-    expect(tab.page.locator(".live-text.lesson")).to_have_text(t(f"example.{EXAMPLES[0].key}.notice"))
-    expect(tab.page.locator("#code pre")).to_contain_text("model.generate(")
+def test_the_page_is_alive_before_any_click(opened: Tab) -> None:
+    is_alive(opened)
+    expect(opened.badge).to_contain_text("40/40")
+    expect(opened.badge).to_have_attribute("data-kind", "good")
+    expect(opened.prompt).to_have_value(EXAMPLES[0].prompt)
+    expect(opened.page.locator(".live-text.lesson")).to_have_text(t(f"example.{EXAMPLES[0].key}.notice"))
+    expect(opened.page.locator("#code pre")).to_contain_text("model.generate(")
 
 
 def test_a_token_of_the_recorded_run_can_be_looked_at_at_once(tab: Tab) -> None:
@@ -77,8 +77,8 @@ def test_the_page_is_alive_while_the_model_loads_and_when_it_can_not_be_loaded(
         tab.page.close()
 
 
-def test_everything_that_can_be_pressed_has_a_name(tab: Tab) -> None:
-    nameless = tab.page.evaluate(
+def test_everything_that_can_be_pressed_has_a_name(opened: Tab) -> None:
+    nameless = opened.page.evaluate(
         """() => "button input select textarea".split(" ")
             .flatMap(tag => [...document.querySelectorAll(`#header ${tag}, #generate ${tag}`)])
             .filter(e => e.offsetParent && !e.innerText?.trim() && !e.getAttribute("aria-label") && !e.labels?.length)
@@ -87,11 +87,11 @@ def test_everything_that_can_be_pressed_has_a_name(tab: Tab) -> None:
     assert nameless == []
 
 
-def test_the_page_has_one_title_and_named_panels(tab: Tab) -> None:
-    expect(tab.page).to_have_title(t("page.title"))
-    expect(tab.page.get_by_role("heading", level=1)).to_have_count(1)
+def test_the_page_has_one_title_and_named_panels(opened: Tab) -> None:
+    expect(opened.page).to_have_title(t("page.title"))
+    expect(opened.page.get_by_role("heading", level=1)).to_have_count(1)
     for name in (*CHARTS, "stages", "code"):
-        expect(tab.page.get_by_role("heading", level=2, name=t(f"panel.{name}"), exact=True)).to_be_visible()
+        expect(opened.page.get_by_role("heading", level=2, name=t(f"panel.{name}"), exact=True)).to_be_visible()
 
 
 # ---- looks
@@ -191,10 +191,16 @@ def test_on_a_small_screen_everything_fits_and_works(visit: Callable[..., Tab], 
     fits(tab)
 
 
-def test_at_a_laptop_the_text_and_the_first_charts_are_seen_without_scrolling(tab: Tab) -> None:
-    for part in (tab.strip, tab.headline, tab.chart("next_token"), tab.chart("cutoffs"), tab.button("run")):
+def test_at_a_laptop_the_text_and_the_first_charts_are_seen_without_scrolling(opened: Tab) -> None:
+    for part in (
+        opened.strip,
+        opened.headline,
+        opened.chart("next_token"),
+        opened.chart("cutoffs"),
+        opened.button("run"),
+    ):
         expect(part).to_be_in_viewport(ratio=1)
-    assert tab.page.evaluate("document.documentElement.scrollWidth") <= 1440
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= 1440
 
 
 def test_charts_follow_the_width_of_the_window(tab: Tab) -> None:

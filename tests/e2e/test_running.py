@@ -82,6 +82,7 @@ def test_the_view_stays_where_it_is_pinned_while_the_run_goes_on(tab: Tab) -> No
 def test_every_example_fills_the_controls_and_runs(tab: Tab, app: App) -> None:
     tab.pace("fast")
     for example in [*EXAMPLES[1:], EXAMPLES[0]]:
+        tab.begun()
         tab.page.get_by_role("button", name=t(f"example.{example.key}.name"), exact=True).click()
         expect(tab.page.locator(".live-text.lesson")).to_have_text(t(f"example.{example.key}.notice"))
         expect(tab.prompt).to_have_value(example.prompt)
@@ -132,10 +133,9 @@ def test_step_and_back_move_by_one_token(tab: Tab, app: App) -> None:
         expect(tab.strip).to_have_attribute("data-count", str(count))
     tab.button("step").click()
     expect(tab.strip).to_have_attribute("data-count", "2")
-    tab.button("step").click()
-    tab.ran(3) if tab.number("length").input_value() == "3" else expect(tab.strip).to_have_attribute("data-count", "3")
+    tab.press("step")
+    tab.ran(3)
     assert shown(tab) == text
-    expect(tab.badge).to_contain_text("3/3")
 
 
 def test_pause_holds_resume_goes_on_and_the_text_is_the_same(tab: Tab, app: App) -> None:
@@ -150,7 +150,7 @@ def test_pause_holds_resume_goes_on_and_the_text_is_the_same(tab: Tab, app: App)
     tab.button("step").click()
     expect(tab.strip).to_have_attribute("data-count", str(held + 1))
     tab.pace("fast")
-    tab.button("pause").click()
+    tab.press("pause")
     tab.ran(30)
     expect(tab.button("pause")).to_have_text(t("button.pause"))
     assert shown(tab) == continuation(app, "The sea was", 30)
@@ -185,9 +185,7 @@ def test_a_click_on_a_bar_takes_that_token_and_goes_on(tab: Tab, app: App) -> No
     before = tab.text()
     token_id = tab.bar_id(3)
     tab.click_bar(3)
-    expect(tab.strip).to_have_attribute("data-count", "40")
-    expect(tab.badge).to_contain_text("40/40")
-    expect(tab.badge).to_have_attribute("data-kind", "good")
+    tab.ran(40)
     chosen = tab.tokens.nth(FIRST.inspect)
     assert chosen.evaluate("e => e.textContent") == app.backend.vocabulary.label(token_id).replace("␣", " ")
     expect(chosen).to_have_attribute("title", re.compile(re.escape(t("strip.token_by_hand", title="")) + "$"))
@@ -203,15 +201,12 @@ def test_a_bar_of_a_text_made_step_by_step_is_taken_and_waits(tab: Tab) -> None:
         tab.button("step").click()
         expect(tab.strip).to_have_attribute("data-count", str(count))
     expect(tab.badge).to_contain_text("3/3")
-    tab.tokens.nth(1).click()
     before = tab.drawn()
-    expect(tab.tokens.nth(1)).to_have_attribute("aria-pressed", "true")
-    tab.redrawn({"next_token": before["next_token"] - 1}, "next_token")
-    tab.page.wait_for_function("() => true")
+    tab.tokens.nth(1).click()
+    tab.redrawn(before)
     token_id = tab.bar_id(4)
     tab.click_bar(4)
-    expect(tab.strip).to_have_attribute("data-count", "2")
-    expect(tab.badge).to_contain_text("2/2")
+    tab.ran(2)
     assert token_id in tab.page.evaluate('document.querySelector("#chart-next_token .live-plot").data[0].customdata')
 
 

@@ -13,8 +13,22 @@ P = (0.05, 0.40, 0.20, 0.10, 0.15, 0.04, 0.03, 0.03)
 
 
 def parts(figure: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]:
-    target, final, raw, rest = figure["data"]
+    """The bars that take the click, those after the settings, those of the model, and the row of the rest."""
+    bars = [part for part in figure["data"] if part["type"] == "bar"]
+    (target,) = (bar for bar in bars if "customdata" in bar)
+    (raw,) = (bar for bar in bars if "line" in bar["marker"])
+    (rest,) = (bar for bar in bars if len(bar["y"]) == 1 and bar["y"][0] < min(target["y"]))
+    (final,) = (bar for bar in bars if bar not in (target, raw, rest))
     return target, final, raw, rest
+
+
+def written(figure: dict[str, Any]) -> dict[float, str]:
+    """The numbers beside each row."""
+    found = {}
+    for part in figure["data"]:
+        if part.get("mode") == "text":
+            found |= dict(zip(part["y"], part["text"], strict=True))
+    return found
 
 
 def test_the_outline_is_the_model_and_the_fill_is_what_the_settings_leave(figures: Callable[..., Figures]) -> None:
@@ -27,7 +41,8 @@ def test_the_outline_is_the_model_and_the_fill_is_what_the_settings_leave(figure
 def test_a_click_gives_the_id_of_the_token(figures: Callable[..., Figures]) -> None:
     target, final, raw, rest = parts(figures(P, n=4)["next_token"])
     assert target["customdata"] == [1, 2, 4, 3, 0]
-    assert all("customdata" not in part for part in (final, raw, rest))
+    assert all(part.get("hoverinfo") == "skip" for part in (final, raw))  # so that the pointer meets the row
+    assert "customdata" not in rest
     assert len(set(target["x"])) == 1  # a row is a target along its whole length, however short the bar
     assert target["x"][0] > max(raw["x"] + final["x"])
 
@@ -48,9 +63,17 @@ def test_the_rest_is_a_row_below_all_others_with_its_count_and_share(figures: Ca
     figure = figures(P, n=3, chosen=1)["next_token"]
     *_, rest = parts(figure)
     assert rest["y"][0] < min(figure["data"][0]["y"])
-    words = next(a["text"] for a in figure["layout"]["annotations"] if a["y"] == rest["y"][0])
+    words = written(figure)[rest["y"][0]]
     assert "5" in words
     assert "25.0 %" in words
+
+
+def test_each_row_has_its_numbers_beside_it(figures: Callable[..., Figures]) -> None:
+    figure = figures(P, (TopK(2),), n=3, chosen=1)["next_token"]
+    first, second, third = (text for _, text in sorted(written(figure).items(), reverse=True)[:3])
+    assert ("40.0 %" in first, "66.7 %" in first) == (True, True)
+    assert ("20.0 %" in second, "33.3 %" in second) == (True, True)
+    assert ("15.0 %" in third, "top-k" in third) == (True, True)
 
 
 def test_every_row_is_in_the_picture(figures: Callable[..., Figures]) -> None:

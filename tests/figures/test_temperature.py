@@ -40,5 +40,5 @@ def test_the_legend_has_a_line_and_a_swatch_of_its_colour_for_each_curve(figures
     for height, temperature in zip(heights, ("0.5", "0.8", "1", "2"), strict=True):
         line, swatch = (note for note in notes if note["y"] == height)
         assert f"= {temperature} " in line["text"]
-        curve = next(c for c in figure["data"] if f"T = {temperature}:" in c["hovertext"][0])
+        curve = next(c for c in figure["data"] if f"T = {temperature}:" in c["hovertemplate"])
         assert swatch["font"]["color"] == curve["line"]["color"]
