@@ -18,9 +18,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # every model here is in the repository or made of random weights
-# torch's OpenMP threads wait for each other by spinning: on a machine that is busy elsewhere that costs a factor of
-# five, for all sides and at random. They spin for microseconds here.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as app.py sets it, for all sides
 
 from benchmark_report import Report
 
@@ -34,12 +33,18 @@ def main() -> int:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     report = Report(options.smoke)
+    print(f"{os.cpu_count()} processors, {_load()}")
     for name in [options.only] if options.only else SECTIONS:
         importlib.import_module(f"benchmark_{name}").measure(report)  # a section imports what it needs, and only then
-    print(f"\n{len(report.failed)} failed" + "".join(f"\n  ✗ {what}" for what in report.failed))
+    print(f"\n{_load()}; {len(report.failed)} failed" + "".join(f"\n  ✗ {what}" for what in report.failed))
     if report.missed and not report.is_smoke:
         print(f"{len(report.missed)} demands missed" + "".join(f"\n  ✗ {what}" for what in report.missed))
     return 1 if report.failed else 0
+
+
+def _load() -> str:
+    """How busy the machine is: figures taken beside other work say little."""
+    return f"load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "load unknown"
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def measure(report: Report) -> None:
         return progress(tab, session, *rest)
 
     with (
-        patch.dict(controls.SPEEDS, lively=TOKENS_PER_SECOND),  # type: ignore[arg-type]  # a dict, shown as a Mapping
+        patch.dict(controls.SPEEDS, lively=TOKENS_PER_SECOND),
         patch.object(GenerateTab, "progress", timed),
         served(_endless()) as address,
         visited(address) as visit,
@@ -65,14 +65,12 @@ def _latencies(report: Report, found: dict[str, Any], steps: int, made: dict[int
         painted = _first_paint(paints, "strip", frame["number"])
         strip.append(painted - frame["arrived"])
         whole.append(painted - (1000 * made[frame["count"]] - found["origin"]))
-    report.at_most(
-        "strip: a token after its message, p95", percentile(strip, 0.95), STRIP_LIMIT, "ms", spread(strip)
-    )
+    report.at_most("strip: a token after its message, p95", percentile(strip, 0.95), STRIP_LIMIT, "ms", spread(strip))
     report.figure("strip: a token after the server took it, p95", f"{percentile(whole, 0.95):.0f} ms", spread(whole))
     drawn = [name for name in CHARTS if any(p["name"] == name for p in paints)]
     behind = {name: _behind(frames, paints, name) for name in drawn}
     worst = max(behind, key=lambda name: max(behind[name]))
-    report.at_most("charts: behind the newest message, max", max(behind[worst]), CHART_LIMIT, "ms", f"the worst: {worst}")
+    report.at_most("charts: behind the newest message, max", max(behind[worst]), CHART_LIMIT, "ms", f"worst: {worst}")
     for name in drawn:
         text = f"{percentile(behind[name], 0.95):.0f} ms"
         report.figure(f"  {name}, p95", text, f"{len(behind[name])} pictures; {spread(behind[name])}")
@@ -80,9 +78,10 @@ def _latencies(report: Report, found: dict[str, Any], steps: int, made: dict[int
     last = max(ends) - (1000 * made[steps] - found["origin"])
     report.at_most("the last frame after the last token", last, LAST_LIMIT, "ms", f"all of {len(ends)} panels")
     length = (frames[-1]["arrived"] - frames[0]["arrived"]) / 1000
-    report.figure("the run", f"{length:.1f} s", f"{len(frames)} frames for {steps} tokens ({steps / length:.1f} tokens/s)")
+    report.figure("the run", f"{length:.1f} s", f"{len(frames)} frames, {steps / length:.1f} tokens/s")
     tasks = [task["duration"] for task in found["longTasks"]]
-    report.figure("long tasks of the page", f"{len(tasks)}", f"{sum(tasks):.0f} ms in all, longest {max(tasks, default=0):.0f}")
+    longest = max(tasks, default=0)
+    report.figure("long tasks of the page", f"{len(tasks)}", f"{sum(tasks):.0f} ms in all, longest {longest:.0f}")
 
 
 def _first_paint(paints: list[dict[str, Any]], name: str, number: int) -> float:
@@ -91,15 +90,15 @@ def _first_paint(paints: list[dict[str, Any]], name: str, number: int) -> float:
 
 
 def _behind(frames: list[dict[str, Any]], paints: list[dict[str, Any]], name: str) -> list[float]:
-    """At each paint of a chart: for how long (ms) there had been a newer frame than the one that was on screen."""
-    mine = [frame for frame in frames if name in frame["channels"]]
-    shown, late = mine[0]["number"] - 1, []
+    """At each paint of a chart: for how long (ms) the page had known a newer token than the one that was on screen,
+    whether or not its message brought anything for this chart."""
+    shown, late = frames[0]["number"] - 1, []
     for paint in (p for p in paints if p["name"] == name):
-        newer = [frame["arrived"] for frame in mine if shown < frame["number"] <= paint["number"]]
+        newer = [frame["arrived"] for frame in frames if shown < frame["number"] <= paint["number"]]
         if newer:
             late.append(paint["at"] - newer[0])
             shown = paint["number"]
-    return late if shown >= mine[-1]["number"] else [*late, float("inf")]
+    return late if shown >= frames[-1]["number"] else [*late, float("inf")]
 
 
 def _growth(report: Report, before: dict[str, float], after: dict[str, float], many: int) -> None:

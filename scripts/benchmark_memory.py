@@ -37,7 +37,8 @@ def measure(report: Report) -> None:
         gc.collect()
         kept = rows_in_memory(vocab_size) - before
         per_step = kept / len(trace.steps)
-        report.figure(f"V = {vocab_size:,}: bytes a step / 4 V", f"{per_step / (4 * vocab_size):.2f} ×", f"{steps} steps")
+        ratio = per_step / (4 * vocab_size)
+        report.figure(f"V = {vocab_size:,}: bytes a step / 4 V", f"{ratio:.2f} ×", f"{steps} steps")
         report.invariant(
             f"V = {vocab_size:,}: the longest run, {longest} steps, in {TRACE_BYTES / 2**20:.0f} MiB",
             per_step * longest <= TRACE_BYTES, f"{per_step * longest / 2**20:.1f} MiB",

@@ -133,7 +133,7 @@ def served(backend: Backend) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
-        demo.close()
+        demo.close(verbose=False)
 
 
 @contextmanager

@@ -3,13 +3,14 @@
 import dataclasses
 import statistics
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import benchmark_models as models
 import torch
-from benchmark_report import Report, seconds
+from benchmark_report import Report
 from transformers import TextIteratorStreamer
 
 from playground import engine, recording, settings
@@ -93,10 +94,12 @@ class Contest:
         return tuple(output[0, PROMPT_TOKENS:].tolist())
 
 
-def in_thread(run: Callable[[], Ids]) -> Ids:
-    """A thread of its own for everybody: the streamer needs one, and Gradio gives every handler one."""
+def timed(run: Callable[[], Ids]) -> tuple[Ids, float]:
+    """The ids and the seconds, in a thread of its own: the streamer needs one, and Gradio gives every handler one."""
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(run).result()
+        start = time.perf_counter()
+        ids = pool.submit(run).result()
+        return ids, time.perf_counter() - start
 
 
 def measure(report: Report) -> None:
@@ -115,17 +118,17 @@ def _compare(report: Report, contest: Contest, name: str, tokens: int, rounds: i
         "ours": contest.ours,
         "unseen": contest.unseen,
     }
-    ids: dict[str, Ids] = {}
-    for way, run in ways.items():  # also warms up
-        contest.prepare()
-        ids[way] = in_thread(run)
-    report.invariant(f"{name}: same ids from all four", len(set(ids.values())) == 1, f"{len(ids['ours'])} tokens")
     times: dict[str, list[float]] = {way: [] for way in ways}
-    for number in range(rounds):
-        order = list(ways) if number % 2 == 0 else list(reversed(ways))  # none is always the one after a pause
+    texts: set[Ids] = set()
+    for number in range(rounds + 1):
+        order = list(ways) if number % 2 else list(reversed(ways))  # none always comes after the same other
         for way in order:
             contest.prepare()
-            times[way].append(seconds(lambda: in_thread(ways[way])))
+            ids, taken = timed(ways[way])
+            texts.add(ids)
+            if number:  # round 0 warms up
+                times[way].append(taken)
+    report.invariant(f"{name}: the same ids in every run", len(texts) == 1 and len(ids) == tokens, f"{tokens} tokens")
     rate = {way: tokens / statistics.median(taken) for way, taken in times.items()}
     for other, title in (("generate", "generate"), ("streamer", "generate + TextIteratorStreamer")):
         by_round = [theirs / ours for theirs, ours in zip(times[other], times["ours"], strict=True)]

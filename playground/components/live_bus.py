@@ -23,6 +23,9 @@ class LiveBus(gr.HTML):
             **arguments,
         )
 
+    def postprocess(self, value: str | None) -> str | None:
+        return value  # data, not HTML: a token may well be called <script>
+
 
 def frame(channels: Mapping[str, object]) -> str:
     """A frame as the compact JSON string that a LiveBus carries."""

@@ -29,3 +29,6 @@ class LivePlot(gr.HTML):
             channel=channel,
             **arguments,
         )
+
+    def postprocess(self, value: str | None) -> str | None:
+        return value  # data, not HTML: a token may well be called <script>

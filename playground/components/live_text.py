@@ -27,3 +27,6 @@ class LiveText(gr.HTML):
             channel=channel,
             **arguments,
         )
+
+    def postprocess(self, value: str | None) -> str | None:
+        return value  # data, not HTML: a token may well be called <script>
