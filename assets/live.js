@@ -12,7 +12,7 @@
   let frameNumber = 0;
 
   const channel = (name) => {
-    if (!channels.has(name)) channels.set(name, { history: [], subscribers: new Set() });
+    if (!channels.has(name)) channels.set(name, { history: [], subscribers: new Set(), version: 0 });
     return channels.get(name);
   };
 
@@ -33,13 +33,17 @@
     schedule();
   };
 
-  // A frame is {channels: {name: payload}}. A payload with a `start` continues the one before it (see tokenStrip).
+  // A frame is {channels: {name: payload}, versions: {name: number}}: frames overlap, a version is taken once.
+  // A payload with a `start` continues the one before it (see tokenStrip).
   const publish = (text) => {
     if (!text) return;
     const frame = JSON.parse(text);
     frameNumber += 1;
     for (const [name, payload] of Object.entries(frame.channels)) {
       const known = channel(name);
+      const version = frame.versions[name];
+      if (version !== undefined && version <= known.version) continue;
+      known.version = version ?? known.version;
       if (payload && payload.start > 0) known.history.push(payload); else known.history = [payload];
       for (const receive of known.subscribers) receive(payload, frameNumber);
     }
@@ -83,7 +87,9 @@
   };
 
   // ---- LiveBus ----------------------------------------------------------------------------------------------
-  const liveBus = ({ props, watch }) => {
+  let resync = () => {};
+  const liveBus = ({ props, trigger, watch }) => {
+    resync = () => trigger("resync");
     watch("value", () => publish(props.value));
     publish(props.value);
   };
@@ -167,11 +173,12 @@
       strip.dataset.frame = number;
     };
     const receive = (payload, frame) => {
+      if (payload.start > tokens.length) { resync(); return; } // something in between was lost
       if (payload.start === 0 && payload.lead !== undefined) leadText = payload.lead;
-      if (payload.start < tokens.length || payload.tokens.length) {
-        tokens = tokens.slice(0, payload.start).concat(payload.tokens);
-        first = Math.min(first, payload.start);
-      }
+      const isSame = (token, i) => token.text === tokens[payload.start + i]?.text && token.title === tokens[payload.start + i]?.title;
+      const changed = payload.tokens.findIndex((token, i) => !isSame(token, i));
+      first = Math.min(first, payload.start + (changed < 0 ? payload.tokens.length : changed));
+      tokens = tokens.slice(0, payload.start).concat(payload.tokens);
       inspected = payload.inspected;
       number = frame;
       soon(paint, false);

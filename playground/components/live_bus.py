@@ -1,24 +1,30 @@
 """LiveBus: the one hidden component through which every frame of the page travels."""
 
 import json
+import threading
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 
+Channels = Mapping[str, Any]
+
 
 class LiveBus(gr.HTML):
     """Carries frames to the components that subscribe to its channels.
 
-    The value is a JSON string, {"channels": {name: payload}}; `frame` makes one. Only the channels that changed
-    need to be in it: every subscriber keeps what it got last.
+    The value is a JSON string, {"channels": {name: payload}, "versions": {name: number}}; `frame` makes one. Only the
+    channels that changed need to be in it: every subscriber keeps what it got last. Values that reach a busy browser
+    in one burst are skipped but for the last: send them through a FrameLog. `resync` is triggered when even that was
+    not enough.
     """
 
     def __init__(self, value: str | None = None, **arguments: Any) -> None:
         super().__init__(
             value,
             html_template="",
-            js_on_load="window.livePage.liveBus({props, watch})",
+            js_on_load="window.livePage.liveBus({props, trigger, watch}); // triggers 'resync'",
             visible="hidden",
             **arguments,
         )
@@ -27,6 +33,52 @@ class LiveBus(gr.HTML):
         return value  # data, not HTML: a token may well be called <script>
 
 
-def frame(channels: Mapping[str, object]) -> str:
-    """A frame as the compact JSON string that a LiveBus carries."""
-    return json.dumps({"channels": channels}, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+class Frame(str):
+    """The JSON of a frame, and the channels that it was made of."""
+
+    channels: Channels
+
+
+def frame(channels: Channels, versions: Mapping[str, int] | None = None) -> Frame:
+    """A frame as the compact JSON string that a LiveBus carries. A channel whose version the page has seen is not
+    drawn again; without versions it always is."""
+    content = {"channels": channels, "versions": versions or {}}
+    made = Frame(json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
+    made.channels = channels
+    return made
+
+
+class FrameLog:
+    """What was sent to one page lately. Each frame goes out with what the last few before it brought, so a browser
+    that skips some of them misses nothing. One page's events may use it at the same time."""
+
+    def __init__(self, keep: int = 16) -> None:
+        self._recent: deque[tuple[int, Channels]] = deque(maxlen=keep)
+        self._sent = 0
+        self._lock = threading.Lock()
+
+    def carry(self, new: Frame) -> Frame:
+        """The frame to send for `new`."""
+        with self._lock:
+            self._sent += 1
+            self._recent.append((self._sent, new.channels))
+            merged: dict[str, Any] = {}
+            versions: dict[str, int] = {}
+            for number, channels in self._recent:
+                for name, payload in channels.items():
+                    merged[name] = continued(merged[name], payload) if name in merged else payload
+                    versions[name] = number
+            return frame(merged, versions)
+
+
+def continued(before: Any, after: Any) -> Any:
+    """Two payloads of one channel as one: `after`, or where it continues a growing list of tokens, both.
+
+    Example: {"start": 2, "tokens": [c, d]} and {"start": 3, "tokens": [e]} -> {"start": 2, "tokens": [c, e]}
+    """
+    if not (isinstance(before, dict) and isinstance(after, dict) and "start" in before and "start" in after):
+        return after
+    shared = after["start"] - before["start"]
+    if not 0 <= shared <= len(before["tokens"]):
+        return after
+    return {**before, **after, "start": before["start"], "tokens": [*before["tokens"][:shared], *after["tokens"]]}

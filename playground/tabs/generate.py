@@ -1,12 +1,15 @@
 """The Generate tab: a person types, runs, stops, goes back, and watches every token being chosen."""
 
+import inspect
 import random
+from collections.abc import Callable, Iterator
+from functools import partial, wraps
 from typing import Any
 
 import gradio as gr
 
 from playground.catalog import PARAMETERS
-from playground.components.live_bus import LiveBus
+from playground.components.live_bus import Frame, LiveBus
 from playground.components.live_plot import LivePlot
 from playground.components.live_text import LiveText
 from playground.components.token_strip import Shading, TokenStrip
@@ -119,6 +122,32 @@ def _panel_head(name: str, t: Translator) -> None:
     gr.HTML(head, js_on_load=None, apply_default_css=False)
 
 
+def lossless(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """The handler, its frames sent through the session's FrameLog."""
+
+    def carried(session: Session, update: Any) -> Any:
+        if isinstance(update, Frame):
+            return session.frames.carry(update)
+        if isinstance(update, (tuple, list)):
+            return type(update)(carried(session, part) for part in update)
+        return update
+
+    if inspect.isgeneratorfunction(handler):
+
+        @wraps(handler)
+        def streaming(session: Session, *rest: Any) -> Iterator[Any]:
+            for update in handler(session, *rest):
+                yield carried(session, update)
+
+        return streaming
+
+    @wraps(handler)
+    def answering(session: Session, *rest: Any) -> Any:
+        return carried(session, handler(session, *rest))
+
+    return answering
+
+
 def _wire(
     tab: GenerateTab, bus: LiveBus, demo: gr.Blocks, state: gr.State, controls: Controls, strip: TokenStrip,
     act: LiveText, plots: dict[str, LivePlot],
@@ -139,26 +168,32 @@ def _wire(
     }  # fmt: skip
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
-    gr.on([controls.run.click, controls.prompt.submit], tab.run, **streaming).then(tab.verify, **verifying)
-    controls.step.click(tab.step, **streaming).then(tab.verify, **verifying)
-    controls.pause.click(tab.pause, **streaming).then(tab.verify, **verifying)
-    controls.back.click(tab.back, **streaming).then(tab.verify, **verifying)
-    plots["next_token"].pick(tab.branch, **streaming).then(tab.verify, **verifying)
-    controls.stop.click(tab.stop, **streaming)
+    verify = lossless(tab.verify)
+    for event, handler in (
+        (controls.run.click, tab.run),
+        (controls.prompt.submit, tab.run),
+        (controls.step.click, tab.step),
+        (controls.pause.click, tab.pause),
+        (controls.back.click, tab.back),
+        (plots["next_token"].pick, tab.branch),
+    ):
+        event(lossless(handler), **streaming).then(verify, **verifying)
+    controls.stop.click(lossless(tab.stop), **streaming)
 
-    for event in (strip.pick, plots["trajectory"].pick):  # gr.on does not take the events of custom components
-        event(tab.inspect, **looking)
+    for event in (strip.pick, plots["trajectory"].pick):
+        event(lossless(tab.inspect), **looking)
     for event in (controls.mode.change, *(one.input for one in controls.knobs.values())):
-        event(tab.redraw, **looking)
-    controls.unit.change(tab.change_unit, **looking)
-    act.act(tab.follow, **looking)
+        event(lossless(tab.redraw), **looking)
+    controls.unit.change(lossless(tab.change_unit), **looking)
+    act.act(lossless(tab.follow), **looking)
+    bus.resync(lossless(tab.resync), **looking)
 
     controls.dice.click(lambda: random.randrange(10_000), outputs=[controls.seed], queue=False, **quiet)
     filled: list[Any] = [controls.prompt, controls.mode, controls.seed, controls.length]
     filled += [controls.knobs[p.name] for p in PARAMETERS]
     for example in EXAMPLES:
         controls.examples[example.key].click(
-            lambda session, example=example: tab.load_example(example, session),
+            lossless(partial(tab.load_example, example)),
             inputs=[state], outputs=[*filled, bus], queue=False, **quiet,
-        ).then(tab.run_example, **streaming).then(tab.verify, **verifying)  # fmt: skip
-    demo.load(tab.welcome, inputs=[state], outputs=[bus], concurrency_limit=None, **quiet)
+        ).then(lossless(tab.run_example), **streaming).then(verify, **verifying)  # fmt: skip
+    demo.load(lossless(tab.welcome), inputs=[state], outputs=[bus], concurrency_limit=None, **quiet)

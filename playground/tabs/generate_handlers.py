@@ -304,6 +304,10 @@ class GenerateTab:
             return frame({"notice": wording.notice(error.message(), "bad")})
         return frame(frames.whole(session.trace, session.inspected, session.pinned is not None, look))
 
+    def resync(self, session: Session, *values: Any) -> str:
+        """The page has missed something: all of it again."""
+        return self.change_unit(session, *values)
+
     def inspected(self, session: Session, controls: Values) -> dict[str, object]:
         """The panels of the inspected step. Raises OutOfRangeError."""
         trace, index = session.trace, session.inspected

@@ -2,6 +2,7 @@
 
 import threading
 
+from playground.components.live_bus import FrameLog
 from playground.decoding.trace import Trace
 from playground.examples import EXAMPLES
 
@@ -15,6 +16,7 @@ class Session:
         pinned: index of the token under inspection, or None to follow the newest.
         is_recorded: whether it is, or goes on from, the recorded run that every visitor is met with.
         lesson: key of the example chosen last.
+        frames: what was sent to the page lately.
         verified: the trace that is being compared, or has been.
         is_auto: whether the run goes on by itself (Run), or waits for the person (Step, Pause, Stop, Back).
     """
@@ -27,6 +29,7 @@ class Session:
         self.lesson = EXAMPLES[0].key
         self.is_auto = True
         self.verified: Trace | None = None
+        self.frames = FrameLog()
         self._run = 0
         self._is_running = False
         self._lock = threading.Lock()

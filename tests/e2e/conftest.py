@@ -18,6 +18,8 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, 
 from playground import settings
 from playground.backends.huggingface import Backend
 from playground.backends.loading import ModelSlot
+from playground.catalog import PARAMETERS
+from playground.examples import EXAMPLES
 from playground.i18n import translator
 from playground.tabs import page as playground_page
 
@@ -248,6 +250,27 @@ class Tab:
     def text(self) -> str:
         return "".join(self.tokens.evaluate_all("buttons => buttons.map(button => button.textContent)"))
 
+    def set_as_opened(self) -> None:
+        """Every control as in the first example; whatever runs is stopped."""
+        example = EXAMPLES[0]
+        if self.button("pause").inner_text() == t("button.pause"):
+            self.button("stop").click()
+        for name, value in (("mode", "sample" if example.do_sample else "greedy"), ("unit", "nats")):
+            if not self.option(name, value).locator("input").is_checked():
+                self.option(name, value).click()
+        self.type("seed", example.seed)
+        self.type("length", example.max_new_tokens)
+        if self.page.locator("#speed input").input_value() != t("speed.lively"):
+            self.pace("lively")
+        for parameter in PARAMETERS:
+            if not parameter.is_common:
+                continue  # behind a door that no test of a kept page opens
+            switch = self.knob(parameter.name).get_by_role("switch")
+            switch.set_checked(parameter.name in example.values)
+            if parameter.name in example.values:
+                self.knob(parameter.name).get_by_role("spinbutton").fill(str(example.values[parameter.name]))
+        self.page.locator("#strip select").select_option(index=0)
+
     def inspected(self) -> int:
         """The index of the token under inspection."""
         return int(self.strip.locator("[aria-pressed=true]").get_attribute("data-index") or -1)
@@ -265,37 +288,25 @@ def desktop(chromium: Browser) -> Iterator[tuple[BrowserContext, Watch]]:
     context.close()
 
 
-@pytest.fixture
-def visit(chromium: Browser, app: App, desktop: tuple[BrowserContext, Watch]) -> Iterator[Callable[..., Tab]]:
-    """Opens the page as a new visitor, under `options` in a profile of its own.
+def open_tab(context: BrowserContext, url: str, model: str = "good", scheme: str | None = None) -> Tab:
+    """Open the page as a new visitor, and wait until it has said how it stands with its model."""
+    page = context.new_page()
+    if scheme:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+    page.goto(url)
+    tab = Tab(page)
+    expect(tab.model).to_have_attribute("data-kind", model)
+    if page.viewport_size == DESKTOP["viewport"]:  # else some charts are below the screen
+        for name in CHARTS:
+            expect(tab.chart(name)).to_have_attribute("data-frame", re.compile(r"\d"))
+    return tab
 
-    At the end no page may have complained, or asked for anything elsewhere.
-    """
-    plain, watch = desktop
-    own: list[BrowserContext] = []
-    pages: list[Page] = []
 
-    def open_page(url: str = app.url, query: str = "", model: str = "good", **options: Any) -> Tab:
-        context = plain
-        if options:
-            context = chromium.new_context(**DESKTOP | options)
-            own.append(context)
-            watch.over(context)
-        page = context.new_page()
-        pages.append(page)
-        page.goto(url + query)
-        tab = Tab(page)
-        expect(tab.model).to_have_attribute("data-kind", model)
-        if "viewport" not in options:
-            for name in CHARTS:
-                expect(tab.chart(name)).to_have_attribute("data-frame", re.compile(r"\d"))
-        return tab
-
-    yield open_page
-    for page in pages:
-        page.close()
-    for context in own:
-        context.close()
+@pytest.fixture(autouse=True)
+def nothing_went_wrong(desktop: tuple[BrowserContext, Watch]) -> Iterator[None]:
+    """After every test: no page has complained, and none has asked for anything that is not on this machine."""
+    _, watch = desktop
+    yield
     left, errors = list(watch.left), list(watch.errors)
     watch.left.clear()
     watch.errors.clear()
@@ -304,19 +315,56 @@ def visit(chromium: Browser, app: App, desktop: tuple[BrowserContext, Watch]) ->
 
 
 @pytest.fixture
+def visit(
+    chromium: Browser, app: App, desktop: tuple[BrowserContext, Watch], nothing_went_wrong: None
+) -> Iterator[Callable[..., Tab]]:
+    """Opens the page as a new visitor; with `options`, in a browser profile of its own."""
+    plain, watch = desktop
+    own: list[BrowserContext] = []
+    tabs: list[Tab] = []
+
+    def open_page(
+        url: str = app.url, query: str = "", model: str = "good", scheme: str | None = None, **options: Any
+    ) -> Tab:
+        context = plain
+        if options:
+            context = chromium.new_context(**DESKTOP | options)
+            own.append(context)
+            watch.over(context)
+        tabs.append(open_tab(context, url + query, model, scheme))
+        return tabs[-1]
+
+    yield open_page
+    for tab in tabs:
+        tab.page.close()
+    for context in own:
+        context.close()
+
+
+@pytest.fixture
 def tab(visit: Callable[..., Tab]) -> Tab:
+    """A page just opened."""
     return visit()
 
 
 @pytest.fixture(scope="session")
 def opened(desktop: tuple[BrowserContext, Watch], app: App) -> Iterator[Tab]:
     """A page that was opened and is only looked at."""
-    context, _ = desktop
-    page = context.new_page()
-    page.goto(app.url)
-    tab = Tab(page)
-    for name in CHARTS:
-        expect(tab.chart(name)).to_have_attribute("data-frame", re.compile(r"\d"))
+    tab = open_tab(desktop[0], app.url)
     expect(tab.badge).to_contain_text("40/40")
     yield tab
-    page.close()
+    tab.page.close()
+
+
+@pytest.fixture(scope="module")
+def page_of_the_module(desktop: tuple[BrowserContext, Watch], app: App) -> Iterator[Tab]:
+    tab = open_tab(desktop[0], app.url)
+    yield tab
+    tab.page.close()
+
+
+@pytest.fixture
+def kept(page_of_the_module: Tab) -> Tab:
+    """One page for the tests of a file, its controls as they stand when it opens: opening one takes seconds."""
+    page_of_the_module.set_as_opened()
+    return page_of_the_module

@@ -22,27 +22,27 @@ def stages(tab: Tab) -> list[str]:
 # ---- tokens
 
 
-def test_a_click_on_a_token_shows_how_it_was_chosen(tab: Tab) -> None:
-    before, sentence = tab.drawn(), tab.headline.inner_text()
-    tab.tokens.nth(10).click()
-    expect(tab.tokens.nth(10)).to_have_attribute("aria-pressed", "true")
-    expect(tab.headline).not_to_have_text(sentence)
-    expect(tab.headline).to_contain_text("11")
-    tab.redrawn(before)
-    probability = re.search(r"probability ([\d.]+ %)", tab.tokens.nth(10).get_attribute("title"))
+def test_a_click_on_a_token_shows_how_it_was_chosen(kept: Tab) -> None:
+    before, sentence = kept.drawn(), kept.headline.inner_text()
+    kept.tokens.nth(10).click()
+    expect(kept.tokens.nth(10)).to_have_attribute("aria-pressed", "true")
+    expect(kept.headline).not_to_have_text(sentence)
+    expect(kept.headline).to_contain_text("11")
+    kept.redrawn(before)
+    probability = re.search(r"probability ([\d.]+ %)", kept.tokens.nth(10).get_attribute("title"))
     assert probability
-    expect(tab.headline).to_contain_text(probability[1])
-    assert tab.strip.locator("[aria-pressed=true]").count() == 1
+    expect(kept.headline).to_contain_text(probability[1])
+    assert kept.strip.locator("[aria-pressed=true]").count() == 1
 
 
-def test_the_arrow_keys_walk_along_the_text(tab: Tab) -> None:
-    tab.tokens.nth(10).click()
-    expect(tab.tokens.nth(10)).to_have_attribute("aria-pressed", "true")
-    for key, index in (("ArrowRight", 11), ("ArrowRight", 12), ("ArrowLeft", 11)):
-        tab.page.keyboard.press(key)
-        expect(tab.tokens.nth(index)).to_be_focused()
-        expect(tab.tokens.nth(index)).to_have_attribute("aria-pressed", "true")
-    expect(tab.headline).to_contain_text("12")
+def test_the_arrow_keys_walk_along_the_text(kept: Tab) -> None:
+    kept.tokens.nth(20).click()
+    expect(kept.tokens.nth(20)).to_have_attribute("aria-pressed", "true")
+    for key, index in (("ArrowRight", 21), ("ArrowRight", 22), ("ArrowLeft", 21)):
+        kept.page.keyboard.press(key)
+        expect(kept.tokens.nth(index)).to_be_focused()
+        expect(kept.tokens.nth(index)).to_have_attribute("aria-pressed", "true")
+    expect(kept.headline).to_contain_text("22")
 
 
 def test_one_token_of_the_text_is_in_the_order_of_the_tab_key(opened: Tab) -> None:
@@ -50,72 +50,72 @@ def test_one_token_of_the_text_is_in_the_order_of_the_tab_key(opened: Tab) -> No
     assert opened.strip.locator("button[tabindex='-1']").count() == 39
 
 
-def test_a_click_on_the_trajectory_inspects_that_token(tab: Tab) -> None:
-    x, y = tab.page.evaluate(
+def test_a_click_on_the_trajectory_inspects_that_token(kept: Tab) -> None:
+    x, y = kept.page.evaluate(
         """() => {
             const plot = document.querySelector("#chart-trajectory .live-plot"), axes = plot._fullLayout;
             const box = plot.getBoundingClientRect();
             return [box.left + axes._size.l + axes.xaxis.d2p(31), box.top + axes._size.t + 40];
         }"""
     )
-    tab.page.mouse.move(x, y)
-    tab.page.mouse.click(x, y)
-    expect(tab.tokens.nth(30)).to_have_attribute("aria-pressed", "true")
+    kept.page.mouse.move(x, y)
+    kept.page.mouse.click(x, y)
+    expect(kept.tokens.nth(30)).to_have_attribute("aria-pressed", "true")
 
 
 # ---- settings
 
 
-def test_a_slider_repaints_the_charts_without_a_forward_pass(tab: Tab, app: App) -> None:
-    made, before = app.forwards, tab.drawn()
-    slider = tab.knob("temperature").get_by_role("slider")
+def test_a_slider_repaints_the_charts_without_a_forward_pass(kept: Tab, app: App) -> None:
+    made, before = app.forwards, kept.drawn()
+    slider = kept.knob("temperature").get_by_role("slider")
     slider.focus()
     for _ in range(4):
         slider.press("ArrowRight")
-    tab.redrawn(before)
-    expect(tab.chart("temperature")).to_have_attribute("aria-label", re.compile(r"^\D*1\b"))  # 0.8 + 4 × 0.05
+    kept.redrawn(before)
+    expect(kept.chart("temperature")).to_have_attribute("aria-label", re.compile(r"^\D*1\b"))  # 0.8 + 4 × 0.05
     slider.press("ArrowRight")
-    expect(tab.chart("temperature")).to_have_attribute("aria-label", re.compile(r"^\D*1\.05\b"))
-    expect(tab.knob("temperature").get_by_role("spinbutton")).to_have_value("1.05")
-    expect(tab.headline).to_contain_text(t("headline.what_if").strip())
+    expect(kept.chart("temperature")).to_have_attribute("aria-label", re.compile(r"^\D*1\.05\b"))
+    expect(kept.knob("temperature").get_by_role("spinbutton")).to_have_value("1.05")
+    expect(kept.headline).to_contain_text(t("headline.what_if").strip())
     assert app.forwards == made
     for _ in range(5):
         slider.press("ArrowLeft")
-    expect(tab.headline).not_to_contain_text(t("headline.what_if").strip())
+    expect(kept.headline).not_to_contain_text(t("headline.what_if").strip())
     assert app.forwards == made
 
 
-def test_a_knob_is_switched_off_and_on_again_with_its_value(tab: Tab, app: App) -> None:
+def test_a_knob_is_switched_off_and_on_again_with_its_value(kept: Tab, app: App) -> None:
     made = app.forwards
-    top_p = tab.knob("top_p")
-    expect(tab.page.locator("#stages tbody tr")).to_have_count(3)
+    top_p = kept.knob("top_p")
+    expect(kept.page.locator("#stages tbody tr")).to_have_count(3)
     top_p.get_by_text(t("parameter.top_p.label")).click()
     expect(top_p.get_by_role("switch")).not_to_be_checked()
-    expect(tab.page.locator("#stages tbody tr")).to_have_count(2)
+    expect(kept.page.locator("#stages tbody tr")).to_have_count(2)
     expect(top_p.get_by_text(t("parameter.off"))).to_be_visible()
     top_p.get_by_text(t("parameter.off")).click()  # the word is a button too
     expect(top_p.get_by_role("switch")).to_be_checked()
     expect(top_p.get_by_role("spinbutton")).to_have_value("0.9")
-    expect(tab.page.locator("#stages tbody tr")).to_have_count(3)
-    top_k = tab.knob("top_k")
+    expect(kept.page.locator("#stages tbody tr")).to_have_count(3)
+    top_k = kept.knob("top_k")
     top_k.get_by_role("switch").check()
     expect(top_k.get_by_role("spinbutton")).to_have_value("40")
-    expect(tab.page.locator("#stages tbody tr")).to_have_count(4)
+    expect(kept.page.locator("#stages tbody tr")).to_have_count(4)
     assert app.forwards == made
 
 
-def test_a_number_is_typed_exactly_and_one_out_of_range_is_refused(tab: Tab) -> None:
-    field = tab.knob("temperature").get_by_role("spinbutton")
+def test_a_number_is_typed_exactly_and_one_out_of_range_is_refused(kept: Tab) -> None:
+    field = kept.knob("temperature").get_by_role("spinbutton")
     field.fill("1.37")
-    expect(tab.chart("temperature")).to_have_attribute("aria-label", re.compile(r"1\.37\b"))
-    before = tab.drawn()
+    expect(kept.chart("temperature")).to_have_attribute("aria-label", re.compile(r"1\.37\b"))
+    before = kept.drawn()
     field.fill("1000")
     assert not field.evaluate("e => e.checkValidity()")
     assert "100" in field.evaluate("e => e.validationMessage")
     field.press("Tab")
     expect(field).to_have_value("1.37")
     assert field.evaluate("e => e.checkValidity()")
-    assert tab.drawn() == before
+    assert kept.drawn() == before
 
 
 def test_what_is_set_is_what_runs(tab: Tab) -> None:
@@ -134,26 +134,26 @@ def test_what_is_set_is_what_runs(tab: Tab) -> None:
     assert len(stages(tab)) == 4
 
 
-def test_the_unit_changes_every_number(tab: Tab, app: App) -> None:
+def test_the_unit_changes_every_number(kept: Tab, app: App) -> None:
     made = app.forwards
-    expect(tab.headline).to_contain_text("nats")
-    tab.option("unit", "bits").click()
-    expect(tab.headline).to_contain_text("bits")
-    expect(tab.headline).not_to_contain_text("nats")
+    expect(kept.headline).to_contain_text("nats")
+    kept.option("unit", "bits").click()
+    expect(kept.headline).to_contain_text("bits")
+    expect(kept.headline).not_to_contain_text("nats")
     for name in ("temperature", "trajectory"):
-        expect(tab.chart(name)).to_have_attribute("aria-label", re.compile("bits"))
-    expect(tab.tokens.nth(0)).to_have_attribute("title", re.compile("bits"))
-    expect(tab.page.locator("#stages thead")).to_contain_text("bits")
+        expect(kept.chart(name)).to_have_attribute("aria-label", re.compile("bits"))
+    expect(kept.tokens.nth(0)).to_have_attribute("title", re.compile("bits"))
+    expect(kept.page.locator("#stages thead")).to_contain_text("bits")
     assert app.forwards == made
 
 
-def test_the_text_is_coloured_by_the_measure_of_choice(tab: Tab) -> None:
-    chooser = tab.page.locator("#strip select")
-    legend = tab.page.locator("#strip .token-legend")
+def test_the_text_is_coloured_by_the_measure_of_choice(kept: Tab) -> None:
+    chooser = kept.page.locator("#strip select")
+    legend = kept.page.locator("#strip .token-legend")
     seen = []
     for i, name in enumerate(SHADINGS):
         chooser.select_option(index=i)
-        shades = tab.tokens.evaluate_all("all => all.map(e => Number(e.style.getPropertyValue('--shade')))")
+        shades = kept.tokens.evaluate_all("all => all.map(e => Number(e.style.getPropertyValue('--shade')))")
         assert all(0 <= shade <= 1 for shade in shades)
         assert max(shades) > min(shades)
         seen.append(tuple(shades))
@@ -161,7 +161,7 @@ def test_the_text_is_coloured_by_the_measure_of_choice(tab: Tab) -> None:
         expect(legend.nth(i)).to_contain_text(t(f"shading.{name}.pale"))
         assert legend.evaluate_all("all => all.filter(e => !e.hidden).length") == 1
     assert len(set(seen)) == len(SHADINGS)
-    painted = tab.tokens.evaluate_all("all => new Set(all.map(e => getComputedStyle(e).backgroundColor)).size")
+    painted = kept.tokens.evaluate_all("all => new Set(all.map(e => getComputedStyle(e).backgroundColor)).size")
     assert painted > 5
 
 

@@ -146,11 +146,11 @@ def test_the_dark_switch_changes_the_charts_and_is_remembered(visit: Callable[..
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_the_address_may_name_the_theme(visit: Callable[..., Tab], theme: str) -> None:
     opposite = "light" if theme == "dark" else "dark"
-    is_painted(visit(query=f"?__theme={theme}", color_scheme=opposite), dark=theme == "dark")
+    is_painted(visit(query=f"?__theme={theme}", scheme=opposite), dark=theme == "dark")
 
 
 def test_the_theme_of_the_machine_is_followed(visit: Callable[..., Tab]) -> None:
-    is_painted(visit(color_scheme="dark"), dark=True)
+    is_painted(visit(scheme="dark"), dark=True)
 
 
 def fits(tab: Tab) -> None:
