@@ -148,7 +148,7 @@ class Tab:
         self.notice = page.locator(".live-text.notice")
         self.model = page.locator("#model .live-text")
         self.prompt = page.locator("#prompt textarea")
-        self.before = 0  # the frame of the badge when something was begun: what it says may be of the run before
+        self.before = (0, 0)  # the frames of badge and strip when something was begun: what they say may be older
 
     def chart(self, name: str) -> Locator:
         return self.page.locator(f"#chart-{name} .live-plot")
@@ -188,7 +188,8 @@ class Tab:
         self.button(button).click()
 
     def begun(self) -> None:
-        self.before = int(self.badge.get_attribute("data-frame") or 0)
+        badge, strip = (int(part.get_attribute("data-frame") or 0) for part in (self.badge, self.strip))
+        self.before = (badge, strip)
 
     def ran(self, tokens: int) -> None:
         """Wait for what was begun to end with that many tokens and a good badge."""
@@ -197,7 +198,7 @@ class Tab:
                 const badge = document.querySelector("#badge .live-text");
                 return Number(badge.dataset.frame) > before && badge.textContent.includes(words);
             }""",
-            arg=[self.before, f"{tokens}/{tokens}"], timeout=20_000,
+            arg=[self.before[0], f"{tokens}/{tokens}"], timeout=20_000,
         )  # fmt: skip
         expect(self.badge).to_have_attribute("data-kind", "good")
         expect(self.strip).to_have_attribute("data-count", str(tokens))
@@ -242,10 +243,14 @@ class Tab:
         return int(self.strip.get_attribute("data-count") or 0)
 
     def reached(self, tokens: int) -> None:
-        """Wait until the text has at least so many tokens."""
+        """Wait until what was begun has given at least so many tokens."""
         self.page.wait_for_function(
-            'n => Number(document.querySelector("#strip .token-strip").dataset.count) >= n', arg=tokens, timeout=20_000
-        )
+            """([before, tokens]) => {
+                const {frame, count} = document.querySelector("#strip .token-strip").dataset;
+                return Number(frame) > before && Number(count) >= tokens;
+            }""",
+            arg=[self.before[1], tokens], timeout=20_000,
+        )  # fmt: skip
 
     def text(self) -> str:
         return "".join(self.tokens.evaluate_all("buttons => buttons.map(button => button.textContent)"))
