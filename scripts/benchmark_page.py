@@ -18,15 +18,17 @@ from playground.tabs import page as playground_page
 CHARTS = ("next_token", "cutoffs", "temperature", "trajectory")
 
 # Runs before any script of the page. All times are performance.now(), in ms.
-#   frames: {number, arrived, published, count, channels, stages}, in the order in which the page took them;
-#           `arrived` is when the event stream brought the frame, null for one that did not come in a stream
+#   messages: {at, count}: a message of the event stream came in; with it the text has `count` tokens (null: unsaid)
+#   frames: {number, at, count, stages}, in the order in which the page took them
 #   paints: {name, number, at}: a component shows frame `number`; `at` is the first task after that paint
+#   skipped: how many messages the page never took by themselves (Gradio hands on only the last of a burst)
 RECORDER = """
 (() => {
-  const bench = window.bench = { frames: [], paints: [], longTasks: [], lost: 0 };
-  const waiting = [];
+  const bench = window.bench = { messages: [], frames: [], paints: [], longTasks: [], skipped: 0 };
+  const waiting = []; // the texts of messages that the page has not taken yet
   let number = 0;
   const parse = JSON.parse;
+  const tokens = ({ channels: { strip } }) => (strip ? strip.start + strip.tokens.length : null);
   const frameIn = (value) => { // the bus is the first output: its text, or the change to it
     const first = value.output && value.output.data && value.output.data[0];
     if (typeof first === "string") return first;
@@ -35,20 +37,19 @@ RECORDER = """
   };
   JSON.parse = function (text, reviver) {
     const value = parse.call(this, text, reviver);
-    const now = performance.now();
+    const at = performance.now();
     if (value && value.msg === "process_generating") {
       const frame = frameIn(value);
-      if (frame && frame.startsWith('{"channels"')) waiting.push({ text: frame, at: now });
+      if (frame && frame.startsWith('{"channels"')) {
+        waiting.push(frame);
+        bench.messages.push({ at, count: tokens(parse(frame)) });
+      }
     } else if (value && value.channels && typeof text === "string") {
-      const place = waiting.findIndex((one) => one.text === text);
-      const arrived = place < 0 ? null : waiting[place].at;
-      if (place >= 0) { bench.lost += place; waiting.splice(0, place + 1); }
-      const { strip, stages } = value.channels;
-      bench.frames.push({
-        number: ++number, arrived, published: now, channels: Object.keys(value.channels),
-        count: strip && strip.tokens.length ? strip.start + strip.tokens.length : 0,
-        stages: stages ? stages.table.rows.map((row) => row[0]) : null,
-      });
+      const place = waiting.indexOf(text);
+      if (place >= 0) { bench.skipped += place; waiting.splice(0, place + 1); }
+      const { stages } = value.channels;
+      const names = stages ? stages.table.rows.map((row) => row[0]) : null;
+      bench.frames.push({ number: ++number, at, count: tokens(value), stages: names });
     }
     return value;
   };
@@ -93,8 +94,9 @@ class Visit:
         self.forget()
         self.page.locator("#run").click()
         self.page.wait_for_function(
-            """tokens => bench.paints.some(({name, number}) => name === "strip" && bench.frames.some(
-                 frame => frame.number === number && frame.count === tokens))
+            """tokens => bench.frames.some(({count}) => count === 0) // until then it is the text of before
+               && bench.frames.at(-1).count === tokens
+               && Number(document.querySelector("#strip .token-strip").dataset.count) === tokens
                && document.querySelector("#badge .live-text").dataset.kind === "good" """,
             arg=tokens, timeout=1000 * patience, polling=100,
         )  # fmt: skip
@@ -108,7 +110,9 @@ class Visit:
 
     def forget(self) -> None:
         """Clear the record."""
-        self.page.evaluate("() => { bench.frames.length = bench.paints.length = bench.longTasks.length = 0; }")
+        self.page.evaluate(
+            "() => Object.assign(bench, { messages: [], frames: [], paints: [], longTasks: [], skipped: 0 })"
+        )
 
     def record(self) -> dict[str, Any]:
         found: dict[str, Any] = self.page.evaluate("() => ({...bench, origin: performance.timeOrigin})")

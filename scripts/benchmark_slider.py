@@ -13,6 +13,7 @@ from playground import settings
 from playground.backends import huggingface
 from playground.backends.huggingface import Backend
 from playground.i18n import translator
+from playground.tabs.generate import lossless
 from playground.views.notation import shorter
 
 LIMIT = 150  # ms
@@ -91,10 +92,10 @@ def _handler_times(backend: Backend, prompt: str, values: list[float]) -> list[f
     session = tab.new_session()
     for _ in tab.run(session, *control_values(prompt, TOKENS, temperature=0.8, top_p=0.9)):
         pass
-    times = []
+    redraw, times = lossless(tab.redraw), []
     for value in values:
         start = time.perf_counter()
-        tab.redraw(session, *control_values(prompt, TOKENS, temperature=0.8, top_p=value))
+        redraw(session, *control_values(prompt, TOKENS, temperature=0.8, top_p=value))
         times.append(1000 * (time.perf_counter() - start))
     return times
 
@@ -114,6 +115,6 @@ def _moves(visit: Visit, values: list[float], pause: float, is_drag: bool) -> li
 
 def _fate(place: int, at: float, found: dict[str, Any], reached: dict[int, int]) -> Move:
     numbers = [number for number, made_of in reached.items() if made_of >= place]
-    answered = min(frame["published"] for frame in found["frames"] if frame["number"] in numbers)
+    answered = min(frame["at"] for frame in found["frames"] if frame["number"] in numbers)
     painted = min(p["at"] for p in found["paints"] if p["name"] == "next_token" and p["number"] in numbers)
     return Move(answered - at, painted - at)

@@ -1,5 +1,6 @@
 """The handlers of the Generate tab: what happens when a person runs, steps, stops, branches, looks."""
 
+import time
 from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from playground.backends.huggingface import Backend
 
 FRAME_SECONDS = 0.04  # 25 frames a second: more can't be told apart, and a slow page falls behind
+CHART_SECONDS = 0.075  # the charts of a fast run are drawn a dozen times a second: the model has the processor else
 Update = tuple[str, Any]  # a frame for the bus, and the Pause button
 
 
@@ -246,14 +248,21 @@ class GenerateTab:
         traces = engine.generate(backend.model, request, trace)
         wanted = engine.paced(traces, speed, lambda: session.is_current(run))
         shown, trace_at_start = len(trace.steps), trace
+        taken, drawn, next_charts = trace, trace, 0.0
         try:
             for trace in engine.latest_every(FRAME_SECONDS, wanted):
                 if not session.take(run, trace):
                     break
-                yield frame(self.progress(session, shown, look)), gr.skip()
+                taken, now = trace, time.monotonic()
+                with_charts = now >= next_charts or trace.finish_reason is not None
+                if with_charts:
+                    drawn, next_charts = trace, now + CHART_SECONDS
+                yield frame(self.progress(session, shown, look, with_charts)), gr.skip()
                 shown = len(trace.steps)
                 if single:
                     break
+            if drawn is not taken and session.trace is taken:  # stopped between two drawings
+                yield frame(self.progress(session, shown, look, True)), gr.skip()
         except PlaygroundError:
             if session.trace is trace_at_start:  # not one token came of it: the last good picture comes back
                 session.restore(before)
@@ -266,10 +275,12 @@ class GenerateTab:
         if not session.is_running:
             yield gr.skip(), self.pause_button(session.trace.finish_reason is None)
 
-    def progress(self, session: Session, shown: int, look: Look) -> dict[str, object]:
+    def progress(self, session: Session, shown: int, look: Look, with_charts: bool) -> dict[str, object]:
         """The new tokens, and the charts: those of the newest step, or only the text's where a token is pinned."""
         trace, inspected = session.trace, session.inspected
         channels: dict[str, object] = {"strip": frames.strip(trace, shown, inspected, look)}
+        if not with_charts:
+            return channels
         if session.pinned is None:
             channels |= frames.step_panels(trace, inspected, False, look)
         return channels | frames.along_the_text(trace, inspected, look)
