@@ -72,12 +72,11 @@
     return value;
   };
   const themed = new Set(); // painters to call again when the theme changes
-  new MutationObserver(() => { for (const paint of themed) soon(paint, true); })
-    .observe(document.documentElement, { attributes: true, attributeFilter: ["class"], subtree: false });
-  document.addEventListener("DOMContentLoaded", () => {
+  const watchTheme = () => {
     new MutationObserver(() => { for (const paint of themed) soon(paint, true); })
       .observe(document.body, { attributes: true, attributeFilter: ["class"] });
-  });
+  };
+  if (document.body) watchTheme(); else document.addEventListener("DOMContentLoaded", watchTheme);
 
   const node = (tag, className, text) => {
     const made = document.createElement(tag);

@@ -56,49 +56,57 @@ def _endless() -> Backend:
 
 
 def _latencies(report: Report, found: dict[str, Any], steps: int, made: dict[int, float]) -> None:
-    frames = [frame for frame in found["frames"] if frame["count"]]
-    paints = found["paints"]
-    report.invariant("messages lost on the way to the page", found["lost"] == 0, str(found["lost"]))
-    strip, whole = [], []
+    messages, frames = _of_this_run(found["messages"]), _of_this_run(found["frames"])
+    shown: dict[str, list[tuple[float, int]]] = {}  # component -> when it showed how many tokens
+    for paint in found["paints"]:
+        count = max((f["count"] for f in frames if f["number"] <= paint["number"]), default=0)
+        shown.setdefault(paint["name"], []).append((paint["at"], count))
+    after_message, after_choice = [], []
     for token in range(1, steps + 1):
-        frame = next(f for f in frames if f["count"] >= token)
-        painted = _first_paint(paints, "strip", frame["number"])
-        strip.append(painted - frame["arrived"])
-        whole.append(painted - (1000 * made[frame["count"]] - found["origin"]))
-    report.at_most("strip: a token after its message, p95", percentile(strip, 0.95), STRIP_LIMIT, "ms", spread(strip))
-    report.figure("strip: a token after the server took it, p95", f"{percentile(whole, 0.95):.0f} ms", spread(whole))
-    drawn = [name for name in CHARTS if any(p["name"] == name for p in paints)]
-    behind = {name: _behind(frames, paints, name) for name in drawn}
+        painted = _first(shown["strip"], token)
+        after_message.append(painted - _first([(m["at"], m["count"]) for m in messages], token))
+        after_choice.append(painted - 1000 * next(made[n] for n in sorted(made) if n >= token) + found["origin"])
+    text = spread(after_message)
+    report.at_most("strip: a token after its message, p95", percentile(after_message, 0.95), STRIP_LIMIT, "ms", text)
+    text = f"{percentile(after_choice, 0.95):.0f} ms"
+    report.figure("strip: a token after it was chosen, p95", text, spread(after_choice))
+    drawn = [name for name in CHARTS if name in shown]
+    behind = {name: _behind(messages, shown[name]) for name in drawn}
     worst = max(behind, key=lambda name: max(behind[name]))
     report.at_most("charts: behind the newest message, max", max(behind[worst]), CHART_LIMIT, "ms", f"worst: {worst}")
     for name in drawn:
         text = f"{percentile(behind[name], 0.95):.0f} ms"
         report.figure(f"  {name}, p95", text, f"{len(behind[name])} pictures; {spread(behind[name])}")
-    ends = [_first_paint(paints, name, frames[-1]["number"]) for name in ("strip", *drawn)]
-    last = max(ends) - (1000 * made[steps] - found["origin"])
-    report.at_most("the last frame after the last token", last, LAST_LIMIT, "ms", f"all of {len(ends)} panels")
-    length = (frames[-1]["arrived"] - frames[0]["arrived"]) / 1000
-    report.figure("the run", f"{length:.1f} s", f"{len(frames)} frames, {steps / length:.1f} tokens/s")
+    last = max(_first(shown[name], steps) for name in ("strip", *drawn)) - 1000 * made[steps] + found["origin"]
+    report.at_most("the last frame after the last token", last, LAST_LIMIT, "ms", f"strip and {len(drawn)} charts")
+    length = (_first([(m["at"], m["count"]) for m in messages], steps) - messages[0]["at"]) / 1000
+    brought = len({m["count"] for m in messages})
+    note = f"{steps / length:.1f} tokens/s in {brought} messages; {found['skipped']} messages skipped by Gradio"
+    report.figure("the run", f"{length:.1f} s", note)
     tasks = [task["duration"] for task in found["longTasks"]]
     longest = max(tasks, default=0)
     report.figure("long tasks of the page", f"{len(tasks)}", f"{sum(tasks):.0f} ms in all, longest {longest:.0f}")
 
 
-def _first_paint(paints: list[dict[str, Any]], name: str, number: int) -> float:
-    """When `name` first showed frame `number` or a later one; never is infinitely late."""
-    return min((p["at"] for p in paints if p["name"] == name and p["number"] >= number), default=float("inf"))
+def _of_this_run(carriers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The messages or frames since the text began anew that say how many tokens it has, and have one."""
+    begun = max(i for i, carrier in enumerate(carriers) if carrier["count"] == 0)
+    return [carrier for carrier in carriers[begun:] if carrier["count"]]
 
 
-def _behind(frames: list[dict[str, Any]], paints: list[dict[str, Any]], name: str) -> list[float]:
-    """At each paint of a chart: for how long (ms) the page had known a newer token than the one that was on screen,
-    whether or not its message brought anything for this chart."""
-    shown, late = frames[0]["number"] - 1, []
-    for paint in (p for p in paints if p["name"] == name):
-        newer = [frame["arrived"] for frame in frames if shown < frame["number"] <= paint["number"]]
-        if newer:
-            late.append(paint["at"] - newer[0])
-            shown = paint["number"]
-    return late if shown >= frames[-1]["number"] else [*late, float("inf")]
+def _first(moments: list[tuple[float, int]], token: int) -> float:
+    """The first moment at which there were that many tokens; never is infinitely late."""
+    return min((at for at, count in moments if count >= token), default=float("inf"))
+
+
+def _behind(messages: list[dict[str, Any]], shown: list[tuple[float, int]]) -> list[float]:
+    """At each paint of a chart: for how long (ms) the page had known a newer token than the one that was on screen."""
+    last, late = 0, []
+    for at, count in shown:
+        if count > last:
+            late.append(at - _first([(m["at"], m["count"]) for m in messages], last + 1))
+            last = count
+    return late if last >= messages[-1]["count"] else [*late, float("inf")]
 
 
 def _growth(report: Report, before: dict[str, float], after: dict[str, float], many: int) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -233,6 +234,7 @@ class GenerateTab:
         session.is_recorded = session.is_recorded and bool(trace.steps)
         session.is_auto = not single
         run = session.begin()
+        session.unit = None
         look = self.look(session, controls)
         yield (
             frame(
@@ -257,7 +259,11 @@ class GenerateTab:
                 with_charts = now >= next_charts or trace.finish_reason is not None
                 if with_charts:
                     drawn, next_charts = trace, now + CHART_SECONDS
-                yield frame(self.progress(session, shown, look, with_charts)), gr.skip()
+                look = replace(look, unit=session.unit or look.unit)
+                update = frame(self.progress(session, shown, look, with_charts))
+                if not session.is_current(run):
+                    break  # taken back, or begun anew, while the frame was made
+                yield update, gr.skip()
                 shown = len(trace.steps)
                 if single:
                     break
@@ -309,11 +315,17 @@ class GenerateTab:
 
     def change_unit(self, session: Session, *values: Any) -> str:
         """Another unit: every number on the page, those of the strip included."""
+        session.unit = Values.of(values).unit  # a run that goes on takes it up
         try:
             look = self.look(session, Values.of(values))
         except PlaygroundError as error:
             return frame({"notice": wording.notice(error.message(), "bad")})
-        return frame(frames.whole(session.trace, session.inspected, session.pinned is not None, look))
+        trace = session.trace
+        channels = frames.whole(trace, session.inspected, session.pinned is not None, look)
+        while session.trace is not trace:  # a run went on meanwhile: not one token of it may be taken back
+            trace = session.trace
+            channels["strip"] = frames.strip(trace, 0, session.inspected, look)
+        return frame(channels)
 
     def resync(self, session: Session, *values: Any) -> str:
         """The page has missed something: all of it again."""

@@ -20,25 +20,29 @@ from playground.vocabulary import from_tokenizer_json
 
 _THEME_SWITCH = """
 element.querySelector("button").addEventListener("click", () => {
-  const dark = document.body.classList.toggle("dark");
+  const dark = !document.body.classList.contains("dark");
   try { localStorage.setItem("playground-theme", dark ? "dark" : "light"); } catch { /* a page without storage */ }
+  document.body.classList.toggle("dark", dark);
 });
 """
 
 _REMEMBERED_THEME = """
-addEventListener("DOMContentLoaded", () => {
-  let kept = null;
-  try { kept = localStorage.getItem("playground-theme"); } catch { /* a page without storage */ }
-  if (kept && !new URLSearchParams(location.search).has("__theme")) {
-    const apply = () => document.body.classList.toggle("dark", kept === "dark");
+{
+  const kept = () => { try { return localStorage.getItem("playground-theme"); } catch { return null; } };
+  const apply = () => {
+    const theme = kept();
+    if (theme && document.body.classList.contains("dark") !== (theme === "dark")) {
+      document.body.classList.toggle("dark", theme === "dark");
+    }
+  };
+  const start = () => { // Gradio sets a theme of its own while it mounts
     apply();
-    const watching = new MutationObserver(() => { // Gradio sets its own theme once, when it mounts
-      if (document.body.classList.contains("dark") !== (kept === "dark")) apply();
-      watching.disconnect();
-    });
-    watching.observe(document.body, { attributes: true, attributeFilter: ["class"] });
+    new MutationObserver(apply).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+  };
+  if (!new URLSearchParams(location.search).has("__theme")) {
+    if (document.body) start(); else addEventListener("DOMContentLoaded", start);
   }
-});
+}
 """
 
 

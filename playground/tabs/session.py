@@ -5,6 +5,7 @@ import threading
 from playground.components.live_bus import FrameLog
 from playground.decoding.trace import Trace
 from playground.examples import EXAMPLES
+from playground.views.notation import Unit
 
 
 class Session:
@@ -16,6 +17,7 @@ class Session:
         pinned: index of the token under inspection, or None to follow the newest.
         is_recorded: whether it is, or goes on from, the recorded run that every visitor is met with.
         lesson: key of the example chosen last.
+        unit: chosen while a run goes on, or None.
         frames: what was sent to the page lately.
         verified: the trace that is being compared, or has been.
         is_auto: whether the run goes on by itself (Run), or waits for the person (Step, Pause, Stop, Back).
@@ -29,6 +31,7 @@ class Session:
         self.lesson = EXAMPLES[0].key
         self.is_auto = True
         self.verified: Trace | None = None
+        self.unit: Unit | None = None
         self.frames = FrameLog()
         self._run = 0
         self._is_running = False

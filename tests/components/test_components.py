@@ -53,7 +53,7 @@ def test_a_number_that_json_does_not_know_never_reaches_the_page(number: float) 
 
 def test_hostile_text_in_a_frame_comes_back_as_it_went_in() -> None:
     text = "${x} {{x}} <script> \u202e \u2028 ` \\ \" '"
-    assert json.loads(frame({"a": text})) ["channels"] == {"a": text}
+    assert json.loads(frame({"a": text}))["channels"] == {"a": text}
 
 
 # ---- templates
