@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from playground.backends.huggingface import Backend
 
 FRAME_SECONDS = 0.04  # 25 frames a second: more can't be told apart, and a slow page falls behind
-CHART_SECONDS = 0.075  # the charts of a fast run are drawn a dozen times a second: the model has the processor else
+CHART_SECONDS = 0.075  # between two drawings of the charts of a paced run
+FAST_CHART_SECONDS = 0.15  # and of one without a pace: there the processor belongs to the model
 Update = tuple[str, Any]  # a frame for the bus, and the Pause button
 
 
@@ -258,7 +259,7 @@ class GenerateTab:
                 taken, now = trace, time.monotonic()
                 with_charts = now >= next_charts or trace.finish_reason is not None
                 if with_charts:
-                    drawn, next_charts = trace, now + CHART_SECONDS
+                    drawn, next_charts = trace, now + (CHART_SECONDS if speed else FAST_CHART_SECONDS)
                 look = replace(look, unit=session.unit or look.unit)
                 update = frame(self.progress(session, shown, look, with_charts))
                 if not session.is_current(run):
