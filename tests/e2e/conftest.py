@@ -281,7 +281,10 @@ class Tab:
         return int(self.strip.locator("[aria-pressed=true]").get_attribute("data-index") or -1)
 
 
-DESKTOP: dict[str, Any] = {"viewport": {"width": 1440, "height": 900}, "locale": "en-US", "reduced_motion": "reduce"}
+DESKTOP: dict[str, Any] = {
+    "viewport": {"width": 1440, "height": 900}, "locale": "en-US", "reduced_motion": "reduce",
+    "permissions": ["clipboard-read", "clipboard-write"],
+}  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -293,11 +296,15 @@ def desktop(chromium: Browser) -> Iterator[tuple[BrowserContext, Watch]]:
     context.close()
 
 
-def open_tab(context: BrowserContext, url: str, model: str = "good", scheme: str | None = None) -> Tab:
+def open_tab(
+    context: BrowserContext, url: str, model: str = "good", scheme: str | None = None, size: Any = None
+) -> Tab:
     """Open the page as a new visitor, and wait until it has said how it stands with its model."""
     page = context.new_page()
     if scheme:
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+    if size:
+        page.set_viewport_size(size)
     page.goto(url)
     tab = Tab(page)
     expect(tab.model).to_have_attribute("data-kind", model)
@@ -329,14 +336,19 @@ def visit(
     tabs: list[Tab] = []
 
     def open_page(
-        url: str = app.url, query: str = "", model: str = "good", scheme: str | None = None, **options: Any
+        url: str = app.url,
+        query: str = "",
+        model: str = "good",
+        scheme: str | None = None,
+        size: dict[str, int] | None = None,
+        **options: Any,
     ) -> Tab:
         context = plain
         if options:
             context = chromium.new_context(**DESKTOP | options)
             own.append(context)
             watch.over(context)
-        tabs.append(open_tab(context, url + query, model, scheme))
+        tabs.append(open_tab(context, url + query, model, scheme, size))
         return tabs[-1]
 
     yield open_page
@@ -344,6 +356,11 @@ def visit(
         tab.page.close()
     for context in own:
         context.close()
+
+
+@pytest.fixture(scope="session")
+def open_desktop(desktop: tuple[BrowserContext, Watch]) -> Callable[[str], Tab]:
+    return lambda url: open_tab(desktop[0], url)
 
 
 @pytest.fixture

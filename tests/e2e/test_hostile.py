@@ -40,15 +40,16 @@ def hostile() -> Backend:
 
 
 @pytest.fixture(scope="module")
-def address(
-    hostile: Backend, serve: Callable[[ModelSlot], AbstractContextManager[str]], chromium: Any
-) -> Iterator[str]:
+def tab(
+    hostile: Backend, serve: Callable[[ModelSlot], AbstractContextManager[str]], open_desktop: Callable[[str], Tab]
+) -> Iterator[Tab]:
     with serve(ModelSlot.filled(hostile, NAME)) as url:
-        yield url
+        opened = open_desktop(url)
+        yield opened
+        opened.page.close()
 
 
-def test_tokens_are_texts_and_nothing_else(visit: Callable[..., Tab], address: str, hostile: Backend) -> None:
-    tab = visit(address)
+def test_tokens_are_texts_and_nothing_else(tab: Tab, hostile: Backend) -> None:
     expect(tab.model).to_contain_text(NAME)
     tab.knob("temperature").get_by_role("spinbutton").fill("3")
     tab.knob("top_p").get_by_role("switch").uncheck()
@@ -75,8 +76,7 @@ def test_tokens_are_texts_and_nothing_else(visit: Callable[..., Tab], address: s
     assert foreign == []
 
 
-def test_the_charts_spell_the_tokens_out(visit: Callable[..., Tab], address: str, hostile: Backend) -> None:
-    tab = visit(address)
+def test_the_charts_spell_the_tokens_out(tab: Tab, hostile: Backend) -> None:
     tab.run("start", length=3, speed="fast")
     tab.ran(3)
     tab.page.wait_for_function(
@@ -96,8 +96,7 @@ def test_the_charts_spell_the_tokens_out(visit: Callable[..., Tab], address: str
         expect(tab.chart(name).locator("a, image[href^='x'], script")).to_have_count(0)
 
 
-def test_a_hostile_bar_is_taken_by_its_id(visit: Callable[..., Tab], address: str, hostile: Backend) -> None:
-    tab = visit(address)
+def test_a_hostile_bar_is_taken_by_its_id(tab: Tab, hostile: Backend) -> None:
     tab.run("start", length=4, speed="fast")
     tab.ran(4)
     before = tab.drawn()

@@ -19,7 +19,7 @@ t = translator()
 CHARTS = ("next_token", "cutoffs", "temperature", "trajectory")
 BUTTONS = ("run", "step", "pause", "stop", "back", "dice", "theme-switch")
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
-ENLARGED = {"viewport": {"width": 720, "height": 450}, "device_scale_factor": 2}  # 1440 × 900 at 200 %
+ENLARGED = {"size": {"width": 720, "height": 450}}  # 1440 × 900 at 200 %
 
 
 def is_alive(tab: Tab) -> None:
@@ -132,7 +132,7 @@ def is_painted(tab: Tab, dark: bool) -> None:
 
 
 def test_the_dark_switch_changes_the_charts_and_is_remembered(visit: Callable[..., Tab]) -> None:
-    tab = visit(color_scheme="light")
+    tab = visit(scheme="light")
     is_painted(tab, dark=False)
     tab.page.locator("#theme-switch").click()
     is_painted(tab, dark=True)
@@ -141,6 +141,7 @@ def test_the_dark_switch_changes_the_charts_and_is_remembered(visit: Callable[..
     is_painted(tab, dark=True)
     tab.page.locator("#theme-switch").click()
     is_painted(tab, dark=False)
+    tab.page.evaluate("localStorage.clear()")
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

@@ -215,10 +215,10 @@ def test_a_bar_of_a_text_made_step_by_step_is_taken_and_waits(kept: Tab) -> None
 # ---- visitors
 
 
-def test_two_visitors_at_once_get_what_each_would_get_alone(visit: Callable[..., Tab], app: App) -> None:
+def test_two_visitors_at_once_get_what_each_would_get_alone(kept: Tab, visit: Callable[..., Tab], app: App) -> None:
     prompts = ("The king was", "A mouse lived")
     alone = [continuation(app, prompt, 12) for prompt in prompts]
-    tabs = [visit(), visit()]
+    tabs = [kept, visit()]
     for tab, prompt in zip(tabs, prompts, strict=True):
         tab.run(prompt, length=12)
     for tab, text in zip(tabs, alone, strict=True):

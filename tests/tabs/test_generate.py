@@ -463,7 +463,7 @@ def test_the_view_stays_pinned_while_the_run_goes_on(visitor: Visitor) -> None:
     assert rest
     assert {frame["strip"]["inspected"] for frame in rest} == {1}
     assert not any("next_token" in frame or "headline" in frame for frame in rest)  # they stay as they are
-    assert all("trajectory" in frame for frame in rest)
+    assert "trajectory" in rest[-1]  # drawn at its own pace, and at the end
     assert len(visitor.ids) == 12
 
 
