@@ -12,7 +12,7 @@
   let frameNumber = 0;
 
   const channel = (name) => {
-    if (!channels.has(name)) channels.set(name, { history: [], subscribers: new Set(), version: 0 });
+    if (!channels.has(name)) channels.set(name, { history: [], subscribers: new Set(), version: 0, resync: () => {} });
     return channels.get(name);
   };
 
@@ -35,12 +35,14 @@
 
   // A frame is {channels: {name: payload}, versions: {name: number}}: frames overlap, a version is taken once.
   // A payload with a `start` continues the one before it (see tokenStrip).
-  const publish = (text) => {
+  // `resync` asks the sender for everything again.
+  const publish = (text, resync) => {
     if (!text) return;
     const frame = JSON.parse(text);
     frameNumber += 1;
     for (const [name, payload] of Object.entries(frame.channels)) {
       const known = channel(name);
+      known.resync = resync;
       const version = frame.versions[name];
       if (version !== undefined && version <= known.version) continue;
       known.version = version ?? known.version;
@@ -85,12 +87,11 @@
     return made;
   };
 
-  // ---- LiveBus ----------------------------------------------------------------------------------------------
-  let resync = () => {};
+  // ---- LiveBus: a tab each; a channel belongs to the bus that brings it ------------------------------------------
   const liveBus = ({ props, trigger, watch }) => {
-    resync = () => trigger("resync");
-    watch("value", () => publish(props.value));
-    publish(props.value);
+    const resync = () => trigger("resync");
+    watch("value", () => publish(props.value, resync));
+    publish(props.value, resync);
   };
 
   // ---- LivePlot: one Plotly chart, drawn when it is on screen ------------------------------------------------
@@ -172,7 +173,7 @@
       strip.dataset.frame = number;
     };
     const receive = (payload, frame) => {
-      if (payload.start > tokens.length) { resync(); return; } // something in between was lost
+      if (payload.start > tokens.length) { channel(props.channel).resync(); return; } // something in between was lost
       if (payload.start === 0 && payload.lead !== undefined) leadText = payload.lead;
       const isSame = (token, i) => token.text === tokens[payload.start + i]?.text && token.title === tokens[payload.start + i]?.title;
       const changed = payload.tokens.findIndex((token, i) => !isSame(token, i));
@@ -312,5 +313,6 @@
     show();
   };
 
-  window.livePage = { liveBus, livePlot, tokenStrip, liveText, knob, publish, subscribe };
+  // what the components of the other files of this folder are made of, and the components themselves
+  window.livePage = { subscribe, soon, themed, node, copyText, liveBus, livePlot, tokenStrip, liveText, knob };
 })();

@@ -13,7 +13,7 @@ from playground import settings
 from playground.backends import huggingface
 from playground.backends.huggingface import Backend
 from playground.i18n import translator
-from playground.tabs.generate import lossless
+from playground.tabs.delivery import lossless
 from playground.views.notation import shorter
 
 LIMIT = 150  # ms

@@ -19,7 +19,7 @@ from playground.backends.loading import ModelSlot
 from playground.catalog import PARAMETERS
 from playground.i18n import translator
 from playground.tabs.controls import Values
-from playground.tabs.generate import lossless
+from playground.tabs.delivery import lossless
 from playground.tabs.generate_handlers import GenerateTab
 
 PROMPT_TOKENS = 32

@@ -1,21 +1,20 @@
 """The Generate tab: a person types, runs, stops, goes back, and watches every token being chosen."""
 
-import inspect
 import random
-from collections.abc import Callable, Iterator
-from functools import partial, wraps
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from playground.catalog import PARAMETERS
-from playground.components.live_bus import Frame, LiveBus
+from playground.components.live_bus import LiveBus
 from playground.components.live_plot import LivePlot
 from playground.components.live_text import LiveText
 from playground.components.token_strip import Shading, TokenStrip
 from playground.examples import EXAMPLES
 from playground.i18n import Translator
 from playground.tabs.controls import SPEEDS, Controls, knob
+from playground.tabs.delivery import lossless, panel_head
 from playground.tabs.generate_handlers import GenerateTab
 from playground.tabs.session import Session
 from playground.views.notation import UNITS
@@ -103,49 +102,18 @@ def _build_results(t: Translator) -> tuple[TokenStrip, LiveText, dict[str, LiveP
     with gr.Row(elem_classes="charts"):
         for name in ("next_token", "cutoffs", "temperature", "trajectory"):
             with gr.Group(elem_classes="panel"):
-                _panel_head(name, t)
+                panel_head(name, t)
                 plots[name] = LivePlot(
                     description=t(f"chart.{name}.description"), channel=name, size=name, elem_id=f"chart-{name}"
                 )
     with gr.Row(elem_classes="charts"):
         with gr.Group(elem_classes="panel"):
-            _panel_head("stages", t)
+            panel_head("stages", t)
             LiveText(channel="stages", style="stages", elem_id="stages")
         with gr.Group(elem_classes="panel"):
-            _panel_head("code", t)
+            panel_head("code", t)
             LiveText(channel="code", style="code", elem_id="code")
     return strip, act, plots
-
-
-def _panel_head(name: str, t: Translator) -> None:
-    head = f'<div class="panel-head"><h2>{t(f"panel.{name}")}</h2><small>{t(f"panel.{name}.hint")}</small></div>'
-    gr.HTML(head, js_on_load=None, apply_default_css=False)
-
-
-def lossless(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """The handler, its frames sent through the session's FrameLog."""
-
-    def carried(session: Session, update: Any) -> Any:
-        if isinstance(update, Frame):
-            return session.frames.carry(update)
-        if isinstance(update, (tuple, list)):
-            return type(update)(carried(session, part) for part in update)
-        return update
-
-    if inspect.isgeneratorfunction(handler):
-
-        @wraps(handler)
-        def streaming(session: Session, *rest: Any) -> Iterator[Any]:
-            for update in handler(session, *rest):
-                yield carried(session, update)
-
-        return streaming
-
-    @wraps(handler)
-    def answering(session: Session, *rest: Any) -> Any:
-        return carried(session, handler(session, *rest))
-
-    return answering
 
 
 def _wire(

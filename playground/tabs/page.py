@@ -1,7 +1,6 @@
 """The page: header, tabs and endpoints put together, and how it is served."""
 
 import json
-from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
@@ -93,11 +92,17 @@ def _theme() -> gr.themes.Base:
 def _head() -> str:
     # the path is relative, so that it holds behind a proxy's prefix too; no CDN
     plotly = f'<script defer src="gradio_api/file={PLOTLY_JS.as_posix()}"></script>'
-    script = (ASSETS / "live.js").read_text(encoding="utf-8")
-    return (
-        f'<meta name="description" content="{translator()("page.title")}: {translator()("page.tagline")}">{plotly}'
-        f"<script>{script}</script><script>{_REMEMBERED_THEME}</script>"
+    scripts = [path.read_text(encoding="utf-8") for path in (ASSETS / "live.js", *sorted(ASSETS.glob("live_*.js")))]
+    description = f"{translator()('page.title')}: {translator()('page.tagline')}"
+    return f'<meta name="description" content="{description}">{plotly}' + "".join(
+        f"<script>{script}</script>" for script in (*scripts, _REMEMBERED_THEME)
     )
+
+
+def _style_sheet() -> str:
+    """The palette, then style.css, then a file a tab."""
+    files = (ASSETS / "style.css", *sorted(ASSETS.glob("style_*.css")))
+    return theme.style_sheet() + "".join(path.read_text(encoding="utf-8") for path in files)
 
 
 def launch(demo: gr.Blocks, options: Settings, **changes: Any) -> None:
@@ -108,7 +113,7 @@ def launch(demo: gr.Blocks, options: Settings, **changes: Any) -> None:
         "server_port": options.port,
         "share": options.share,
         "theme": _theme(),
-        "css": theme.style_sheet() + Path(ASSETS / "style.css").read_text(encoding="utf-8"),
+        "css": _style_sheet(),
         "head": _head(),
         "allowed_paths": [str(PLOTLY_JS)],
         "footer_links": ["api"],
