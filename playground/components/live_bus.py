@@ -34,26 +34,35 @@ class LiveBus(gr.HTML):
 
 
 class Frame(str):
-    """The JSON of a frame, and the channels that it was made of."""
+    """The JSON of a frame, the channels that it was made of, and each channel's JSON."""
 
     channels: Channels
+    pieces: Mapping[str, str]
 
 
-def frame(channels: Channels, versions: Mapping[str, int] | None = None) -> Frame:
-    """A frame as the compact JSON string that a LiveBus carries. A channel whose version the page has seen is not
-    drawn again; without versions it always is."""
-    content = {"channels": channels, "versions": versions or {}}
-    made = Frame(json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
-    made.channels = channels
+def frame(channels: Channels) -> Frame:
+    """A frame as the compact JSON string that a LiveBus carries; without versions, all of it is drawn."""
+    return _framed(channels, {name: _json(payload) for name, payload in channels.items()}, {})
+
+
+def _framed(channels: Channels, pieces: Mapping[str, str], versions: Mapping[str, int]) -> Frame:
+    content = ",".join(f"{_json(name)}:{piece}" for name, piece in pieces.items())
+    made = Frame(f'{{"channels":{{{content}}},"versions":{_json(versions)}}}')
+    made.channels, made.pieces = channels, pieces
     return made
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 class FrameLog:
     """What was sent to one page lately. Each frame goes out with what the last few before it brought, so a browser
-    that skips some of them misses nothing. One page's events may use it at the same time."""
+    that skips some of them misses nothing; a channel whose version the page has seen is not drawn again. One page's
+    events may use it at the same time."""
 
     def __init__(self, keep: int = 16) -> None:
-        self._recent: deque[tuple[int, Channels]] = deque(maxlen=keep)
+        self._recent: deque[tuple[int, Frame]] = deque(maxlen=keep)
         self._sent = 0
         self._lock = threading.Lock()
 
@@ -61,14 +70,19 @@ class FrameLog:
         """The frame to send for `new`."""
         with self._lock:
             self._sent += 1
-            self._recent.append((self._sent, new.channels))
+            self._recent.append((self._sent, new))
             merged: dict[str, Any] = {}
+            pieces: dict[str, str] = {}
             versions: dict[str, int] = {}
-            for number, channels in self._recent:
-                for name, payload in channels.items():
-                    merged[name] = continued(merged[name], payload) if name in merged else payload
-                    versions[name] = number
-            return frame(merged, versions)
+            for number, sent in self._recent:
+                for name, payload in sent.channels.items():
+                    joined = continued(merged[name], payload) if name in merged else payload
+                    merged[name], versions[name] = joined, number
+                    pieces[name] = sent.pieces[name] if joined is payload else ""
+            for name, piece in pieces.items():
+                if not piece:  # what continues earlier tokens is put into words once, here
+                    pieces[name] = _json(merged[name])
+            return _framed(merged, pieces, versions)
 
 
 def continued(before: Any, after: Any) -> Any:

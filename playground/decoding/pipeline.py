@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+import torch
 from torch import Tensor
 
+from playground.decoding.distribution import Distribution
 from playground.decoding.processors import Processor
 
 
@@ -26,7 +29,18 @@ class Stage:
     @cached_property
     def removed(self) -> Tensor:
         """(B, V) bool: the tokens that this stage, and none before it, set to -inf."""
-        return self.logits.isneginf() & ~self.before.isneginf()
+        gone, were_gone = (np.isneginf(rows.numpy()) for rows in (self.logits, self.before))
+        return torch.from_numpy(gone & ~were_gone)
+
+    @cached_property
+    def outgoing(self) -> Distribution:
+        """What the stage leaves of the first row."""
+        return Distribution.of(self.logits[0])
+
+    @property
+    def removes(self) -> bool:
+        """Whether it removed any token of the first row."""
+        return self.outgoing.kept < Distribution.of(self.before[0]).kept
 
 
 def run(processors: Sequence[Processor], context: Tensor, logits: Tensor) -> tuple[Stage, ...]:

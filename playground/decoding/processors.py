@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,6 +32,14 @@ class Processor(Protocol):
     def is_neutral(self) -> bool: ...
 
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor: ...
+
+
+def _without(logits: Tensor, removed: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Tensor:
+    """New logits, with -inf where `removed` (B, V) holds. In numpy, as all elementwise work here: for a few rows torch
+    spends most of its time waking threads."""
+    left = logits.numpy().copy()
+    left[removed] = REMOVED
+    return torch.from_numpy(left)
 
 
 def _require(holds: bool, name: str, rule: str, value: float) -> None:
@@ -122,7 +131,7 @@ class Temperature:
         return self.value == 1
 
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
-        return logits if self.is_neutral else logits / self.value
+        return logits if self.is_neutral else torch.from_numpy(logits.numpy() / self.value)
 
 
 @dataclass(frozen=True)
@@ -148,7 +157,7 @@ class TopK:
             return logits
         k = min(self.value, logits.shape[-1])
         kth_value = torch.topk(logits, k)[0][..., -1, None]
-        return logits.masked_fill(logits < kth_value, REMOVED)
+        return _without(logits, logits.numpy() < kth_value.numpy())
 
 
 @dataclass(frozen=True)
@@ -173,10 +182,17 @@ class TopP:
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral:
             return logits
-        ascending, order = torch.sort(logits, descending=False)
-        tail = ascending.softmax(dim=-1).cumsum(dim=-1) <= (1 - self.value)
+        rows = logits.numpy()
+        ascending = np.sort(rows, axis=-1)
+        tail = torch.from_numpy(ascending).softmax(dim=-1).cumsum(dim=-1) <= (1 - self.value)
         tail[..., -1:] = False
-        return logits.masked_fill(tail.scatter(1, order, tail), REMOVED)
+        first_kept = tail.sum(dim=-1, keepdim=True).numpy()  # the tail is a prefix of the ascending row
+        border = np.take_along_axis(ascending, first_kept, axis=-1)
+        last_removed = np.take_along_axis(ascending, np.maximum(first_kept - 1, 0), axis=-1)
+        if not np.all((first_kept == 0) | (last_removed < border)):  # a tie at the border: which goes, the order says
+            order = torch.sort(logits, descending=False).indices
+            return logits.masked_fill(tail.scatter(1, order, tail), REMOVED)
+        return _without(logits, rows < border)
 
 
 @dataclass(frozen=True)
@@ -200,10 +216,8 @@ class MinP:
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral:
             return logits
-        probabilities = torch.softmax(logits, dim=-1)
-        rare = probabilities < self.value * probabilities.amax(dim=-1, keepdim=True)
-        rare.scatter_(-1, torch.topk(probabilities, 1, dim=-1).indices, False)
-        return logits.masked_fill(rare, REMOVED)
+        probabilities = torch.softmax(logits, dim=-1).numpy()
+        return _without(logits, probabilities < self.value * probabilities.max(axis=-1, keepdims=True))
 
 
 @dataclass(frozen=True)
@@ -230,12 +244,12 @@ class TypicalP:
             return logits
         logprobs = torch.log_softmax(logits, dim=-1)
         entropy = -(logprobs * logprobs.exp()).nansum(-1, keepdim=True)
-        distances, order = torch.sort(torch.abs(-logprobs - entropy), descending=False)
+        distances = torch.abs(-logprobs - entropy)
+        order = torch.from_numpy(np.argsort(distances.numpy(), axis=-1))
         cumulative = logits.gather(-1, order).softmax(dim=-1).cumsum(dim=-1)
-        last = (cumulative < self.value).sum(dim=1).clamp(max=logits.shape[-1] - 1)
-        atypical = distances > distances.gather(1, last.view(-1, 1))
-        atypical[..., :1] = False
-        return logits.masked_fill(atypical.scatter(1, order, atypical), REMOVED)
+        last = (cumulative < self.value).sum(dim=-1, keepdim=True).clamp(max=logits.shape[-1] - 1)
+        farthest = distances.gather(-1, order.gather(-1, last))
+        return _without(logits, distances.numpy() > farthest.numpy())
 
 
 # The order in which transformers applies them (`_get_logits_processor`), greedy search only the first two.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from playground.decoding import pipeline
+from playground.decoding.distribution import Distribution
 from playground.decoding.model import LanguageModel
 from playground.decoding.pipeline import Stage
 from playground.decoding.processors import Processor
@@ -67,10 +68,8 @@ class Step:
 
 def read(logits: Tensor, token_id: int) -> Reading:
     """The Reading of one token under raw logits (V,)."""
-    logprobs = torch.log_softmax(logits, dim=-1)
-    own = logits[token_id]
-    rank = 1 + int((logits > own).sum()) + int((logits[:token_id] == own).sum())
-    return Reading(float(logprobs[token_id]), rank, entropy(logprobs))
+    row = Distribution.of(logits)
+    return Reading(row.logprob(token_id), row.rank(token_id), row.entropy)
 
 
 def entropy(logprobs: Tensor) -> float:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from playground.decoding.pipeline import processed_logits
 from playground.decoding.processors import Processor
 from playground.decoding.trace import Step, Trace
 from playground.errors import NothingLeftToChooseError
@@ -71,10 +70,10 @@ def step_panels(trace: Trace, index: int, is_pinned: bool, look: Look) -> dict[s
     """Everything that speaks of step `index` alone. Raises NothingLeftToChooseError if the look removes every token."""
     step = trace.steps[index]
     stages = trace.stages_at(index, look.processors)
-    if bool(processed_logits(stages, step.logits[None]).isneginf().all()):
+    if stages and not stages[-1].outgoing.kept:
         raise NothingLeftToChooseError()
     view = next_token(step.logits, stages, look.vocabulary, CANDIDATES, step.choice.token_id)
-    cuts = tuple(stage.processor.name for stage in stages if bool(stage.removed.any()))
+    cuts = tuple(stage.processor.name for stage in stages if stage.removes)
     current = next((p.value for p in look.processors if p.name == "temperature"), 1.0)
     sentence = headline(trace, index, look.processors, view, cuts, look.vocabulary)
     return {

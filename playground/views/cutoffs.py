@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from playground.decoding.distribution import Distribution
 from playground.decoding.pipeline import Stage
+from playground.decoding.processors import REMOVED
 
 _POINTS = 120  # per curve: more can't be told apart on the screen
 
@@ -50,9 +51,8 @@ class Cutoffs:
 def cutoffs(logits: Tensor, stages: Sequence[Stage]) -> Cutoffs:
     """The view of raw `logits` (V,) and the stages made of them."""
     first = next((i for i, stage in enumerate(stages) if stage.processor.truncates), len(stages))
-    base = stages[first].before[0] if first < len(stages) else stages[-1].logits[0] if stages else logits
-    probabilities = torch.softmax(base, dim=-1).numpy()
-    descending = -np.sort(-probabilities[probabilities > 0])
+    base = stages[first - 1].outgoing if first else Distribution.of(logits)
+    probabilities, descending = base.probabilities, base.descending
     cumulative = np.cumsum(descending, dtype=np.float64)
     shown = _spread(len(descending))
     return Cutoffs(
@@ -70,7 +70,7 @@ def _spread(count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
 
 
 def _cut(stage: Stage, probabilities: np.ndarray[tuple[int], np.dtype[np.float32]]) -> Cut:
-    kept = probabilities[~stage.logits[0].isneginf().numpy()]
+    kept = probabilities[stage.outgoing.logits > REMOVED]
     return Cut(
         name=stage.processor.name,
         value=stage.processor.value,

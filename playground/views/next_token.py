@@ -1,15 +1,14 @@
 """The next token: the most probable candidates before and after the processors, and the rest as one honest row."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from playground.decoding.pipeline import Stage, processed_logits
+from playground.decoding.distribution import Distribution
+from playground.decoding.pipeline import Stage
 from playground.decoding.processors import REMOVED
-from playground.decoding.trace import entropy
-from playground.views.ranking import most_probable
 from playground.vocabulary import Vocabulary
 
 
@@ -71,25 +70,23 @@ def next_token(
     logits: Tensor, stages: Sequence[Stage], vocabulary: Vocabulary, n: int, chosen_id: int | None = None
 ) -> NextToken:
     """The view of raw `logits` (V,) and the stages made of them (each (1, V))."""
-    final_logits = processed_logits(stages, logits[None])[0]
-    logprobs = torch.log_softmax(logits, dim=-1)
-    final = torch.softmax(final_logits, dim=-1)
-    ids = most_probable(logits, n)
+    raw = Distribution.of(logits)
+    final = stages[-1].outgoing if stages else raw
+    ids = raw.most_probable(n)
     ranks = list(range(1, len(ids) + 1))
     if chosen_id is not None and chosen_id not in ids:
-        own = logits[chosen_id]
         ids.append(chosen_id)
-        ranks.append(1 + int((logits > own).sum()) + int((logits[:chosen_id] == own).sum()))
+        ranks.append(raw.rank(chosen_id))
     candidates = tuple(
         Candidate(
             token_id=i,
             label=vocabulary.label(i),
-            logit=float(logits[i]),
-            logprob=float(logprobs[i]),
-            probability=float(logprobs[i].exp()),
+            logit=float(raw.logits[i]),
+            logprob=raw.logprob(i),
+            probability=math.exp(raw.logprob(i)),
             rank=rank,
-            removed_by=next((s.processor.name for s in stages if s.logits[0, i] == REMOVED), None),
-            final_probability=float(final[i]),
+            removed_by=next((s.processor.name for s in stages if s.outgoing.logits[i] == REMOVED), None),
+            final_probability=float(final.probabilities[i]),
         )
         for i, rank in zip(ids, ranks, strict=True)
     )
@@ -99,5 +96,4 @@ def next_token(
         probability=max(0.0, 1 - sum(c.probability for c in candidates)),
         final_probability=max(0.0, 1 - sum(c.final_probability for c in candidates)),
     )
-    kept = int((~final_logits.isneginf()).sum())
-    return NextToken(candidates, rest, vocab_size, entropy(logprobs), kept, chosen_id)
+    return NextToken(candidates, rest, vocab_size, raw.entropy, final.kept, chosen_id)

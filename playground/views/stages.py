@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
+import numpy as np
 from torch import Tensor
 
+from playground.decoding.distribution import Distribution
 from playground.decoding.pipeline import Stage
-from playground.decoding.trace import entropy
+from playground.decoding.processors import REMOVED
 
 
 @dataclass(frozen=True)
@@ -32,20 +33,26 @@ class StageRow:
 
 def stage_rows(logits: Tensor, stages: Sequence[Stage]) -> tuple[StageRow, ...]:
     """One row for the raw `logits` (V,), then one a stage."""
-    raw = torch.softmax(logits, dim=-1)
-    rows = [StageRow(None, None, int((~logits.isneginf()).sum()), 1.0, 1.0, entropy(torch.log_softmax(logits, -1)))]
+    raw = Distribution.of(logits)
+    rows = [StageRow(None, None, raw.kept, 1.0, 1.0, raw.entropy)]
+    before = raw
     for stage in stages:
-        after, before = stage.logits[0], stage.before[0]
-        kept = ~after.isneginf()
-        incoming = 1.0 if not bool(stage.removed.any()) else float(torch.softmax(before, -1)[kept].double().sum())
+        after = stage.outgoing
+        survive = after.logits > REMOVED
+        incoming = _mass(before, survive) if after.kept < before.kept else 1.0
         rows.append(
             StageRow(
                 name=stage.processor.name,
                 value=stage.processor.value,
-                tokens_kept=int(kept.sum()),
-                probability_kept=min(1.0, float(raw[kept].double().sum())),
-                incoming_kept=min(1.0, incoming),
-                entropy=entropy(torch.log_softmax(after, -1)),
+                tokens_kept=after.kept,
+                probability_kept=_mass(raw, survive),
+                incoming_kept=incoming,
+                entropy=after.entropy,
             )
         )
+        before = after
     return tuple(rows)
+
+
+def _mass(distribution: Distribution, tokens: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float:
+    return min(1.0, float(distribution.probabilities[tokens].sum(dtype=np.float64)))

@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from playground.decoding.trace import entropy
-from playground.views.ranking import most_probable
+from playground.decoding.distribution import Distribution
 from playground.vocabulary import Vocabulary
 
 LANDMARKS = (0.5, 1.0, 2.0)
@@ -32,10 +30,10 @@ class TemperatureCurves:
 
 def temperature_curves(logits: Tensor, current: float, vocabulary: Vocabulary, n: int = 24) -> TemperatureCurves:
     """Raw `logits` (V,) at the landmarks 0.5, 1, 2 and at the current temperature."""
-    ids = most_probable(logits, n)
+    ids = Distribution.of(logits).most_probable(n)
     curves = []
     for temperature in sorted({*LANDMARKS, current}):
-        logprobs = torch.log_softmax(logits / temperature, dim=-1)
-        listed = tuple(float(p) for p in logprobs[ids].exp())
-        curves.append(Softened(temperature, temperature == current, listed, entropy(logprobs)))
+        softened = Distribution.of(logits, temperature)
+        listed = tuple(softened.probabilities[ids].tolist())
+        curves.append(Softened(temperature, temperature == current, listed, softened.entropy))
     return TemperatureCurves(tuple(vocabulary.labels(ids)), tuple(curves))
