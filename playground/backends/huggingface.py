@@ -10,8 +10,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, GenerationConfig
-from transformers.cache_utils import DynamicLayer
 
+from playground.backends.kv_cache import GrowingLayer, new_cache
 from playground.backends.loading import shown_name
 from playground.errors import ModelUnavailableError, PromptTooLongError
 from playground.vocabulary import Vocabulary, from_tokenizer_json
@@ -139,7 +139,7 @@ class HuggingFaceModel:
             raise PromptTooLongError(tokens=len(ids), limit=self.context_length)
         state, shared = self._kept.take(ids, prompt_length)
         if state is None:
-            cache = DynamicCache(config=self.module.config)
+            cache = new_cache(self.module.config)
             logits = self.forward(torch.tensor([prompt_ids]), cache, 0)
             state = HuggingFaceState(self, cache, tuple(prompt_ids), prompt_length, logits, logits)
             shared = prompt_length
@@ -209,11 +209,11 @@ class HuggingFaceState:
     @property
     def is_reusable(self) -> bool:
         """Whether the cache is one sequence and can be cut at any point (sliding windows can't)."""
-        return self.logits.shape[0] == 1 and all(type(layer) is DynamicLayer for layer in self.cache.layers)
+        return self.logits.shape[0] == 1 and all(type(layer) is GrowingLayer for layer in self.cache.layers)
 
     @property
     def bytes(self) -> int:
-        return sum(t.nbytes for layer in self.cache.layers for t in (layer.keys, layer.values))
+        return sum(layer.bytes for layer in self.cache.layers)
 
 
 class _KeptCaches:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 FRAME_SECONDS = 0.04  # 25 frames a second: more can't be told apart, and a slow page falls behind
 CHART_SECONDS = 0.075  # between two drawings of the charts of a paced run
-FAST_CHART_SECONDS = 0.15  # and of one without a pace: there the processor belongs to the model
+CHART_SHARE = 0.03  # of the time of a run without a pace: there the processor belongs to the model
 Update = tuple[str, Any]  # a frame for the bus, and the Pause button
 
 
@@ -259,9 +259,12 @@ class GenerateTab:
                 taken, now = trace, time.monotonic()
                 with_charts = now >= next_charts or trace.finish_reason is not None
                 if with_charts:
-                    drawn, next_charts = trace, now + (CHART_SECONDS if speed else FAST_CHART_SECONDS)
+                    drawn = trace
                 look = replace(look, unit=session.unit or look.unit)
                 update = frame(self.progress(session, shown, look, with_charts))
+                if with_charts:
+                    took = time.monotonic() - now
+                    next_charts = now + max(CHART_SECONDS, 0 if speed else took / CHART_SHARE)
                 if not session.is_current(run):
                     break  # taken back, or begun anew, while the frame was made
                 yield update, gr.skip()

@@ -349,15 +349,15 @@ def test_only_the_last_few_caches_are_kept(fresh_tiny: Tiny, monkeypatch: pytest
 def test_the_kept_caches_have_a_limit_in_bytes(fresh_tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     model = fresh_tiny()
     one = model.prefill(ids(10)).bytes
-    assert one == 10 * 2 * 2 * 32 * 4  # tokens · (key, value) · layers · width · float32
-    monkeypatch.setattr(huggingface, "_KEPT_CACHE_BYTES", 2 * one)
+    assert one == (10 + 128) * 2 * 2 * 32 * 4  # tokens · (key, value) · layers · width · float32
+    monkeypatch.setattr(huggingface, "_KEPT_CACHE_BYTES", int(1.5 * one))
     for start in range(3):
         model.prefill(ids(10, start)).release()
-    model.prefill(ids(30, 9)).release()  # alone too large
+    model.prefill(ids(90, 9)).release()  # alone too large
     lengths = counted(model, monkeypatch)
-    for start in (2, 1, 0, 9):
-        model.prefill(ids(30 if start == 9 else 10, start))
-    assert lengths == [10, 30]
+    for start in (2, 1, 9):
+        model.prefill(ids(90 if start == 9 else 10, start))
+    assert lengths == [10, 90]
 
 
 @both
