@@ -74,8 +74,20 @@
     return value;
   };
   const themed = new Set(); // painters to call again when the theme changes
+  let palette = null; // asked of the style sheet once a theme: asking makes the browser lay out the page
+  const paletteNow = (element) => {
+    if (!palette) {
+      const style = getComputedStyle(element);
+      const names = new Map();
+      palette = { getPropertyValue: (name) => {
+        if (!names.has(name)) names.set(name, style.getPropertyValue(name));
+        return names.get(name);
+      } };
+    }
+    return palette;
+  };
   const watchTheme = () => {
-    new MutationObserver(() => { for (const paint of themed) soon(paint, true); })
+    new MutationObserver(() => { palette = null; for (const paint of themed) soon(paint, true); })
       .observe(document.body, { attributes: true, attributeFilter: ["class"] });
   };
   if (document.body) watchTheme(); else document.addEventListener("DOMContentLoaded", watchTheme);
@@ -98,14 +110,13 @@
   const livePlot = ({ element, props, trigger, watch }) => {
     const holder = element.querySelector(".live-plot");
     let figure = null, number = 0, drawn = null, size = "", onScreen = false;
+    let width = 0, height = 0; // told by the observer: asking makes the browser lay out the page
 
     const paint = () => {
-      if (!figure || !onScreen || !holder.clientWidth) return;
+      if (!figure || !onScreen || !width) return;
       if (!window.Plotly) { setTimeout(() => soon(paint, true), 50); return; }
-      const style = getComputedStyle(holder);
-      const { data, layout } = resolved(figure, style);
-      layout.width = holder.clientWidth;
-      layout.height = holder.clientHeight;
+      const { data, layout } = resolved(figure, paletteNow(holder));
+      Object.assign(layout, { width, height });
       window.Plotly.react(holder, data, layout, { displayModeBar: false, responsive: false, doubleClick: "reset" });
       if (drawn === null) {
         holder.on("plotly_click", (event) => {
@@ -114,7 +125,7 @@
         });
       }
       drawn = figure;
-      size = holder.clientWidth + "×" + holder.clientHeight;
+      size = width + "×" + height;
       holder.dataset.frame = number;
       if (figure.label) holder.setAttribute("aria-label", figure.label);
     };
@@ -128,8 +139,9 @@
       onScreen = entries[entries.length - 1].isIntersecting;
       if (onScreen && figure !== drawn) soon(paint, true);
     }, { rootMargin: "40% 0px" }).observe(holder);
-    new ResizeObserver(() => {
-      if (drawn && holder.clientWidth && size !== holder.clientWidth + "×" + holder.clientHeight) soon(paint, true);
+    new ResizeObserver(([{ contentRect }]) => {
+      [width, height] = [Math.floor(contentRect.width), Math.floor(contentRect.height)];
+      if (width && size !== width + "×" + height) soon(paint, true);
     }).observe(holder);
   };
 

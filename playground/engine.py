@@ -84,10 +84,12 @@ def latest_every(
     try:
         for trace in traces:
             pending = trace
-            if clock() >= due:
+            now = clock()
+            if now >= due:
+                # on a beat, so that a stream of that very pace comes through whole; one beat missed begins a new one
+                due = (due if now - due < seconds else now) + seconds
                 yield trace
                 pending = None
-                due = clock() + seconds
     except Exception:
         if pending is not None:
             yield pending  # what was there before it went wrong

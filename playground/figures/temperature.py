@@ -1,6 +1,6 @@
 """The same logits softened: one curve a temperature over the most probable tokens, the current one heavy."""
 
-from playground.figures.theme import MONOSPACE, Figure, colour, layout, literal, rounded, titled
+from playground.figures.theme import MONOSPACE, Figure, colour, layout, literal, rounded, tinted, titled
 from playground.i18n import Translator
 from playground.views.notation import Unit, shorter
 from playground.views.temperature import TemperatureCurves
@@ -25,25 +25,19 @@ def temperature_figure(view: TemperatureCurves, t: Translator, unit: Unit) -> Fi
         }
         for curve in sorted(view.curves, key=lambda c: c.is_current)
     ]  # fmt: skip
-    annotations = [
-        {
-            "xref": "paper", "yref": "paper", "x": 1, "y": 0.99 - 0.115 * i, "xanchor": "right", "yanchor": "top",
-            "showarrow": False, "align": "right",
-            "text": ("<b>{}</b>" if curve.is_current else "{}").format(
-                t("chart.temperature.now" if curve.is_current else "chart.temperature.curve",
-                  temperature=shorter(curve.temperature), entropy=unit.amount(curve.entropy), unit=unit.name)),
-            "font": {"color": colour("ink" if curve.is_current else "muted"), "size": 13},
-            "bgcolor": colour("panel"), "borderpad": 1,
-        }
-        for i, curve in enumerate(view.curves)
-    ]  # fmt: skip
-    for i, curve in enumerate(view.curves):  # a swatch beside each line of the legend
-        annotations.append(
-            {
-                "xref": "paper", "yref": "paper", "x": 1, "y": 0.99 - 0.115 * i, "xanchor": "left", "yanchor": "top",
-                "showarrow": False, "text": "●", "font": {"color": colour(colours[curve.temperature]), "size": 13},
-            }
+    lines = []
+    for curve in view.curves:
+        words = t(
+            "chart.temperature.now" if curve.is_current else "chart.temperature.curve",
+            temperature=shorter(curve.temperature), entropy=unit.amount(curve.entropy), unit=unit.name,
         )  # fmt: skip
+        swatch = tinted("●", colours[curve.temperature])
+        lines.append(f"{tinted(f'<b>{words}</b>', 'ink') if curve.is_current else words} {swatch}")
+    legend = {
+        "xref": "paper", "yref": "paper", "x": 1, "y": 1, "xanchor": "right", "yanchor": "top", "xshift": 18,
+        "showarrow": False, "align": "right", "text": "<br>".join(lines),
+        "font": {"color": colour("muted"), "size": 13}, "bgcolor": colour("panel"), "borderpad": 1,
+    }  # fmt: skip
     now = next(curve for curve in view.curves if curve.is_current)
     return {
         "data": data,
@@ -56,7 +50,7 @@ def temperature_figure(view: TemperatureCurves, t: Translator, unit: Unit) -> Fi
                 tickfont={"family": MONOSPACE, "size": 11, "color": colour("muted")},
             ),
             yaxis=titled("", rangemode="tozero", tickformat=".0%", nticks=5, fixedrange=True),
-            annotations=annotations,
+            annotations=[legend],
         ),
         "label": t(
             "chart.temperature.label", temperature=shorter(now.temperature), entropy=unit.amount(now.entropy),

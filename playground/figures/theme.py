@@ -54,8 +54,7 @@ def cut_colour(processor: str) -> str:
 def resolve(value: Any, dark: bool = False) -> Any:
     """A figure with its colours filled in, as the page does it; for anything that draws without the page."""
     if isinstance(value, str):
-        match = re.fullmatch(r"var\(--plot-([a-z-]+)\)", value)
-        return PALETTE[match[1]][dark] if match else value
+        return re.sub(r"var\(--plot-([a-z-]+)\)", lambda match: PALETTE[match[1]][dark], value)
     if isinstance(value, dict):
         return {key: resolve(item, dark) for key, item in value.items()}
     if isinstance(value, list):
@@ -99,15 +98,20 @@ def axis(**changes: Any) -> dict[str, Any]:
         "zeroline": False,
         "showline": False,
         "ticks": "",
+        "ticklabeloverflow": "allow",  # else Plotly measures every label at every drawing
         "tickfont": {"color": colour("muted"), "size": 12},
-        "title": {"font": {"color": colour("muted"), "size": 12}, "standoff": 6},
         **changes,
     }
 
 
 def titled(text: str, **changes: Any) -> dict[str, Any]:
-    """An axis with a title."""
-    return axis(title={"text": text, "font": {"color": colour("muted"), "size": 12}, "standoff": 6}, **changes)
+    """An axis with a title. No standoff: for one, Plotly measures every label at every drawing."""
+    return axis(title={"text": text, "font": {"color": colour("muted"), "size": 12}}, **changes)
+
+
+def tinted(text: str, name: str) -> str:
+    """Text of a colour of its own within an annotation: one annotation of many colours is drawn sooner than many."""
+    return f'<span style="color:{colour(name)}">{text}</span>'
 
 
 def rounded(values: Iterable[float]) -> list[float]:

@@ -1,6 +1,6 @@
 """Along the text: a bar of surprisal for each token, a line of entropy over them; the inspected token lit."""
 
-from playground.figures.theme import Figure, colour, layout, literal, rounded, titled
+from playground.figures.theme import Figure, colour, layout, literal, rounded, tinted, titled
 from playground.i18n import Translator
 from playground.views.notation import Unit
 from playground.views.trajectory import Trajectory
@@ -34,8 +34,8 @@ def trajectory_figure(view: Trajectory, inspected: int, t: Translator, unit: Uni
         },
     ]  # fmt: skip
     legend = [
-        ("accent", t("chart.trajectory.surprisal", unit=unit.name)),
-        ("green", t("chart.trajectory.entropy", unit=unit.name)),
+        tinted(t("chart.trajectory.surprisal", unit=unit.name), "accent"),
+        tinted(t("chart.trajectory.entropy", unit=unit.name), "green"),
     ]
     return {
         "data": data,
@@ -51,11 +51,10 @@ def trajectory_figure(view: Trajectory, inspected: int, t: Translator, unit: Uni
             yaxis=titled("", range=[0, top], fixedrange=True, nticks=6),
             annotations=[
                 {
-                    "xref": "paper", "yref": "paper", "x": 0.02 + 0.42 * i, "y": 1, "xanchor": "left", "yanchor": "top",
-                    "showarrow": False, "text": text, "font": {"color": colour(name), "size": 13},
+                    "xref": "paper", "yref": "paper", "x": 0.02, "y": 1, "xanchor": "left", "yanchor": "top",
+                    "showarrow": False, "text": "     ".join(legend), "font": {"color": colour("muted"), "size": 13},
                     "bgcolor": colour("panel"), "borderpad": 2,
                 }
-                for i, (name, text) in enumerate(legend)
             ],
         ),
         "label": t(

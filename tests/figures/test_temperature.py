@@ -34,11 +34,10 @@ def test_each_curve_is_a_softmax_over_the_tokens_on_the_axis(figures: Callable[.
 
 def test_the_legend_has_a_line_and_a_swatch_of_its_colour_for_each_curve(figures: Callable[..., Figures]) -> None:
     figure = figures(P, temperature=0.8)["temperature"]
-    notes = figure["layout"]["annotations"]
-    heights = sorted({note["y"] for note in notes}, reverse=True)
-    assert len(heights) == 4
-    for height, temperature in zip(heights, ("0.5", "0.8", "1", "2"), strict=True):
-        line, swatch = (note for note in notes if note["y"] == height)
-        assert f"= {temperature} " in line["text"]
+    (legend,) = figure["layout"]["annotations"]
+    lines = legend["text"].split("<br>")
+    assert len(lines) == 4
+    for line, temperature in zip(lines, ("0.5", "0.8", "1", "2"), strict=True):
+        assert f"= {temperature} " in line
         curve = next(c for c in figure["data"] if f"T = {temperature}:" in c["hovertemplate"])
-        assert swatch["font"]["color"] == curve["line"]["color"]
+        assert line.endswith(f'<span style="color:{curve["line"]["color"]}">●</span>')
