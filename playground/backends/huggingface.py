@@ -45,6 +45,10 @@ class HuggingFaceTokenizer:
         clean = text.encode("utf-8", errors="replace").decode("utf-8")
         return tuple(self._tokenizer(clean, verbose=False).input_ids)  # its length is checked where it matters
 
+    def encode_inside(self, text: str) -> tuple[int, ...]:
+        """The ids of a text that stands inside another: without special tokens."""
+        return tuple(self._tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
+
     def decode(self, token_ids: Sequence[int]) -> str:
         return str(self._tokenizer.decode(list(token_ids), skip_special_tokens=True))
 
