@@ -2,11 +2,12 @@
 
 Every processor maps `context` (B, L) int64 and `logits` (B, V) float32 to new logits (B, V); it never writes into
 its input. A removed token has the logit -inf. A neutral value returns the input itself: an exact no-op.
-`name` is the argument of `generate` that switches the processor on, `value` what to pass there.
+`name` is the argument of `generate` that switches the processor on, `value` what to pass there. A truncating one keeps
+`min_tokens_to_keep` tokens at least: 1, and more only in beam sampling, where every beam needs several candidates.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -113,6 +114,38 @@ class NoRepeatNGram:
 
 
 @dataclass(frozen=True)
+class MinNewTokens:
+    """Remove the ids that end a text until `value` tokens have been generated.
+
+    transformers `MinNewTokensLengthLogitsProcessor`. Raises ValueError unless the number is >= 0.
+
+    Attributes:
+        prompt_length: how many tokens of the context are the prompt.
+        eos_ids: the ids that end a text.
+    """
+
+    value: int
+    prompt_length: int
+    eos_ids: tuple[int, ...]
+    name: ClassVar[str] = "min_new_tokens"
+    truncates: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        _require(self.value >= 0, self.name, ">= 0 (0 is off)", self.value)
+
+    @property
+    def is_neutral(self) -> bool:
+        return self.value == 0 or not self.eos_ids
+
+    def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
+        if self.is_neutral or context.shape[-1] - self.prompt_length >= self.value:
+            return logits
+        ends = torch.zeros(logits.shape[-1], dtype=torch.bool)
+        ends[[i for i in self.eos_ids if i < logits.shape[-1]]] = True
+        return logits.masked_fill(ends, REMOVED)
+
+
+@dataclass(frozen=True)
 class Temperature:
     """Divide the logits by T: below 1 the distribution sharpens, above 1 it flattens.
 
@@ -142,6 +175,7 @@ class TopK:
     """
 
     value: int
+    min_tokens_to_keep: int = 1
     name: ClassVar[str] = "top_k"
     truncates: ClassVar[bool] = True
 
@@ -155,7 +189,7 @@ class TopK:
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral:
             return logits
-        k = min(self.value, logits.shape[-1])
+        k = min(max(self.value, self.min_tokens_to_keep), logits.shape[-1])
         kth_value = torch.topk(logits, k)[0][..., -1, None]
         return _without(logits, logits.numpy() < kth_value.numpy())
 
@@ -169,6 +203,7 @@ class TopP:
     """
 
     value: float
+    min_tokens_to_keep: int = 1
     name: ClassVar[str] = "top_p"
     truncates: ClassVar[bool] = True
 
@@ -185,7 +220,7 @@ class TopP:
         rows = logits.numpy()
         ascending = np.sort(rows, axis=-1)
         tail = torch.from_numpy(ascending).softmax(dim=-1).cumsum(dim=-1) <= (1 - self.value)
-        tail[..., -1:] = False
+        tail[..., -self.min_tokens_to_keep :] = False
         first_kept = tail.sum(dim=-1, keepdim=True).numpy()  # the tail is a prefix of the ascending row
         border = np.take_along_axis(ascending, first_kept, axis=-1)
         last_removed = np.take_along_axis(ascending, np.maximum(first_kept - 1, 0), axis=-1)
@@ -203,6 +238,7 @@ class MinP:
     """
 
     value: float
+    min_tokens_to_keep: int = 1
     name: ClassVar[str] = "min_p"
     truncates: ClassVar[bool] = True
 
@@ -216,8 +252,12 @@ class MinP:
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral:
             return logits
-        probabilities = torch.softmax(logits, dim=-1).numpy()
-        return _without(logits, probabilities < self.value * probabilities.max(axis=-1, keepdims=True))
+        probabilities = torch.softmax(logits, dim=-1)
+        rare = probabilities.numpy() < self.value * probabilities.numpy().max(axis=-1, keepdims=True)
+        if self.min_tokens_to_keep > 1:  # the most probable one stays by itself
+            kept = torch.topk(probabilities, min(self.min_tokens_to_keep, logits.shape[-1]), dim=-1).indices
+            np.put_along_axis(rare, kept.numpy(), False, axis=-1)
+        return _without(logits, rare)
 
 
 @dataclass(frozen=True)
@@ -229,6 +269,7 @@ class TypicalP:
     """
 
     value: float
+    min_tokens_to_keep: int = 1
     name: ClassVar[str] = "typical_p"
     truncates: ClassVar[bool] = True
 
@@ -248,8 +289,11 @@ class TypicalP:
         order = torch.from_numpy(np.argsort(distances.numpy(), axis=-1))
         cumulative = logits.gather(-1, order).softmax(dim=-1).cumsum(dim=-1)
         last = (cumulative < self.value).sum(dim=-1, keepdim=True).clamp(max=logits.shape[-1] - 1)
-        farthest = distances.gather(-1, order.gather(-1, last))
-        return _without(logits, distances.numpy() > farthest.numpy())
+        atypical = distances.numpy() > distances.gather(-1, order.gather(-1, last)).numpy()
+        if self.min_tokens_to_keep > 1:  # the most typical one stays by itself
+            kept = torch.sort(distances, descending=False).indices[..., : self.min_tokens_to_keep]
+            np.put_along_axis(atypical, kept.numpy(), False, axis=-1)
+        return _without(logits, atypical)
 
 
 # The order in which transformers applies them (`_get_logits_processor`), greedy search only the first two.
@@ -262,3 +306,11 @@ TRANSFORMERS_ORDER: tuple[Callable[..., Processor], ...] = (
     MinP,
     TypicalP,
 )
+
+
+def keeping(processors: Sequence[Processor], min_tokens_to_keep: int) -> tuple[Processor, ...]:
+    """The same processors, those that truncate keeping at least so many tokens of every row."""
+    return tuple(
+        replace(p, min_tokens_to_keep=min_tokens_to_keep) if isinstance(p, (TopK, TopP, MinP, TypicalP)) else p
+        for p in processors
+    )
