@@ -19,7 +19,7 @@ LIMIT = 0.5
 
 
 def measure(report: Report) -> None:
-    prompt, tokens, rounds = (64, 4, 1) if report.is_smoke else (PROMPT_TOKENS, 32, 2)
+    prompt, tokens, rounds = (64, 4, 1) if report.is_smoke else (PROMPT_TOKENS, 32, 3)
     shape = {"n_layer": 2} if report.is_smoke else models.GPT2_SMALL
     report.section(f"Beams: GPT-2 small's shape, V = 50,257, {BEAMS} beams, prompt {prompt}, {tokens} new tokens")
     backend = models.build(50257, spread=0.05, **shape)  # distributions with a head: no last-bit ties among 400,000
