@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import DynamicCache
 
 from playground import catalog
-from playground.backends.beam_cache import RowsLayer
 from playground.backends.huggingface import HuggingFaceModel, HuggingFaceState
+from playground.backends.kv_cache import new_cache
 from playground.decoding.beam_search import BeamSearch, BeamStep
 from playground.decoding.selection import Multinomial
 from playground.decoding.stopping import StopStrings
@@ -37,12 +36,9 @@ class RowsPrefilled:
         return getattr(self.model, name)
 
     def prefill(self, prompt_ids: Sequence[int], taken_ids: Sequence[int] = ()) -> HuggingFaceState:
-        cache = DynamicCache(config=self.model.module.config)
+        cache = new_cache(self.model.module.config)
         ids = torch.tensor([list(prompt_ids)] * self.rows)
         logits = self.model.forward(ids, cache, 0)
-        cache.layers = [RowsLayer(layer, self.rows) for layer in cache.layers]
-        for layer in cache.layers:
-            layer.shared = 0
         return HuggingFaceState(self.model, cache, tuple(prompt_ids), len(prompt_ids), logits, logits)
 
 
