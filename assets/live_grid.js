@@ -33,6 +33,7 @@
       }
       thead.append(top);
       table.replaceChildren(thead, body);
+      table.style.setProperty("--columns", columns);
     };
     const fill = (cell, [text, title, kind, shade]) => {
       if (cell.textContent !== text) cell.textContent = text;

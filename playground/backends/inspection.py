@@ -274,7 +274,9 @@ def _attention_modules(module: Any) -> list[Any]:
     return [
         m
         for m in module.modules()
-        if type(m).__name__.endswith("Attention") and hasattr(m, "layer_idx") and not getattr(m, "is_cross_attention", 0)
+        if type(m).__name__.endswith("Attention")
+        and hasattr(m, "layer_idx")
+        and not getattr(m, "is_cross_attention", 0)
     ]
 
 

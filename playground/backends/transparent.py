@@ -4,9 +4,9 @@ It uses a model's tensors and none of its code, so that comparing it with the li
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -56,7 +56,7 @@ def forward(module: Any, ids: Sequence[int], windows: Sequence[int | None]) -> l
 
 def _gpt2(module: Any, ids: Tensor, windows: Sequence[int | None]) -> Iterator[Station]:
     base, config = module.transformer, module.config
-    tokens, positions = base.wte.weight[ids], base.wpe.weight[: len(ids)]
+    tokens, positions = base.wte.weight.detach()[ids], base.wpe.weight.detach()[: len(ids)]
     yield Station("token_embedding", None, tokens)
     yield Station("position_embedding", None, positions)
     x = tokens + positions
@@ -103,7 +103,7 @@ def _layer_norm(x: Tensor, norm: Any) -> Tensor:
 
 def _llama(module: Any, ids: Tensor, windows: Sequence[int | None]) -> Iterator[Station]:
     base, config = module.model, module.config
-    x = base.embed_tokens.weight[ids]
+    x = base.embed_tokens.weight.detach()[ids]
     yield Station("token_embedding", None, x)
     cos, sin = _rotation(len(ids), base.rotary_emb)
     for i, block in enumerate(base.layers):
@@ -140,7 +140,8 @@ def _llama(module: Any, ids: Tensor, windows: Sequence[int | None]) -> Iterator[
 
 def _rms_norm(x: Tensor, norm: Any) -> Tensor:
     """Every token's vector to a mean square of 1, then scaled."""
-    return norm.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + norm.variance_epsilon))
+    scaled = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + norm.variance_epsilon)
+    return cast(Tensor, norm.weight * scaled)
 
 
 def _rotation(length: int, rotary: Any) -> tuple[Tensor, Tensor]:
@@ -160,7 +161,7 @@ def _half_turned(x: Tensor) -> Tensor:
 
 def _attention(
     block: int, q: Tensor, k: Tensor, v: Tensor, scale: float, window: int | None, rotated: bool = False
-) -> Iterator[Station]:
+) -> Generator[Station, None, Tensor]:
     """From queries, keys and values (heads, n, head size) to the heads' outputs side by side (n, d), returned."""
     yield Station("query_rotated" if rotated else "query", block, q)
     yield Station("key_rotated" if rotated else "key", block, k)
@@ -197,7 +198,7 @@ def _linear(x: Tensor, layer: Any) -> Tensor:
 
 def _heads(x: Tensor, count: int) -> Tensor:
     """(n, count × size) -> (count, n, size)."""
-    return x.unflatten(-1, (count, -1)).transpose(0, 1)
+    return x.reshape(len(x), count, -1).transpose(0, 1)
 
 
 def _gelu_new(x: Tensor) -> Tensor:

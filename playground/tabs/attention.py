@@ -53,7 +53,7 @@ def _build_masks(t: Translator) -> tuple[list[Any], LiveGrid]:
                     EXAMPLE_TEXTS, label=t("attention.texts"), lines=3, max_lines=4, elem_id="attention-texts"
                 )
                 side = gr.Radio(
-                    [(t("attention.side.left"), "left"), (t("attention.side.right"), "right")], value="right",
+                    [(t("attention.side.left"), "left"), (t("attention.side.right"), "right")], value="left",
                     label=t("attention.side"), elem_id="attention-side", elem_classes="segmented",
                 )  # fmt: skip
                 window = gr.Number(0, label=t("attention.window"), precision=0, elem_id="attention-window")
@@ -122,12 +122,18 @@ def _build_heads(t: Translator) -> tuple[gr.Textbox, dict[str, Any], list[Any], 
         for name in ("entropy", "sink", "distance"):
             with gr.Group(elem_classes="panel"):
                 head(name, t)
-                plot = LivePlot(
-                    channel=f"attention.{name}", description=t(f"attention.{name}.title"), size="head-chart",
-                    elem_id=f"attention-{name}",
+                if name == "distance":
+                    LivePlot(
+                        channel="attention.distance", description=t("attention.distance.title"), size="head-chart",
+                        elem_id="attention-distance",
+                    )  # fmt: skip
+                    continue
+                tables.append(
+                    LiveGrid(
+                        channel=f"attention.{name}", description=t(f"attention.{name}.title"), style="measures",
+                        words=t("attention.measure.point"), elem_id=f"attention-{name}",
+                    )
                 )  # fmt: skip
-                if name != "distance":
-                    tables.append(plot)
     return text, buttons, [grid, large, rays], tables
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from playground.figures.attention_heads import distance_figure, head_table
+from playground.figures.attention_heads import distance_figure
 from playground.figures.kv_cache import work_figure
 from playground.i18n import Translator
 from playground.tabs.attention_session import AVERAGE
@@ -139,12 +139,30 @@ def charts(shown: Shown, t: Translator) -> dict[str, object]:
     found = view.measures(shown.weights)
     chosen = (shown.layer, shown.head)
     return {
-        "attention.entropy": head_table(found.entropies, "entropy", chosen, t),
-        "attention.sink": head_table(found.sinks, "sink", chosen, t),
+        "attention.entropy": _head_table(found.entropies, "entropy", chosen, t),
+        "attention.sink": _head_table(found.sinks, "sink", chosen, t),
         "attention.distance": distance_figure(
             view.distance_profile(shown.matrix), view.distance_profile(shown.weights[shown.layer].mean(0)), t
         ),
     }
+
+
+def _head_table(
+    table: Sequence[Sequence[float]], name: str, chosen: tuple[int, int], t: Translator
+) -> dict[str, object]:
+    """One number a head, as cells; `name` says which: "entropy" or "sink"."""
+    top = 1.0 if name == "sink" else max(1e-9, *(value for row in table for value in row))
+    rows = []
+    for layer, values in enumerate(table):
+        cells = []
+        for head, value in enumerate(values):
+            number = percent(value) if name == "sink" else significant(value)
+            title = t(f"attention.{name}.cell", name=head_name(layer, head, t), value=number)
+            short = f"{100 * value:.0f} %" if name == "sink" else f"{value:.1f}"
+            cells.append([short, title, "measure", round(value / top, 3)])
+        rows.append({"head": [t("attention.layer_short", layer=layer + 1), "", ""], "cells": cells})
+    columns = [[t("attention.head_short", head=head + 1), "", ""] for head in range(len(table[0]))]
+    return {"columns": columns, "rows": rows, "selected": list(chosen)}
 
 
 def grown(shown: Shown, rows: Tensor, pool: int, vocabulary: Vocabulary, t: Translator) -> dict[str, object]:

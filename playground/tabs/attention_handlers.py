@@ -19,7 +19,8 @@ from playground.i18n import Translator
 from playground.tabs import attention_frames, mask_frames, wording
 from playground.tabs.attention_frames import Shown
 from playground.tabs.attention_session import AVERAGE, AttentionSession
-from playground.views.attention_heads import pool_size
+from playground.tabs.looking import inspection_of
+from playground.views.attention_heads import measures, narrowest, pool_size, telling_query
 from playground.views.kv_cache import cache_size
 from playground.views.masks import Batch, Side, equal_cells, is_seen, masks
 from playground.views.padding_lab import WAYS, Way, padding_lab
@@ -60,17 +61,14 @@ class AttentionTab:
         self.t = t
 
     def inspection(self) -> "Inspection":
-        """The model laid open, made by the first who asks. Raises ModelUnavailableError."""
-        from playground.backends.inspection import Inspection  # imports transformers: not before it is needed
-
-        backend = self.slot.get()
-        return self.slot.once("inspection", lambda: Inspection(backend))
+        """The model laid open. Waits for it; raises ModelUnavailableError."""
+        return inspection_of(self.slot)
 
     # ---- at the start --------------------------------------------------------------------------------------------
 
     def first_frame(self) -> dict[str, object]:
         """The masks of the example texts, which need no model; a word in every panel that waits for one."""
-        texts = Batch(tuple(BATCH.values()), "right")
+        texts = Batch(tuple(BATCH.values()), "left")
         waiting = {"parts": [self.t("attention.waiting", name=self.slot.display_name)]}
         return {
             "attention.batch": mask_frames.batch(texts, 1, self.first_vocabulary, self.t),
@@ -80,7 +78,9 @@ class AttentionTab:
         }
 
     @reported
-    def open(self, session: AttentionSession, texts: str, side: Side, window: float | None, text: str) -> Iterator[Update]:
+    def open(
+        self, session: AttentionSession, texts: str, side: Side, window: float | None, text: str
+    ) -> Iterator[Update]:
         """The tab was opened: fill it, the first time."""
         if session.is_opened:
             return
@@ -132,9 +132,7 @@ class AttentionTab:
             raise EmptyPromptError()
         return found
 
-    def masks_frame(
-        self, session: AttentionSession, side: Side, window: int | None, vocabulary: Vocabulary
-    ) -> str:
+    def masks_frame(self, session: AttentionSession, side: Side, window: int | None, vocabulary: Vocabulary) -> str:
         texts = Batch(session.texts, side)
         return frame(
             {
@@ -184,9 +182,7 @@ class AttentionTab:
         if not widths:
             return self.t("attention.window.none", name=name)
         layers = sum(width is not None for width in inspection.windows)
-        return self.t(
-            "attention.window.some", name=name, window=widths[0], layers=layers, all=len(inspection.windows)
-        )
+        return self.t("attention.window.some", name=name, window=widths[0], layers=layers, all=len(inspection.windows))
 
     def lab(self, session: AttentionSession, inspection: "Inspection") -> dict[str, object]:
         vocabulary, ids = inspection.backend.vocabulary, session.texts[session.chosen]
@@ -215,8 +211,11 @@ class AttentionTab:
         weights = inspection.attentions(ids)
         is_new = ids != session.ids
         session.ids = ids
+        if not session.is_opened:
+            session.layer, session.head = narrowest(measures(weights))
         if is_new:
             session.query = len(ids) - 1
+            session.query = telling_query(self.shown(session, weights).matrix)
         yield self.whole(session, weights, inspection)
         yield frame(self.cache(session, inspection)), gr.skip(), gr.skip()
 
@@ -296,11 +295,13 @@ class AttentionTab:
     # ---- growing -------------------------------------------------------------------------------------------------
 
     @reported
-    def grow(self, session: AttentionSession, text: str, mode: str, new: float | None, seed: float | None) -> Iterator[Update]:
+    def grow(
+        self, session: AttentionSession, text: str, mode: str, new: float | None, seed: float | None
+    ) -> Iterator[Update]:
         """Generate token by token, each with its attention: the newest row of every map grows."""
         session.stop()
         wanted = catalog.check_whole("max_new_tokens", new or 0, 1, MOST_NEW)
-        selection = Argmax() if mode == "greedy" else Multinomial(catalog.check_seed(seed or 0))
+        selection = Argmax() if mode == "greedy" else Multinomial(catalog.check_seed(seed or 0))  # type: ignore[arg-type]
         inspection = self.inspection()
         prompt = self.ids(text, inspection, MOST_TOKENS - wanted)
         vocabulary = inspection.backend.vocabulary
@@ -309,7 +310,9 @@ class AttentionTab:
         generator = dice(selection.seed, 0, inspection.model.vocab_size)
 
         def choose(logits: torch.Tensor) -> int:
-            processed = logits if mode == "greedy" else Temperature(TEMPERATURE)(torch.tensor([prompt]), logits[None])[0]
+            processed = (
+                logits if mode == "greedy" else Temperature(TEMPERATURE)(torch.tensor([prompt]), logits[None])[0]
+            )
             return selection(processed, generator).token_id
 
         weights = torch.zeros(0)

@@ -116,7 +116,9 @@ def lens(view: LogitLens, measure: str, chosen: tuple[int, int], t: Translator) 
             is_final = cell.final_rank == 1
             cells.append([cell.top.label, title, "final" if is_final else "other", _shade(cell, measure)])
         rows.append({"head": [_layer_name(layer, layers, t), "", ""], "cells": cells})
-    columns = [[label, t("inside.lens.position", position=view.start + i), "token"] for i, label in enumerate(view.tokens)]
+    columns = [
+        [label, t("inside.lens.position", position=view.start + i), "token"] for i, label in enumerate(view.tokens)
+    ]
     selected = [layers - 1 - chosen[0], chosen[1] - view.start]
     return {"corner": t("inside.lens.corner"), "columns": columns, "rows": rows, "selected": selected}
 
@@ -124,7 +126,7 @@ def lens(view: LogitLens, measure: str, chosen: tuple[int, int], t: Translator) 
 def _shade(cell: LensCell, measure: str) -> float:
     """0 to 1, bright where the layer is sure, or close to the final choice."""
     if measure == "probability":
-        return round(cell.top.probability**0.5, 3)
+        return round(math.sqrt(cell.top.probability), 3)
     if measure == "rank":
         return round(max(0.0, 1 - math.log(cell.final_rank) / math.log(1000)), 3)
     return round(math.exp(-cell.divergence / 2), 3)
@@ -140,9 +142,7 @@ def _layer_name(layer: int, layers: int, t: Translator) -> str:
     return t("inside.lens.model", layer=layer) if layer == layers - 1 else t("inside.lens.layer", layer=layer)
 
 
-def lens_list(
-    view: LogitLens, chosen: tuple[int, int], guesses: Sequence[Guess], t: Translator
-) -> dict[str, object]:
+def lens_list(view: LogitLens, chosen: tuple[int, int], guesses: Sequence[Guess], t: Translator) -> dict[str, object]:
     """The list of one cell: what that layer would say, and the sentence about the position."""
     layer, position = chosen
     i, layers = position - view.start, len(view.cells)

@@ -13,6 +13,7 @@ from playground.errors import EmptyPromptError, NothingToInspectError, Playgroun
 from playground.figures.anatomy import anatomy_figure
 from playground.i18n import Translator
 from playground.tabs import inside_frames, wording
+from playground.tabs.looking import inspection_of
 from playground.views.anatomy import Anatomy, anatomy
 from playground.views.forward_pass import largest_difference, station_rows
 from playground.views.logit_lens import guesses, logit_lens
@@ -60,10 +61,13 @@ def reported(handler: Callable[..., Iterator[str]]) -> Callable[..., Iterator[st
 class InsideTab:
     """The handlers of the tab. Holds what all visitors share: the model and the language."""
 
-    def __init__(self, slot: ModelSlot, inspection: Callable[[], "Inspection"], t: Translator) -> None:
+    def __init__(self, slot: ModelSlot, t: Translator) -> None:
         self.slot = slot
-        self.inspection = inspection
         self.t = t
+
+    def inspection(self) -> "Inspection":
+        """The model laid open. Waits for it; raises ModelUnavailableError."""
+        return inspection_of(self.slot)
 
     def first_frame(self) -> Channels:
         """Every panel waits for the model."""
@@ -101,7 +105,7 @@ class InsideTab:
             raise EmptyPromptError()
         if len(ids) > limit:
             raise PromptTooLongError(tokens=len(ids), limit=limit)
-        session.ids, session.token = ids, len(ids) - 1
+        session.ids, session.token = ids, len(ids) // 2
         session.layer = inspection.cache_shape.layers
         yield frame({**self.walk(session, inspection), **self.lens(session, measure, inspection)})
 
@@ -211,9 +215,7 @@ class InsideTab:
         listed = guesses(layers[chosen[0]][session.token], vocabulary)
         note = ""
         if len(session.ids) > LENS_COLUMNS:
-            note = self.t(
-                "inside.lens.part", first=start, last=start + len(view.tokens) - 1, tokens=len(session.ids)
-            )
+            note = self.t("inside.lens.part", first=start, last=start + len(view.tokens) - 1, tokens=len(session.ids))
         return {
             "inside.lens": inside_frames.lens(view, measure, chosen, self.t),
             "inside.lens_note": {"parts": [note] if note else []},

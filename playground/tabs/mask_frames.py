@@ -9,6 +9,7 @@ from playground.views.padding_lab import Outcome, PaddingLab, Way
 from playground.vocabulary import Vocabulary
 
 Cell = list[object]
+_MARK = "\u0000"  # no text holds it: where a token goes
 _LETTERS: dict[Reason, str] = {"future": "F", "padding": "P", "window": "W"}
 
 
@@ -24,7 +25,9 @@ def batch(texts: Batch, chosen: int, vocabulary: Vocabulary, t: Translator) -> d
             else:
                 label = next(labels)
                 cells.append([label, t("attention.batch.token", token=label, column=column), "token"])
-        rows.append({"head": [t("attention.text", number=i + 1), t("attention.batch.choose"), "choice"], "cells": cells})
+        rows.append(
+            {"head": [t("attention.text", number=i + 1), t("attention.batch.choose"), "choice"], "cells": cells}
+        )
     columns = [[str(column), "", ""] for column in range(texts.length)]
     return {"columns": columns, "rows": rows, "selected": [chosen, -1]}
 
@@ -39,16 +42,15 @@ def mask_panels(
     parts = {
         "causal": view.causal, "padding": view.padding, "window": view.window or nothing, "together": view.together,
     }  # fmt: skip
-    return {f"attention.{name}": _mask(cells, labels, texts, chosen, t) for name, cells in parts.items()} | {
-        "attention.mask_words": {"parts": [_mask_words(view, texts, chosen, t)]}
+    panels: dict[str, object] = {
+        f"attention.{name}": _mask(cells, labels, texts, chosen, t) for name, cells in parts.items()
     }
+    return panels | {"attention.mask_words": {"parts": [_mask_words(view, texts, chosen, t)]}}
 
 
 def _labels(texts: Batch, chosen: int, vocabulary: Vocabulary, t: Translator) -> list[str]:
     labels = iter(vocabulary.labels(texts.texts[chosen]))
-    return [
-        t("attention.pad") if texts.is_padding(chosen, column) else next(labels) for column in range(texts.length)
-    ]
+    return [t("attention.pad") if texts.is_padding(chosen, column) else next(labels) for column in range(texts.length)]
 
 
 def _mask(cells: Cells, labels: Sequence[str], texts: Batch, chosen: int, t: Translator) -> dict[str, object]:
@@ -141,17 +143,10 @@ def lab_words(view: PaddingLab, text: str, t: Translator) -> dict[str, object]:
     worst = max(view.outcomes, key=lambda outcome: outcome.divergence)
     if worst.divergence < 1e-6:
         return {"parts": [t("attention.lab.no_padding", text=text)]}
-    return {
-        "parts": [
-            t(
-                "attention.lab.words",
-                text=text,
-                truth=view.outcomes[0].greedy_label,
-                worst=worst.greedy_label,
-                way=way_name(worst.way, t),
-                divergence=significant(worst.divergence),
-                changed=view.changed,
-                ways=len(view.outcomes) - 1,
-            )
-        ]
-    }
+    sentence = t(
+        "attention.lab.words", text=text, truth=_MARK, worst=_MARK, way=way_name(worst.way, t),
+        divergence=significant(worst.divergence), changed=view.changed, ways=len(view.outcomes) - 1,
+    )  # fmt: skip
+    first, between, rest = sentence.split(_MARK)
+    tokens = [{"text": outcome.greedy_label, "kind": "token"} for outcome in (view.outcomes[0], worst)]
+    return {"parts": [first, tokens[0], between, tokens[1], rest]}

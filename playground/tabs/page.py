@@ -72,10 +72,9 @@ def build(slot: ModelSlot) -> gr.Blocks:
             with gr.Tab(t("tab.generate"), id="generate"):
                 generate.build(tab, bus, demo)
             with gr.Tab(t("tab.attention"), id="attention") as opened:
-                attention_tab = AttentionTab(slot, vocabulary, t)
-                attention.build(attention_tab, opened)
+                attention.build(AttentionTab(slot, vocabulary, t), opened)
             with gr.Tab(t("tab.inside"), id="inside") as opened:
-                inside.build(InsideTab(slot, attention_tab.inspection, t), opened)
+                inside.build(InsideTab(slot, t), opened)
         endpoints.build(slot)
     return cast(gr.Blocks, demo)
 

@@ -52,7 +52,7 @@ class Anatomy:
 
 
 def part_of(name: str) -> str:
-    """The part that a tensor belongs to, by the names that transformers' models use. Example: "h.0.ln_1.bias" -> "norm"."""
+    """The part that a tensor belongs to, by the names of transformers' models. Example: "h.0.ln_1.bias" -> "norm"."""
     words = name.split(".")
     for part, known in _NAMES.items():
         if any(word in known or (part == "norm" and "norm" in word) for word in words):

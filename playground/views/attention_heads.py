@@ -48,6 +48,21 @@ def _table(values: Tensor) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(row) for row in values.tolist())
 
 
+def narrowest(found: HeadMeasures) -> tuple[int, int]:
+    """The layer and head of the smallest entropy: the one whose picture is easiest to read."""
+    places = [(layer, head) for layer, row in enumerate(found.entropies) for head in range(len(row))]
+    return min(places, key=lambda place: found.entropies[place[0]][place[1]])
+
+
+def telling_query(head: Tensor) -> int:
+    """The query of weights (n, n) that looks most at one key other than itself and the first: a picture with a line."""
+    n = head.shape[0]
+    others = head.masked_fill(torch.ones(n, n).triu().bool(), 0.0)
+    if n > 2:
+        others[:, 0] = 0.0
+    return int(others.max(dim=-1).values.argmax()) if n > 1 else 0
+
+
 def distance_profile(head: Tensor) -> tuple[float, ...]:
     """The mean weight (n, n) at each distance, 0 for a token itself: over the queries that have such a key."""
     n = head.shape[0]
@@ -75,8 +90,7 @@ def pool_size(tokens: int, maps: int) -> int:
 
 def small_maps(weights: Tensor, pool: int) -> Tensor:
     """(layers, heads, s, s): the largest weight in each square of pool × pool tokens."""
-    padded = torch.nn.functional.max_pool2d(weights, pool, ceil_mode=True) if pool > 1 else weights
-    return padded
+    return torch.nn.functional.max_pool2d(weights, pool, ceil_mode=True) if pool > 1 else weights
 
 
 def encoded(weights: Tensor) -> str:

@@ -67,9 +67,9 @@ def strip(values: Tensor) -> Strip:
     shared = math.ceil(rows.shape[1] / STRIP_COLUMNS)
     if shared > 1:
         filled = torch.nn.functional.pad(known, (0, -rows.shape[1] % shared), value=0.0)
-        known = filled.unflatten(1, (-1, shared)).mean(-1)
+        known = filled.reshape(len(rows), -1, shared).mean(-1)
         seen = torch.nn.functional.pad(finite, (0, -rows.shape[1] % shared), value=False)
-        finite = seen.unflatten(1, (-1, shared)).any(-1)
+        finite = seen.reshape(len(rows), -1, shared).any(-1)
     scale = max(float(known.abs().max()), 1e-12)
     codes = (128 + 127 * known / scale).round().clamp(1, 255).masked_fill(~finite, _BLOCKED_CODE).to(torch.uint8)
     return Strip(

@@ -53,9 +53,7 @@ class LogitLens:
     settled: tuple[int, ...]
 
 
-def logit_lens(
-    layers: Sequence[Tensor], token_ids: Sequence[int], vocabulary: Vocabulary, start: int = 0
-) -> LogitLens:
+def logit_lens(layers: Sequence[Tensor], token_ids: Sequence[int], vocabulary: Vocabulary, start: int = 0) -> LogitLens:
     """Of the logits (n, V) that each layer leads to, from position `start` on."""
     final = torch.log_softmax(layers[-1][start:].double(), dim=-1)
     choice = final.argmax(-1)
