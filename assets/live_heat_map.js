@@ -190,7 +190,7 @@
       const query = Math.floor((event.clientY - rect.top - box.margin) / box.cell);
       return query >= 0 && query < box.n && key < box.n ? { query, key } : null;
     };
-    const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+    const filled = (text, values) => text.replace(/%\{(\w+)\}/g, (_, name) => values[name]);
     canvas.addEventListener("pointermove", (event) => {
       const cell = at(event);
       if (!cell || cell.key < 0) return;
