@@ -214,12 +214,14 @@ class Inspection:
             return cast(Tensor, self.model.module(input_ids=torch.tensor([ids]), use_cache=False).logits[0].float())
 
     @torch.inference_mode()
-    def lens(self, ids: Sequence[int]) -> list[Tensor]:
-        """Per layer the logits (n, V) that final norm and LM head make of its state; the last are the model's own.
+    def lens(self, ids: Sequence[int], start: int = 0, end: int | None = None) -> list[Tensor]:
+        """Per layer the logits (positions, V) that final norm and LM head make of its state; the last are the model's
+        own. Of the positions from `start` to `end`: for all of a long text they may be more than fits into memory.
 
         Raises NothingToInspectError where these two parts don't give the model's own logits at the last layer.
         """
-        states, logits = self.hidden_states(ids)
+        all_states, all_logits = self.hidden_states(ids)
+        states, logits = [state[start:end] for state in all_states], all_logits[start:end]
         norm, head = final_norm(self.twin), self.twin.get_output_embeddings()
         if norm is None or float((head(states[-1]) - logits).abs().max()) > 1e-3:
             raise NothingToInspectError(name=self.model.name, what="logit lens")

@@ -42,13 +42,15 @@ def family(module: Any) -> str | None:
 
 
 @torch.inference_mode()
-def forward(module: Any, ids: Sequence[int], windows: Sequence[int | None]) -> list[Station]:
-    """All stations for a text of n tokens. Raises NothingToInspectError for an unknown architecture."""
+def forward(module: Any, ids: Sequence[int], windows: Sequence[int | None]) -> Iterator[Station]:
+    """The stations for a text of n tokens, one after the other: all at once they may be more than fits into memory.
+
+    Raises NothingToInspectError, before the first, for an unknown architecture.
+    """
     kind = family(module)
     if kind is None:
         raise NothingToInspectError(name=type(module).__name__, what="forward pass")
-    walk = _gpt2 if kind == "gpt2" else _llama
-    return list(walk(module, torch.tensor(ids), windows))
+    yield from (_gpt2 if kind == "gpt2" else _llama)(module, torch.tensor(ids), windows)
 
 
 # ---- GPT-2 -------------------------------------------------------------------------------------------------------

@@ -50,8 +50,8 @@ class HeadGrid(_Drawn):
 
 class HeatMap(_Drawn):
     """One square heat-map with labels. The value: {"size", "map": base64 (size × size bytes), "labels": [text],
-    "marked": line, "hover", "blocked": texts with %{query}, %{key} and %{weight}, "label"}. Through `channel` comes {"marked"};
-    through `grows` new lines: {"start", "tokens": [{"label", "large"}]}, line number `start` first.
+    "marked": line, "hover", "blocked": texts with %{query}, %{key} and %{weight}, "label"}. Through `channel` comes
+    {"marked"}; through `grows` new lines: {"start", "tokens": [{"label", "large"}]}, line number `start` first.
     A click triggers `pick`; the event's `picked` is the line.
     """
 

@@ -101,7 +101,8 @@ class AttentionTab:
         session.texts = self.encoded(texts, inspection)
         session.is_own_batch = True
         session.chosen = min(session.chosen, len(session.texts) - 1)
-        yield self.masks_frame(session, side, width, inspection.backend.vocabulary), gr.skip(), gr.skip()
+        own = next((window for window in inspection.windows if window), None)
+        yield self.masks_frame(session, side, width or own, inspection.backend.vocabulary), gr.skip(), gr.skip()
         yield frame(self.compared(session, side, width, inspection)), gr.skip(), gr.skip()
 
     @reported

@@ -9,12 +9,13 @@ from playground import catalog
 from playground.backends.loading import ModelSlot
 from playground.errors import EmptyPromptError, InvalidArgumentError, PromptTooLongError
 from playground.tabs.looking import inspection_of
-from playground.views.logit_lens import logit_lens
+from playground.views.logit_lens import LensCell, logit_lens
 
 if TYPE_CHECKING:
     from playground.backends.inspection import Inspection
 
 MOST_TOKENS = 512
+_LOGITS_AT_ONCE = 2**26  # of the lens: a quarter of a gigabyte
 
 
 def build(slot: ModelSlot, guarded: Any) -> None:
@@ -60,9 +61,16 @@ class InsideEndpoints:
         """
         inspection = inspection_of(self._slot)
         ids = _ids(text, inspection)
-        view = logit_lens(inspection.lens(ids), ids, inspection.backend.vocabulary)
+        vocabulary, info = inspection.backend.vocabulary, inspection.backend.info
+        rows: list[list[LensCell]] = [[] for _ in range(info.layers + 1)]
+        part = max(1, _LOGITS_AT_ONCE // (info.vocab_size * len(rows)))  # positions
+        for start in range(0, len(ids), part):
+            some = ids[start : start + part]
+            view = logit_lens(inspection.lens(ids, start, start + part), some, vocabulary, start)
+            for row, cells in zip(rows, view.cells, strict=True):
+                row.extend(cells)
         return {
-            "tokens": list(view.tokens),
+            "tokens": vocabulary.labels(ids),
             "token_ids": list(ids),
             "layers": [
                 [
@@ -73,7 +81,7 @@ class InsideEndpoints:
                     }
                     for cell in row
                 ]
-                for row in view.cells
+                for row in rows
             ],
         }  # fmt: skip
 

@@ -15,11 +15,12 @@ from playground.i18n import Translator
 from playground.tabs import inside_frames, wording
 from playground.tabs.looking import inspection_of
 from playground.views.anatomy import Anatomy, anatomy
-from playground.views.forward_pass import largest_difference, station_rows
+from playground.views.forward_pass import largest_difference, station_row
 from playground.views.logit_lens import guesses, logit_lens
 
 if TYPE_CHECKING:
     from playground.backends.inspection import Inspection
+    from playground.backends.transparent import Station
 
 MOST_TOKENS = 512
 LENS_COLUMNS = 48  # positions of the lens at once: the ones around the token on show
@@ -166,30 +167,26 @@ class InsideTab:
         module = inspection.twin
         base, whole = type(module.base_model).__name__, type(module).__name__
         channels["inside.head"] = inside_frames.head_panel(self.parts(inspection), top, base, whole, t)
+        rows, largest, ours = [], 0.0, logits
         try:
-            stations = transparent.forward(module, session.ids, inspection.windows)
+            for station in transparent.forward(module, session.ids, inspection.windows):
+                rows.append(station_row(station, session.token))
+                theirs = _library(station, states, logits)
+                if theirs is not None:
+                    largest = max(largest, largest_difference(station.values, theirs))
+                if station.name == "logits":
+                    ours = station.values
         except NothingToInspectError as error:
             channels["inside.badge"] = wording.badge(error.message(), "bad")
             return channels
-        rows = station_rows(stations, session.token)
-        channels["inside.stations"] = inside_frames.stations(rows, session.block, len(states) - 1, t)
-        ours = {(s.name, s.block): s.values for s in stations}
-        channels["inside.badge"] = self.badge(ours, states, logits, inspection.logits(session.ids), whole)
-        return channels
-
-    def badge(
-        self, ours: dict[tuple[str, int | None], Tensor], states: list[Tensor], logits: Tensor, plain: Tensor, name: str
-    ) -> Channels:
-        """Our own stations against transformers' hidden states and logits, the largest difference of all."""
-        blocks = len(states) - 1
-        pairs = [(ours["residual_mlp", i], states[i + 1]) for i in range(blocks - 1)]
-        pairs += [(ours["final_norm", None], states[-1]), (ours["logits", None], logits)]
-        largest = max(largest_difference(mine, theirs) for mine, theirs in pairs)
-        words = self.t(
-            "inside.badge.words", name=name, blocks=blocks, difference=_scientific(largest),
-            plain=_scientific(largest_difference(ours["logits", None], plain)),
+        plain = largest_difference(ours, inspection.logits(session.ids))
+        words = t(
+            "inside.badge.words", name=whole, blocks=len(states) - 1, difference=_scientific(largest),
+            plain=_scientific(plain),
         )  # fmt: skip
-        return wording.badge(words, "good" if largest <= TOLERANCE else "bad")
+        channels["inside.stations"] = inside_frames.stations(rows, session.block, len(states) - 1, t)
+        channels["inside.badge"] = wording.badge(words, "good" if largest <= TOLERANCE else "bad")
+        return channels
 
     def parts(self, inspection: "Inspection") -> Anatomy:
         from playground.backends import family  # imports transformers
@@ -203,16 +200,15 @@ class InsideTab:
         return max(0, min(session.token - LENS_COLUMNS // 2, len(session.ids) - LENS_COLUMNS))
 
     def lens(self, session: InsideSession, measure: str, inspection: "Inspection") -> Channels:
-        try:
-            layers = inspection.lens(session.ids)
-        except NothingToInspectError as error:
-            return {"inside.lens_words": {"parts": [error.message()]}}
         start, vocabulary = self.lens_start(session), inspection.backend.vocabulary
         end = start + LENS_COLUMNS
-        shown = [layer[:end] for layer in layers]
-        view = logit_lens(shown, session.ids[:end], vocabulary, start)
+        try:
+            layers = inspection.lens(session.ids, start, end)
+        except NothingToInspectError as error:
+            return {"inside.lens_words": {"parts": [error.message()]}}
+        view = logit_lens(layers, session.ids[start:end], vocabulary, start)
         chosen = (min(session.layer, len(layers) - 1), session.token)
-        listed = guesses(layers[chosen[0]][session.token], vocabulary)
+        listed = guesses(layers[chosen[0]][session.token - start], vocabulary)
         note = ""
         if len(session.ids) > LENS_COLUMNS:
             note = self.t("inside.lens.part", first=start, last=start + len(view.tokens) - 1, tokens=len(session.ids))
@@ -221,6 +217,13 @@ class InsideTab:
             "inside.lens_note": {"parts": [note] if note else []},
             **inside_frames.lens_list(view, chosen, listed, self.t),
         }
+
+
+def _library(station: "Station", states: list[Tensor], logits: Tensor) -> Tensor | None:
+    """What transformers has at this station: the state after each block but the last, the final norm, the logits."""
+    if station.name == "residual_mlp" and station.block is not None and station.block + 1 < len(states) - 1:
+        return states[station.block + 1]
+    return {"final_norm": states[-1], "logits": logits}.get(station.name)
 
 
 def _scientific(difference: float) -> str:

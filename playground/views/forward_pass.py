@@ -2,7 +2,6 @@
 
 import base64
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -54,8 +53,9 @@ class StationRow:
     strip: Strip
 
 
-def station_rows(stations: Iterable[Place], token: int) -> list[StationRow]:
-    return [StationRow(s.name, s.block, tuple(s.values.shape), strip(s.values[..., token, :])) for s in stations]
+def station_row(station: Place, token: int) -> StationRow:
+    values = station.values
+    return StationRow(station.name, station.block, tuple(values.shape), strip(values[..., token, :]))
 
 
 def strip(values: Tensor) -> Strip:

@@ -54,17 +54,17 @@ class LogitLens:
 
 
 def logit_lens(layers: Sequence[Tensor], token_ids: Sequence[int], vocabulary: Vocabulary, start: int = 0) -> LogitLens:
-    """Of the logits (n, V) that each layer leads to, from position `start` on."""
-    final = torch.log_softmax(layers[-1][start:].double(), dim=-1)
+    """Of the logits (n, V) that each layer leads to at n positions, the first of which is position `start`."""
+    final = torch.log_softmax(layers[-1].double(), dim=-1)
     choice = final.argmax(-1)
-    rows = tuple(_row(layer[start:], final, choice, vocabulary) for layer in layers)
+    rows = tuple(_row(layer, final, choice, vocabulary) for layer in layers)
     settled = []
     for position in range(len(choice)):
         layer = len(rows) - 1
         while layer > 0 and rows[layer - 1][position].final_rank == 1:
             layer -= 1
         settled.append(layer)
-    return LogitLens(rows, start, tuple(vocabulary.labels(token_ids[start:])), tuple(settled))
+    return LogitLens(rows, start, tuple(vocabulary.labels(token_ids)), tuple(settled))
 
 
 def _row(logits: Tensor, final: Tensor, choice: Tensor, vocabulary: Vocabulary) -> tuple[LensCell, ...]:

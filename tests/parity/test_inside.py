@@ -258,7 +258,7 @@ def test_an_architecture_that_is_not_written_out_is_said_to_be_so_and_the_rest_g
 ) -> None:
     inspection = laid_open(name)
     with pytest.raises(NothingToInspectError, match="forward pass"):
-        transparent.forward(inspection.model.module, text(0), inspection.windows)
+        next(transparent.forward(inspection.model.module, text(0), inspection.windows))
     assert inspection.attentions(text(0)).shape == (3, 4, 11, 11)
     assert len(inspection.hidden_states(text(0))[0]) == 4
 
@@ -276,6 +276,8 @@ def test_the_lens_ends_with_the_model_itself(name: str, laid_open: Callable[[str
         norm = norm or other.base_model.final_layer_norm
         expected = [other.get_output_embeddings()(norm(state))[0] for state in output.hidden_states[:-1]]
     assert len(layers) == 4
+    for part, layer in zip(inspection.lens(ids, 3, 7), layers, strict=True):
+        assert torch.equal(part, layer[3:7])
     torch.testing.assert_close(layers[-1], output.logits[0], rtol=0, atol=1e-6)
     torch.testing.assert_close(
         layers[-1].softmax(-1), inspection.logits(ids).softmax(-1), rtol=0, atol=1e-5

@@ -368,6 +368,9 @@ def test_a_model_with_a_window_says_so(storyteller: Backend) -> None:
     backend = from_parts(MistralForCausalLM(config), storyteller.tokenizer._tokenizer, "windowed")
     visitor = Visitor(AttentionTab(ModelSlot.filled(backend, "windowed"), storyteller.vocabulary, t))
     channels, _, _ = visitor.do("open", *BATCH_VALUES, LOOKED_AT)
+    kinds = [[kind for _, _, kind in row["cells"]] for row in channels["attention.together"]["rows"]]
+    assert kinds[6][2] == "padding-window"  # its own window, without being asked for
+    assert kinds[6][3] == "seen"
     assert "window of 4 tokens in 2 of its 2 layers" in channels["attention.window_note"]["parts"][0]
     assert channels["attention.badge"]["kind"] == "good"
     parts = channels["attention.cache_formula"]["parts"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from playground.views.forward_pass import STRIP_COLUMNS, largest_difference, station_rows, strip
+from playground.views.forward_pass import STRIP_COLUMNS, largest_difference, station_row, strip
 
 
 def codes(found) -> np.ndarray:  # type: ignore[no-untyped-def, type-arg]
@@ -52,7 +52,7 @@ class Place:
 
 def test_a_row_has_the_shape_of_the_whole_and_the_strip_of_one_token() -> None:
     places = [Place("a", None, torch.eye(3)), Place("b", 1, torch.arange(24.0).reshape(2, 3, 4))]
-    first, second = station_rows(places, 1)
+    first, second = (station_row(place, 1) for place in places)
     assert (first.shape, second.shape) == ((3, 3), (2, 3, 4))
     assert (first.strip.norm, first.strip.rows) == (1, 1)
     assert second.strip.rows == 2

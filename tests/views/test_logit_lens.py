@@ -18,8 +18,8 @@ def layers(count: int = 4, n: int = 5) -> list[torch.Tensor]:
 @pytest.mark.parametrize("start", [0, 2])
 def test_a_cell_says_what_its_layer_puts_first_and_where_the_final_choice_is(start: int) -> None:
     given, ids = layers(), (1, 2, 3, 4, 5)
-    view = logit_lens(given, ids, VOCABULARY, start)
-    assert view.tokens == tuple(VOCABULARY.labels(ids[start:]))
+    view = logit_lens([layer[start:] for layer in given], ids[start:], VOCABULARY, start)
+    assert (view.start, view.tokens) == (start, tuple(VOCABULARY.labels(ids[start:])))
     for layer, row in zip(given, view.cells, strict=True):
         assert len(row) == 5 - start
         for position, cell in enumerate(row, start):
