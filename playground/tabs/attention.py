@@ -164,12 +164,11 @@ def _wire(
         "outputs": [bus, grid, large], "show_progress": "hidden", "trigger_mode": "multiple",
         "concurrency_limit": None, "api_visibility": "private",
     }  # fmt: skip
-    newest = {**streaming, "trigger_mode": "always_last"}
     texts, side, window = batch
     opened.select(lossless(tab.open), inputs=[state, *batch, text], **streaming)
     for event in (texts.input, side.input, window.input):
-        event(lossless(tab.batch), inputs=[state, *batch], **newest)
-    chooser.pick(lossless(tab.choose), inputs=[state, *batch], **newest)
+        event(lossless(tab.batch), inputs=[state, *batch], **streaming)
+    chooser.pick(lossless(tab.choose), inputs=[state, *batch], **streaming)
     for event in (buttons["look"].click, text.submit):
         event(lossless(tab.look), inputs=[state, text], **streaming)
     buttons["grow"].click(
@@ -178,7 +177,7 @@ def _wire(
     buttons["stop"].click(lossless(tab.stop), inputs=[state], **streaming)
     buttons["average"].click(lossless(tab.average), inputs=[state], **streaming)
     for picked in (grid, *tables):
-        picked.pick(lossless(tab.pick_head), inputs=[state], **newest)
+        picked.pick(lossless(tab.pick_head), inputs=[state], **streaming)
     for picked in (large, rays):
-        picked.pick(lossless(tab.pick_query), inputs=[state], **newest)
-    bus.resync(lossless(tab.resync), inputs=[state, *batch], **newest)
+        picked.pick(lossless(tab.pick_query), inputs=[state], **streaming)
+    bus.resync(lossless(tab.resync), inputs=[state, *batch], **streaming)

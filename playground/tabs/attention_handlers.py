@@ -20,6 +20,7 @@ from playground.tabs import attention_frames, mask_frames, wording
 from playground.tabs.attention_frames import Shown
 from playground.tabs.attention_session import AVERAGE, AttentionSession
 from playground.tabs.looking import inspection_of
+from playground.tabs.newest import newest
 from playground.views.attention_heads import measures, narrowest, pool_size, telling_query
 from playground.views.kv_cache import cache_size
 from playground.views.masks import Batch, Side, equal_cells, is_seen, masks
@@ -91,27 +92,32 @@ class AttentionTab:
     # ---- masks and padding -----------------------------------------------------------------------------------------
 
     @reported
+    @newest("batch")
     def batch(self, session: AttentionSession, texts: str, side: Side, window: float | None) -> Iterator[Update]:
-        """The texts, the side or the window are others: masks at once where no model is needed, then the rest."""
+        """The texts, the side or the window are others."""
+        yield from self.masks(session, texts, side, window)
+
+    def masks(self, session: AttentionSession, texts: str, side: Side, window: float | None) -> Iterator[Update]:
+        """Masks, at once where no model is needed; then the comparison and the padding lab."""
         width = self.window(window)
         if list(BATCH) == lines(texts) and not self.slot.is_ready:
-            session.texts, session.is_own_batch = tuple(BATCH.values()), False
+            session.texts = tuple(BATCH.values())
             yield self.masks_frame(session, side, width, self.first_vocabulary), gr.skip(), gr.skip()
         inspection = self.inspection()
         session.texts = self.encoded(texts, inspection)
-        session.is_own_batch = True
         session.chosen = min(session.chosen, len(session.texts) - 1)
         own = next((window for window in inspection.windows if window), None)
         yield self.masks_frame(session, side, width or own, inspection.backend.vocabulary), gr.skip(), gr.skip()
         yield frame(self.compared(session, side, width, inspection)), gr.skip(), gr.skip()
 
     @reported
+    @newest("batch")
     def choose(
         self, session: AttentionSession, event: gr.EventData, texts: str, side: Side, window: float | None
     ) -> Iterator[Update]:
         """A text of the batch was clicked."""
         session.chosen = max(0, min(int(event.picked[0]), len(session.texts) - 1))
-        yield from self.batch(session, texts, side, window)
+        yield from self.masks(session, texts, side, window)
 
     def window(self, value: float | None) -> int | None:
         """The window that the person asks for; 0 is none. Raises OutOfRangeError."""
@@ -284,6 +290,7 @@ class AttentionTab:
         return frame(channels), gr.skip(), attention_frames.large(shown, vocabulary, self.t)
 
     @reported
+    @newest("query")
     def pick_query(self, session: AttentionSession, event: gr.EventData) -> Iterator[Update]:
         """A token, or a row of the large map, was clicked: where does it look?"""
         if not session.ids or session.is_growing:

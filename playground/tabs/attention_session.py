@@ -4,6 +4,7 @@ import threading
 
 from playground.components.live_bus import FrameLog
 from playground.examples import BATCH
+from playground.tabs.newest import Requests
 
 AVERAGE = -1  # as a head: the mean over all heads of the layer
 
@@ -14,20 +15,20 @@ class AttentionSession:
     Attributes:
         texts: the token ids of the batch.
         chosen: number of the text whose masks are shown.
-        is_own_batch: whether `texts` were made by the model's own tokenizer, not taken from the examples.
         ids: the text looked at; `layer`, `head` and `query` are what is shown of it.
         frames: what was sent to the page lately.
         is_opened: whether the tab has been filled.
+        requests: what it was asked for lately.
     """
 
     def __init__(self) -> None:
         self.texts: tuple[tuple[int, ...], ...] = tuple(BATCH.values())
         self.chosen = 1
-        self.is_own_batch = False
         self.ids: tuple[int, ...] = ()
         self.layer, self.head, self.query = 0, 0, 0
         self.frames = FrameLog()
         self.is_opened = False
+        self.requests = Requests()
         self._run = 0
         self._is_growing = False
         self._lock = threading.Lock()

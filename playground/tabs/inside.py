@@ -79,14 +79,14 @@ def _wire(
     measure: gr.Radio, tokens: TokenRays, stations: StationList, grid: LiveGrid,
 ) -> None:  # fmt: skip
     events: dict[str, Any] = {
-        "outputs": [bus], "show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private",
+        "outputs": [bus], "show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": None,
+        "api_visibility": "private",
     }  # fmt: skip
-    newest = {**events, "trigger_mode": "always_last"}
     opened.select(lossless(tab.open), inputs=[state, text, measure], **events)
     for event in (look.click, text.submit):
-        event(lossless(tab.look), inputs=[state, text, measure], **newest)
-    tokens.pick(lossless(tab.pick_token), inputs=[state, measure], **newest)
-    stations.pick(lossless(tab.pick_block), inputs=[state, measure], **newest)
-    grid.pick(lossless(tab.pick_cell), inputs=[state, measure], **newest)
-    measure.change(lossless(tab.redraw), inputs=[state, measure], **newest)
-    bus.resync(lossless(tab.resync), inputs=[state, measure], **newest)
+        event(lossless(tab.look), inputs=[state, text, measure], **events)
+    tokens.pick(lossless(tab.pick_token), inputs=[state, measure], **events)
+    stations.pick(lossless(tab.pick_block), inputs=[state, measure], **events)
+    grid.pick(lossless(tab.pick_cell), inputs=[state, measure], **events)
+    measure.change(lossless(tab.redraw), inputs=[state, measure], **events)
+    bus.resync(lossless(tab.resync), inputs=[state, measure], **events)

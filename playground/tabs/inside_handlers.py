@@ -14,6 +14,7 @@ from playground.figures.anatomy import anatomy_figure
 from playground.i18n import Translator
 from playground.tabs import inside_frames, wording
 from playground.tabs.looking import inspection_of
+from playground.tabs.newest import Requests, newest
 from playground.views.anatomy import Anatomy, anatomy
 from playground.views.forward_pass import largest_difference, station_row
 from playground.views.logit_lens import guesses, logit_lens
@@ -34,12 +35,14 @@ class InsideSession:
     Attributes:
         ids: the text; `token` is the position on show, `block` the opened block, `layer` the lens's row.
         frames: what was sent to the page lately.
+        requests: what it was asked for lately.
     """
 
     def __init__(self) -> None:
         self.ids: tuple[int, ...] = ()
         self.token, self.block, self.layer = 0, 0, 0
         self.frames = FrameLog()
+        self.requests = Requests()
 
     def __deepcopy__(self, memo: object) -> "InsideSession":
         """Gradio copies the initial state for every visitor."""
@@ -97,6 +100,7 @@ class InsideTab:
         yield frame({"inside.family": inside_frames.family_table(gpt2_family(), self.t)})
 
     @reported
+    @newest("token")
     def look(self, session: InsideSession, text: str, measure: str) -> Iterator[str]:
         """A text: all of it at its last token."""
         inspection = self.inspection()
@@ -111,6 +115,7 @@ class InsideTab:
         yield frame({**self.walk(session, inspection), **self.lens(session, measure, inspection)})
 
     @reported
+    @newest("token")
     def pick_token(self, session: InsideSession, event: gr.EventData, measure: str) -> Iterator[str]:
         """A token of the text was clicked."""
         if session.ids:
@@ -119,6 +124,7 @@ class InsideTab:
             yield frame({**self.walk(session, inspection), **self.lens(session, measure, inspection)})
 
     @reported
+    @newest("block")
     def pick_block(self, session: InsideSession, event: gr.EventData, measure: str) -> Iterator[str]:
         """A block was clicked: open it, or close it again."""
         if session.ids:
@@ -127,6 +133,7 @@ class InsideTab:
             yield frame(self.walk(session, self.inspection()))
 
     @reported
+    @newest("token")
     def pick_cell(self, session: InsideSession, event: gr.EventData, measure: str) -> Iterator[str]:
         """A cell of the lens was clicked: that layer at that position."""
         if session.ids:
@@ -139,6 +146,7 @@ class InsideTab:
             yield frame({**self.walk(session, inspection), **self.lens(session, measure, inspection)})
 
     @reported
+    @newest("measure")
     def redraw(self, session: InsideSession, measure: str) -> Iterator[str]:
         """Another measure for the colours of the lens."""
         if session.ids:

@@ -77,11 +77,6 @@ def rays(head: Tensor, query: int, most: int = 8, least: float = 0.02) -> tuple[
     return tuple(ray for i, ray in enumerate(found) if i == 0 or ray.weight >= least)
 
 
-def average(weights: Tensor) -> Tensor:
-    """(layers, n, n): the mean over the heads of each layer."""
-    return weights.mean(dim=1)
-
-
 def pool_size(tokens: int, maps: int) -> int:
     """How many tokens a side share one cell of a small map, so that all maps together stay small."""
     side = min(SMALL_MAP, max(12, int((ALL_MAPS_BYTES / maps) ** 0.5)))

@@ -3,14 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
+from playground.views.masks import Side
 from playground.vocabulary import Vocabulary
-
-Side = Literal["left", "right"]
 
 
 @dataclass(frozen=True)

@@ -61,11 +61,6 @@ def test_the_telling_query_looks_at_another_token_than_itself_and_the_first() ->
     assert view.telling_query(torch.ones(1, 1)) == 0
 
 
-def test_the_average_is_the_mean_over_the_heads() -> None:
-    given = weights()
-    torch.testing.assert_close(view.average(given)[1], given[1].mean(0))
-
-
 @pytest.mark.parametrize("tokens", [1, 63, 64, 65, 300, 512])
 @pytest.mark.parametrize("maps", [24, 144, 1200])
 def test_small_maps_stay_small(tokens: int, maps: int) -> None:
