@@ -228,8 +228,14 @@
 
   // ---- TokenRays ---------------------------------------------------------------------------------------------------
   const tokenRays = ({ element, props, trigger }) => {
-    const root = element.querySelector(".token-rays"), text = root.querySelector(".token-text"), drawing = root.querySelector("svg");
+    const outer = element.querySelector(".token-rays"), root = outer.querySelector(".rays-sheet"); // the sheet scrolls within
+    const text = root.querySelector(".token-text"), drawing = root.querySelector("svg");
     let payload = null, number = 0;
+    const reveal = (button) => {
+      const frame = outer.getBoundingClientRect(), box = button.getBoundingClientRect();
+      if (box.top < frame.top + 30) outer.scrollTop -= frame.top + 30 - box.top;
+      else if (box.bottom > frame.bottom) outer.scrollTop += box.bottom - frame.bottom;
+    };
     const svg = (tag, attributes) => {
       const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
       for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
@@ -277,6 +283,7 @@
       });
       text.dataset.frame = number;
       text.dataset.count = payload.tokens.length;
+      if (text.children[payload.from]) reveal(text.children[payload.from]);
       lines();
     };
     text.addEventListener("click", (event) => {

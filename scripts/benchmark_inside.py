@@ -22,7 +22,10 @@ async () => {
   const grid = document.querySelector("#head-grid .head-grid"), large = document.querySelector("#large-map canvas");
   const before = grid.dataset.drawn, bigBefore = large.dataset.drawn, start = performance.now();
   const until = async (holds) => {
-    while (!holds() && performance.now() - start < 30000) await new Promise((done) => setTimeout(done, 2));
+    while (!holds() && performance.now() - start < 30000) {
+      grid.scrollIntoView(); // a longer text above pushes it down: what is not on screen is not drawn
+      await new Promise((done) => setTimeout(done, 5));
+    }
     return performance.now() - start;
   };
   document.querySelector("#attention-look").click();

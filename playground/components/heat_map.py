@@ -81,7 +81,7 @@ class TokenRays(_Drawn):
             script="tokenRays",
             html_template=(
                 f'<div class="token-rays" role="group" aria-label="{escape(description)}">'
-                '<svg aria-hidden="true"></svg><div class="token-text"></div></div>'
+                '<div class="rays-sheet"><svg aria-hidden="true"></svg><div class="token-text"></div></div></div>'
             ),
             channel=channel,
             **arguments,

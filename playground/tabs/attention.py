@@ -166,7 +166,7 @@ def _wire(
     }  # fmt: skip
     texts, side, window = batch
     opened.select(lossless(tab.open), inputs=[state, *batch, text], **streaming)
-    for event in (texts.input, side.input, window.input):
+    for event in (texts.change, side.change, window.change):
         event(lossless(tab.batch), inputs=[state, *batch], **streaming)
     chooser.pick(lossless(tab.choose), inputs=[state, *batch], **streaming)
     for event in (buttons["look"].click, text.submit):
