@@ -126,9 +126,9 @@ def looked(shown: Shown, vocabulary: Vocabulary, t: Translator) -> dict[str, obj
         },
         "attention.sentence": {
             "parts": [
-                t("attention.sentence.before", name=name, number=shown.query),
+                t("attention.sentence.before", name=name),
                 {"text": query, "kind": "token"},
-                t("attention.sentence.after", listed=listed, entropy=significant(entropy)),
+                t("attention.sentence.after", number=shown.query, listed=listed, entropy=significant(entropy)),
             ]
         },
     }  # fmt: skip

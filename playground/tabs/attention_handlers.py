@@ -194,13 +194,14 @@ class AttentionTab:
     def lab(self, session: AttentionSession, inspection: "Inspection") -> dict[str, object]:
         vocabulary, ids = inspection.backend.vocabulary, session.texts[session.chosen]
         found: dict[Way, torch.Tensor] = {}
+        passes: dict[tuple[Side, bool, bool], torch.Tensor] = {}
         for way in WAYS:
-            texts = Batch(session.texts, way.side)
-            logits = inspection.padded_logits(
-                torch.tensor(texts.padded(inspection.pad_id)), torch.tensor(texts.attention_mask), way.with_mask,
-                way.with_positions,
-            )[session.chosen]  # fmt: skip
-            found[way] = logits[len(ids) - 1 if way.reads_last_token else -1]
+            told = (way.side, way.with_mask, way.with_positions)
+            if told not in passes:
+                texts = Batch(session.texts, way.side)
+                padded, mask = torch.tensor(texts.padded(inspection.pad_id)), torch.tensor(texts.attention_mask)
+                passes[told] = inspection.padded_logits(padded, mask, way.with_mask, way.with_positions)
+            found[way] = passes[told][session.chosen, len(ids) - 1 if way.reads_last_token else -1]
         view = padding_lab(inspection.logits(ids)[-1], found, vocabulary)
         return {
             "attention.lab": mask_frames.lab(view, self.t),

@@ -36,6 +36,8 @@ def newest(kind: str) -> Callable[[Handler], Handler]:
                 if not session.requests.is_newest(kind, number):
                     return
                 yield update
+                if not session.requests.is_newest(kind, number):
+                    return  # before the next one is computed
 
         return guarded  # type: ignore[return-value]  # the same arguments, as wraps says
 

@@ -15,6 +15,7 @@ from playground import settings
 from playground.backends.huggingface import Backend, from_parts
 from playground.backends.loading import ModelSlot
 from playground.components.live_bus import Frame
+from playground.errors import ModelUnavailableError
 from playground.examples import BATCH, LOOKED_AT
 from playground.i18n import translator
 from playground.tabs.attention_handlers import EXAMPLE_TEXTS, AttentionTab
@@ -376,6 +377,15 @@ def test_a_model_with_a_window_says_so(storyteller: Backend) -> None:
     parts = channels["attention.cache_formula"]["parts"]
     assert parts[2]["kind"] == "good"
     assert "4 query heads share 2" in parts[-1]
+
+
+def test_a_model_that_can_not_be_loaded_is_said(storyteller: Backend) -> None:
+    slot = ModelSlot("nowhere")
+    slot._result.set_exception(ModelUnavailableError(name="nowhere", reason="it is not there."))
+    visitor = Visitor(AttentionTab(slot, storyteller.vocabulary, t))
+    channels, grid, large = visitor.do("open", *BATCH_VALUES, LOOKED_AT)
+    assert "it is not there" in channels["attention.notice"]["parts"][0]
+    assert grid is large is None
 
 
 def test_every_visitor_has_a_session_of_their_own(visitor: Visitor) -> None:

@@ -11,10 +11,14 @@ class Session:
 
 
 class Tab:
+    def __init__(self) -> None:
+        self.computed: list[str] = []
+
     @newest("look")
     def look(self, session: Session, name: str) -> Iterator[str]:
-        yield f"{name} 1"
-        yield f"{name} 2"
+        for number in (1, 2):
+            self.computed.append(f"{name} {number}")
+            yield self.computed[-1]
 
     @newest("other")
     def other(self, session: Session) -> Iterator[str]:
@@ -29,6 +33,7 @@ def test_an_event_that_was_overtaken_falls_silent() -> None:
     assert next(second) == "second 1"
     assert list(first) == []
     assert list(second) == ["second 2"]
+    assert tab.computed == ["first 1", "second 1", "second 2"]  # nor is anything computed for it
 
 
 def test_another_kind_or_another_visitor_does_not_overtake() -> None:

@@ -47,9 +47,9 @@ def test_a_choice_is_settled_where_it_stays_first_to_the_end() -> None:
 
 
 def test_of_equal_logits_the_lowest_id_is_first() -> None:
-    level = torch.zeros(1, 12)
-    view = logit_lens([level, level], (0,), VOCABULARY)
-    assert [row[0].final_rank for row in view.cells] == [1, 1]
+    level, final = torch.zeros(1, 12), torch.eye(12)[[5]]
+    view = logit_lens([level, final], (0,), VOCABULARY)
+    assert (view.cells[0][0].top.token_id, view.cells[0][0].final_rank) == (0, 6)
 
 
 def test_guesses_are_the_most_probable_tokens() -> None:
