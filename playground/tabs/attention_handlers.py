@@ -277,9 +277,10 @@ class AttentionTab:
 
     @reported
     def average(self, session: AttentionSession) -> Iterator[Update]:
-        """The mean over the heads of the layer, and back to its first head."""
+        """The mean over the heads of the layer, and back to the head before it."""
         if session.ids:
-            session.head = 0 if session.head == AVERAGE else AVERAGE
+            session.single = session.single if session.head == AVERAGE else session.head
+            session.head = session.single if session.head == AVERAGE else AVERAGE
             if not session.is_growing:
                 yield self.another_head(session)
 

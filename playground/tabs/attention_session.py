@@ -16,6 +16,7 @@ class AttentionSession:
         texts: the token ids of the batch.
         chosen: number of the text whose masks are shown.
         ids: the text looked at; `layer`, `head` and `query` are what is shown of it.
+        single: the head shown before the average, for the way back.
         frames: what was sent to the page lately.
         is_opened: whether the tab has been filled.
         requests: what it was asked for lately.
@@ -26,6 +27,7 @@ class AttentionSession:
         self.chosen = 1
         self.ids: tuple[int, ...] = ()
         self.layer, self.head, self.query = 0, 0, 0
+        self.single = 0
         self.frames = FrameLog()
         self.is_opened = False
         self.requests = Requests()
