@@ -111,7 +111,7 @@ class InsideTab:
         if len(ids) > limit:
             raise PromptTooLongError(tokens=len(ids), limit=limit)
         session.ids, session.token = ids, len(ids) // 2
-        session.layer = inspection.cache_shape.layers
+        session.layer = inspection.cache_shape.layers - 1  # the last one that may still say something else
         yield frame({**self.walk(session, inspection), **self.lens(session, measure, inspection)})
 
     @reported

@@ -190,6 +190,7 @@ def test_the_top_row_of_the_lens_is_the_model(visitor: Visitor, eager: Any, stor
     assert len(rows) == 7  # the embedding and six layers
     assert [cell[0] for cell in rows[0]["cells"]] == storyteller.vocabulary.labels(logits.argmax(-1).tolist())
     assert all(cell[2] == "final" for cell in rows[0]["cells"])
+    channels = visitor.do("pick_cell", "probability", picked=[0, visitor.session.token])
     listed = channels["inside.lens_list"]["table"]["rows"]
     top = logits[visitor.session.token].softmax(-1).topk(8)
     assert [row[0] for row in listed] == storyteller.vocabulary.labels(top.indices.tolist())
