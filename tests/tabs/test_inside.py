@@ -226,7 +226,7 @@ def test_a_long_text_shows_the_part_around_the_chosen_token(visitor: Visitor) ->
     assert n > LENS_COLUMNS
     channels = visitor.do("pick_token", "probability", picked=n - 1)
     assert len(channels["inside.lens"]["columns"]) == LENS_COLUMNS
-    assert channels["inside.lens"]["selected"] == [0, LENS_COLUMNS - 1]
+    assert channels["inside.lens"]["selected"] == [1, LENS_COLUMNS - 1]
     assert f"{n - LENS_COLUMNS} to {n - 1} of {n} tokens" in channels["inside.lens_note"]["parts"][0]
     channels = visitor.do("pick_cell", "probability", picked=[0, 0])
     assert visitor.session.token == n - LENS_COLUMNS
