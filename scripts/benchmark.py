@@ -23,14 +23,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as app.py sets it, for al
 
 from benchmark_report import Report
 
-SECTIONS = (
-    "startup",
-    "memory",
-    "throughput",
-    "beams",
-    "slider",
-    "live",
-)  # each a module benchmark_<name> with measure(report)
+# each a module benchmark_<name> with measure(report)
+SECTIONS = ("startup", "memory", "throughput", "beams", "slider", "live", "inside")
 
 
 def main() -> int:

@@ -20,6 +20,7 @@ from playground.errors import (
     PlaygroundError,
     PromptTooLongError,
 )
+from playground.tabs import inside_endpoints
 from playground.views.next_token import next_token
 from playground.views.stages import stage_rows
 
@@ -40,6 +41,7 @@ def build(slot: ModelSlot) -> None:
     from playground.tabs import beam_endpoints  # here, because it uses what follows
 
     beam_endpoints.build(slot)
+    inside_endpoints.build(slot, _one_answer)
 
 
 def _one_answer(function: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:

@@ -13,8 +13,10 @@ from playground.components.live_text import LiveText
 from playground.figures import theme
 from playground.i18n import translator
 from playground.settings import ASSETS, Settings
-from playground.tabs import endpoints, generate
+from playground.tabs import attention, endpoints, generate, inside
+from playground.tabs.attention_handlers import AttentionTab
 from playground.tabs.generate_handlers import GenerateTab
+from playground.tabs.inside_handlers import InsideTab
 from playground.vocabulary import from_tokenizer_json
 
 _THEME_SWITCH = """
@@ -66,8 +68,13 @@ def build(slot: ModelSlot) -> gr.Blocks:
                 apply_default_css=False,
                 elem_id="theme",
             )
-        with gr.Tabs(elem_id="tabs"), gr.Tab(t("tab.generate"), id="generate"):
-            generate.build(tab, bus, demo)
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab(t("tab.generate"), id="generate"):
+                generate.build(tab, bus, demo)
+            with gr.Tab(t("tab.attention"), id="attention") as opened:
+                attention.build(AttentionTab(slot, vocabulary, t), opened)
+            with gr.Tab(t("tab.inside"), id="inside") as opened:
+                inside.build(InsideTab(slot, t), opened)
         endpoints.build(slot)
     return cast(gr.Blocks, demo)
 

@@ -15,12 +15,22 @@ from playground.catalog import PARAMETERS
 from playground.decoding.selection import Choice
 from playground.examples import EXAMPLES
 from playground.i18n import catalogue, translator
+from playground.tabs.attention import MASKS
 from playground.tabs.controls import SPEEDS
 from playground.tabs.generate import SHADINGS
+from playground.tabs.inside_frames import MEASURES
+from playground.views.anatomy import PARTS
 
 SOURCES = sorted(Path(playground.__file__).parent.rglob("*.py"))
 CHARTS = ("next_token", "cutoffs", "temperature", "trajectory")
 PARAMETER_NAMES = [p.name for p in PARAMETERS]
+ATTENTION = ["masks", "lab", "heads", "entropy", "sink", "distance", "cache", *MASKS]
+INSIDE = ["walk", "lens", "anatomy", "family"]
+STATIONS = [
+    "token_embedding", "position_embedding", "embedding", "norm_attention", "query", "key", "value", "query_rotated",
+    "key_rotated", "scores", "masked", "weights", "heads", "projection", "residual_attention", "norm_mlp", "mlp_hidden",
+    "mlp", "residual_mlp", "final_norm", "logits", "probabilities",
+]  # fmt: skip
 
 # The keys that sources put together, by pattern (* is the part put in): what they can become.
 FAMILIES = {
@@ -35,6 +45,21 @@ FAMILIES = {
     "chart.*.description": CHARTS,
     "panel.*": [*CHARTS, "stages", "code"],
     "panel.*.hint": [*CHARTS, "stages", "code"],
+    "attention.*.title": ATTENTION,
+    "attention.*.hint": ATTENTION,
+    "attention.mask.*": ["future", "padding", "window"],
+    "attention.lab.*": ["truth", "kept", "changed"],
+    "attention.*.cell": ["entropy", "sink"],
+    "attention.cache.*_words": ["new", "kept", "none"],
+    "attention.chart.*": ["cached", "recomputed"],
+    "attention.chart.*_hover": ["cached", "recomputed"],
+    "inside.*.title": INSIDE,
+    "inside.*.hint": INSIDE,
+    "inside.station.*": STATIONS,
+    "inside.formula.*": STATIONS,
+    "inside.measure.*": MEASURES,
+    "inside.part.*": PARTS,
+    "inside.family.*": ["name", "layers", "heads", "width", "head_size", "context", "vocabulary", "parameters"],
 }
 LOOKS_LIKE_A_KEY = re.compile(r"[a-z_]+(\.[a-z_]+)+")
 
