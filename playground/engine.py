@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
-from playground.decoding.beam_search import BeamSearch, BeamStep
+from playground.decoding.beam_steps import BeamStep, BeamStrategy
 from playground.decoding.model import LanguageModel
 from playground.decoding.selection import InvalidLogitsError, NothingLeftError
 from playground.decoding.trace import GenerationRequest, Trace
@@ -29,9 +29,9 @@ def generate(model: LanguageModel, request: GenerationRequest, trace: Trace | No
 
 
 def search(
-    model: LanguageModel, strategy: BeamSearch, prompt_ids: tuple[int, ...], max_new_tokens: int
+    model: LanguageModel, strategy: BeamStrategy, prompt_ids: tuple[int, ...], max_new_tokens: int
 ) -> Iterator[BeamStep]:
-    """Yield the steps of a beam search; closing and errors as in `generate`."""
+    """Yield the steps of a search with beams; closing and errors as in `generate`."""
     return _mendable(model, strategy.decode(model, prompt_ids, max_new_tokens))
 
 

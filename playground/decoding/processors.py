@@ -2,11 +2,12 @@
 
 Every processor maps `context` (B, L) int64 and `logits` (B, V) float32 to new logits (B, V); it never writes into
 its input. A removed token has the logit -inf. A neutral value returns the input itself: an exact no-op.
-`name` is the argument of `generate` that switches the processor on, `value` what to pass there.
+`name` is the argument of `generate` that switches the processor on, `value` what to pass there. A truncating one keeps
+`min_tokens_to_keep` tokens at least: 1, and more only in beam sampling, where every beam needs several candidates.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 import torch
@@ -104,6 +105,38 @@ class NoRepeatNGram:
 
 
 @dataclass(frozen=True)
+class MinNewTokens:
+    """Remove the ids that end a text until `value` tokens have been generated.
+
+    transformers `MinNewTokensLengthLogitsProcessor`. Raises ValueError unless the number is >= 0.
+
+    Attributes:
+        prompt_length: how many tokens of the context are the prompt.
+        eos_ids: the ids that end a text.
+    """
+
+    value: int
+    prompt_length: int
+    eos_ids: tuple[int, ...]
+    name: ClassVar[str] = "min_new_tokens"
+    truncates: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        _require(self.value >= 0, self.name, ">= 0 (0 is off)", self.value)
+
+    @property
+    def is_neutral(self) -> bool:
+        return self.value == 0 or not self.eos_ids
+
+    def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
+        if self.is_neutral or context.shape[-1] - self.prompt_length >= self.value:
+            return logits
+        ends = torch.zeros(logits.shape[-1], dtype=torch.bool)
+        ends[[i for i in self.eos_ids if i < logits.shape[-1]]] = True
+        return logits.masked_fill(ends, REMOVED)
+
+
+@dataclass(frozen=True)
 class Temperature:
     """Divide the logits by T: below 1 the distribution sharpens, above 1 it flattens.
 
@@ -133,6 +166,7 @@ class TopK:
     """
 
     value: int
+    min_tokens_to_keep: int = 1
     name: ClassVar[str] = "top_k"
     truncates: ClassVar[bool] = True
 
@@ -146,7 +180,7 @@ class TopK:
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral:
             return logits
-        k = min(self.value, logits.shape[-1])
+        k = min(max(self.value, self.min_tokens_to_keep), logits.shape[-1])
         kth_value = torch.topk(logits, k)[0][..., -1, None]
         return logits.masked_fill(logits < kth_value, REMOVED)
 
@@ -160,6 +194,7 @@ class TopP:
     """
 
     value: float
+    min_tokens_to_keep: int = 1
     name: ClassVar[str] = "top_p"
     truncates: ClassVar[bool] = True
 
@@ -175,7 +210,7 @@ class TopP:
             return logits
         ascending, order = torch.sort(logits, descending=False)
         tail = ascending.softmax(dim=-1).cumsum(dim=-1) <= (1 - self.value)
-        tail[..., -1:] = False
+        tail[..., -self.min_tokens_to_keep :] = False
         return logits.masked_fill(tail.scatter(1, order, tail), REMOVED)
 
 
@@ -187,6 +222,7 @@ class MinP:
     """
 
     value: float
+    min_tokens_to_keep: int = 1
     name: ClassVar[str] = "min_p"
     truncates: ClassVar[bool] = True
 
@@ -202,7 +238,8 @@ class MinP:
             return logits
         probabilities = torch.softmax(logits, dim=-1)
         rare = probabilities < self.value * probabilities.amax(dim=-1, keepdim=True)
-        rare.scatter_(-1, torch.topk(probabilities, 1, dim=-1).indices, False)
+        kept = min(self.min_tokens_to_keep, logits.shape[-1])
+        rare.scatter_(-1, torch.topk(probabilities, kept, dim=-1).indices, False)
         return logits.masked_fill(rare, REMOVED)
 
 
@@ -215,6 +252,7 @@ class TypicalP:
     """
 
     value: float
+    min_tokens_to_keep: int = 1
     name: ClassVar[str] = "typical_p"
     truncates: ClassVar[bool] = True
 
@@ -234,7 +272,7 @@ class TypicalP:
         cumulative = logits.gather(-1, order).softmax(dim=-1).cumsum(dim=-1)
         last = (cumulative < self.value).sum(dim=1).clamp(max=logits.shape[-1] - 1)
         atypical = distances > distances.gather(1, last.view(-1, 1))
-        atypical[..., :1] = False
+        atypical[..., : self.min_tokens_to_keep] = False
         return logits.masked_fill(atypical.scatter(1, order, atypical), REMOVED)
 
 
@@ -248,3 +286,11 @@ TRANSFORMERS_ORDER: tuple[Callable[..., Processor], ...] = (
     MinP,
     TypicalP,
 )
+
+
+def keeping(processors: Sequence[Processor], min_tokens_to_keep: int) -> tuple[Processor, ...]:
+    """The same processors, those that truncate keeping at least so many tokens of every row."""
+    return tuple(
+        replace(p, min_tokens_to_keep=min_tokens_to_keep) if isinstance(p, (TopK, TopP, MinP, TypicalP)) else p
+        for p in processors
+    )
