@@ -19,7 +19,10 @@ from playground.decoding.beam_steps import (
     Hypothesis,
     StopReason,
     advance_rows,
+    cost_of,
+    evicted,
     is_shut_out,
+    starting_beams,
 )
 from playground.decoding.model import LanguageModel
 from playground.decoding.processors import MinNewTokens, Processor, keeping
@@ -92,8 +95,7 @@ class _Search:
         self.prompt_ids = prompt_ids
         self.max_new_tokens = max_new_tokens
         self.candidate_count = max(2, 1 + len(eos_ids)) * k
-        self.beams = [Hypothesis((), (), 0.0, 0.0)] + [Hypothesis((), (), SHUT_OUT, 0.0, is_ghost=True)] * (k - 1)
-        # only the first beam counts at first: they are all the same prompt
+        self.beams = starting_beams(k)
         self.running_scores = torch.tensor([0.0] + [SHUT_OUT] * (k - 1))
         self.contexts = torch.tensor([prompt_ids] * k)  # (K, L)
         self.pool: list[Hypothesis | None] = [None] * k
@@ -114,7 +116,7 @@ class _Search:
         extended = self._extend(parents, token_ids, scores, normalised, processed, logprobs)
         ended = torch.tensor([h.ended_by is not None for h in extended])
 
-        cost = self._cost(logits)
+        cost = cost_of(len(self.prompt_ids), self.beams, *logits.shape)
         self.total += cost
         before = self.pool
         kept = self._keep_running(extended, scores, ended)
@@ -133,7 +135,7 @@ class _Search:
             finished=tuple(pool),
             bound=bound,
             stop_reason=self._stop_reason(bool(ended.all())),
-            evicted=tuple(h for h in before if h is not None and not any(h is left for left in pool)),
+            evicted=evicted(before, pool),
             cost=cost,
             total=self.total,
         )
@@ -156,31 +158,18 @@ class _Search:
         self, parents: Tensor, token_ids: Tensor, scores: Tensor, normalised: Tensor, processed: Tensor, raw: Tensor
     ) -> list[Hypothesis]:
         """The sequences that the candidates would make."""
-        columns = (parents, token_ids, scores, normalised, processed[parents, token_ids], raw[parents, token_ids])
-        return [
-            Hypothesis(
-                token_ids=(*beam.token_ids, token_id),
-                beam_indices=(*beam.beam_indices, parent),
-                cum_logprob=cum_logprob,
-                score=score,
-                logprobs=(*beam.logprobs, logprob),
-                raw_logprobs=(*beam.raw_logprobs, raw_logprob),
-                ended_by=self._ended_by(beam, token_id),
-                is_ghost=is_shut_out(cum_logprob),
-            )
-            for parent, token_id, cum_logprob, score, logprob, raw_logprob in zip(
-                *(column.tolist() for column in columns), strict=True
-            )
-            for beam in (self.beams[parent],)
-        ]
+        columns = (parents, token_ids, processed[parents, token_ids], raw[parents, token_ids], scores, normalised)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        grown = (self.beams[parent].grown(parent, *numbers) for parent, *numbers in rows)
+        return [replace(hypothesis, ended_by=self._ended_by(hypothesis.token_ids)) for hypothesis in grown]
 
-    def _ended_by(self, beam: Hypothesis, token_id: int) -> Ending | None:
-        if token_id in self.eos_ids:
+    def _ended_by(self, token_ids: tuple[int, ...]) -> Ending | None:
+        *before, last = token_ids
+        if last in self.eos_ids:
             return "eos"
-        stop = self.settings.stop
-        if stop is not None and stop.completed_by(self.prompt_ids + beam.token_ids, token_id):
+        if self.settings.stop is not None and self.settings.stop.completed_by((*self.prompt_ids, *before), last):
             return "stop_string"
-        return "length" if len(beam.token_ids) + 1 == self.max_new_tokens else None
+        return "length" if len(token_ids) == self.max_new_tokens else None
 
     def _keep_running(self, extended: list[Hypothesis], scores: Tensor, ended: Tensor) -> Tensor:
         """Go on with the best that have not ended; return their ranks (K,)."""
@@ -221,19 +210,7 @@ class _Search:
             fate = "kept"
         elif hypothesis.ended_by:
             fate = "outscored" if rank < self.settings.num_beams else "late"
-        return BeamCandidate(
-            rank=rank,
-            parent=hypothesis.beam_indices[-1],
-            token_id=hypothesis.token_ids[-1],
-            logprob=hypothesis.logprobs[-1],
-            cum_logprob=hypothesis.cum_logprob,
-            fate=fate,
-            score=hypothesis.score,
-            raw_logprob=hypothesis.raw_logprobs[-1],
-            ended_by=hypothesis.ended_by,
-            beam=beam,
-            pool_place=pool_place,
-        )
+        return hypothesis.as_candidate(rank, fate, beam, pool_place)
 
     def _bound(self, length: int) -> Bound:
         if self.settings.early_stopping == "never" and self.settings.length_penalty > 0:
@@ -255,12 +232,6 @@ class _Search:
         if not self.is_open:
             return "no_improvement"
         return "length" if all_ended else None
-
-    def _cost(self, logits: Tensor) -> Cost:
-        """What this step took: the rows that stand for real beams, the whole prompt in the first step."""
-        rows = sum(not beam.is_ghost for beam in self.beams)
-        is_first = not self.beams[0].token_ids
-        return Cost(1, len(self.prompt_ids) if is_first else logits.shape[0], rows * logits.shape[-1])
 
     def _is_full(self) -> bool:
         return all(h is not None for h in self.pool)

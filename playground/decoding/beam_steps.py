@@ -1,7 +1,7 @@
 """What a search with beams leaves behind: one BeamStep a token, with every candidate that it considered."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from playground.decoding.model import LanguageModel
@@ -79,6 +79,7 @@ class Hypothesis:
         raw_logprobs: of each token before the processors, in nats.
         ended_by: what ended it, or None while it runs.
         is_ghost: it only fills the batch: it has ended, or never began. Its score means nothing.
+        missing: how many of the phrases that must appear it lacks (constrained beam search).
         group, bank, perturbed: as of BeamCandidate.
     """
 
@@ -90,9 +91,46 @@ class Hypothesis:
     raw_logprobs: tuple[float, ...] = ()
     ended_by: Ending | None = None
     is_ghost: bool = False
+    missing: int = 0
     group: int = 0
     bank: int | None = None
     perturbed: float | None = None
+
+    def grown(
+        self, parent: int, token_id: int, logprob: float, raw_logprob: float, cum_logprob: float, score: float
+    ) -> "Hypothesis":
+        """This sequence, which is beam `parent`, with one token more."""
+        return replace(
+            self,
+            token_ids=(*self.token_ids, token_id),
+            beam_indices=(*self.beam_indices, parent),
+            cum_logprob=cum_logprob,
+            score=score,
+            logprobs=(*self.logprobs, logprob),
+            raw_logprobs=(*self.raw_logprobs, raw_logprob),
+            is_ghost=is_shut_out(cum_logprob),
+        )
+
+    def as_candidate(
+        self, rank: int, fate: Fate, beam: int | None = None, pool_place: int | None = None
+    ) -> BeamCandidate:
+        """Its last token, as the step that considers it records it."""
+        return BeamCandidate(
+            rank=rank,
+            parent=self.beam_indices[-1],
+            token_id=self.token_ids[-1],
+            logprob=self.logprobs[-1],
+            cum_logprob=self.cum_logprob,
+            fate=fate,
+            score=self.score,
+            raw_logprob=self.raw_logprobs[-1],
+            ended_by=self.ended_by,
+            beam=beam,
+            pool_place=pool_place,
+            group=self.group,
+            bank=self.bank,
+            perturbed=self.perturbed,
+        )
 
 
 @dataclass(frozen=True)
@@ -165,6 +203,24 @@ class BeamStrategy(Protocol):
     def decode(self, model: LanguageModel, prompt_ids: tuple[int, ...], max_new_tokens: int) -> Iterator[BeamStep]:
         """Yield one BeamStep per token. The prompt is read once, whatever the number of beams."""
         ...
+
+
+def starting_beams(count: int, group: int = 0) -> list[Hypothesis]:
+    """`count` times the prompt, of which only the first counts: they are all the same."""
+    beam = Hypothesis((), (), 0.0, 0.0, group=group)
+    return [beam, *[replace(beam, cum_logprob=SHUT_OUT, is_ghost=True)] * (count - 1)]
+
+
+def cost_of(prompt_length: int, beams: Sequence[Hypothesis], rows: int, vocab_size: int) -> Cost:
+    """What a step takes that goes on from these beams: the whole prompt, if nothing has been generated yet."""
+    tokens = rows if beams[0].token_ids else prompt_length
+    return Cost(1, tokens, vocab_size * sum(not beam.is_ghost for beam in beams))
+
+
+def evicted(before: Iterable[Hypothesis | None], after: Sequence[Hypothesis]) -> tuple[Hypothesis, ...]:
+    """What was in the pool and is no more."""
+    left = {id(hypothesis) for hypothesis in after}
+    return tuple(hypothesis for hypothesis in before if hypothesis is not None and id(hypothesis) not in left)
 
 
 def advance_rows(beams: Sequence[Hypothesis], rows: int) -> tuple[list[int], list[int]]:
