@@ -51,6 +51,5 @@ class BeamTrace:
         return replace(self, steps=self.steps[:count])
 
     def running(self, index: int) -> tuple[Hypothesis, ...]:
-        """The running beams after step `index`, best first; none after the last step of a search."""
-        step = self.steps[index]
-        return () if step.stop_reason else tuple(beam for beam in step.beams if not beam.is_ghost)
+        """The beams that run after step `index`; after the last step those that were still running when it stopped."""
+        return tuple(beam for beam in self.steps[index].beams if not beam.is_ghost and beam.ended_by is None)

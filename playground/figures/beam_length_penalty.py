@@ -53,7 +53,7 @@ def beam_length_penalty_figure(
                 for flip in found[:8]
             ],
         ),
-        "label": t("beam.alpha.label", winner=labels.get(now.order[0], "") if now.order else "", flips=len(found)),
+        "label": t("beam.alpha.label_winner", winner=labels.get(now.order[0], "") if now.order else "", flips=len(found)),
     }  # fmt: skip
 
 

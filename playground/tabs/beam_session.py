@@ -95,6 +95,13 @@ class BeamSession(Running):
         self.greedy = self.picked = self.pinned = self.alpha = self.verified = None
         self.is_recorded = False
 
+    def snapshot(self) -> tuple[BeamTrace, BeamTree, str, Hypothesis | None, bool]:
+        """What is on the page, for `restore`."""
+        return self.trace, self.tree, self.model_name, self.greedy, self.is_recorded
+
+    def restore(self, snapshot: tuple[BeamTrace, BeamTree, str, Hypothesis | None, bool]) -> None:
+        self.trace, self.tree, self.model_name, self.greedy, self.is_recorded = snapshot
+
     def take(self, run: int, trace: BeamTrace, tree: BeamTree) -> bool:
         """Put run number `run`'s newest trace on the page, unless that run is over: then say no."""
         with self._lock:

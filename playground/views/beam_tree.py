@@ -77,5 +77,6 @@ class BeamTree:
         if not trace.steps:
             return ()
         step = trace.steps[-1]
-        sequences = (*trace.running(step.index), *step.finished)
+        running = () if step.stop_reason else sorted(trace.running(step.index), key=lambda beam: -beam.cum_logprob)
+        sequences = (*running, *step.finished)
         return tuple(self.place(h) for h in sequences if not h.is_ghost)

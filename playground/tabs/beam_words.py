@@ -1,0 +1,249 @@
+"""Sentences of the Beam search tab: the numbers of its views put into words, as parts and tables for a LiveText."""
+
+import math
+
+from playground.decoding.beam_steps import Hypothesis
+from playground.decoding.beam_trace import BeamTrace
+from playground.i18n import Translator
+from playground.tabs.wording import Part
+from playground.views.beam_cost import SearchCost
+from playground.views.beam_length_penalty import Flip, Ranking
+from playground.views.beam_pool import Pool
+from playground.views.beam_sequences import Verdict, distinct
+from playground.views.beam_underflow import Underflow
+from playground.views.notation import percent, shorter, significant
+from playground.views.strip import spelt_together
+from playground.vocabulary import Vocabulary
+
+LONGEST = 64  # characters of a sequence in a table
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """Example: -13.703 -> "−13.70"."""
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def typed(alpha: float) -> str:
+    return shorter(round(alpha, 3)).replace("-", "−")
+
+
+def line(token_ids: tuple[int, ...], vocabulary: Vocabulary, longest: int = LONGEST) -> str:
+    """The end of a sequence on one line."""
+    text = spelt_together(token_ids, vocabulary)
+    return text if len(text) <= longest else "… " + text[-longest:].lstrip()
+
+
+def quoted(text: str) -> Part:
+    return {"text": text.strip() or "∅", "kind": "token"}
+
+
+def running(trace: BeamTrace, index: int, vocabulary: Vocabulary, t: Translator) -> dict[str, object]:
+    """The beams after a step; after the last one, what was returned."""
+    beams = trace.running(index)
+    rows = [
+        [
+            line(beam.token_ids, vocabulary),
+            signed(beam.cum_logprob),
+            signed(beam.cum_logprob / len(beam.token_ids) ** trace.length_penalty, 3),
+            str(beam.beam_indices[-1] + 1) if index else "–",
+        ]
+        for beam in sorted(beams, key=lambda b: -b.cum_logprob)
+    ]
+    if not rows:
+        return {"parts": [t("beam.running.none")]}
+    head = [t("beam.column.text"), t("beam.column.sum"), t("beam.column.score"), t("beam.column.from")]
+    return {"table": {"head": head, "rows": rows}}
+
+
+def best(trace: BeamTrace, index: int, vocabulary: Vocabulary, t: Translator) -> dict[str, object]:
+    """The finished sequences, best first."""
+    rows = [
+        [
+            line(h.token_ids, vocabulary, 400),
+            signed(h.score, 3),
+            signed(h.cum_logprob),
+            str(len(h.token_ids)),
+        ]
+        for h in trace.steps[index].finished
+        if not h.is_ghost
+    ]
+    if not rows:
+        return {"parts": [t("beam.best.none")]}
+    head = [t("beam.column.text"), t("beam.column.score"), t("beam.column.sum"), t("beam.column.tokens")]
+    return {"table": {"head": head, "rows": rows}}
+
+
+def diversity(sequences: tuple[Hypothesis, ...], shared: int, t: Translator) -> dict[str, object]:
+    ids = [h.token_ids for h in sequences]
+    if len(ids) < 2:
+        return {"parts": []}
+    one, two = distinct(ids, 1), distinct(ids, 2)
+    amounts = {f"distinct_{n}": "–" if value is None else significant(value) for n, value in ((1, one), (2, two))}
+    return {"parts": [t("beam.best.diversity", count=len(ids), shared=shared, **amounts)]}
+
+
+def pool_words(view: Pool, trace: BeamTrace, t: Translator) -> dict[str, object]:
+    """Why the search goes on, or why it stopped."""
+    values = {
+        "finished": len(view.finished), "size": view.size, "room": view.room,
+        "worst": "" if view.worst is None else signed(view.worst, 3),
+        "reach": "" if view.best_possible is None else signed(view.best_possible, 3),
+        "sum": signed(view.best_sum), "length": view.length, "alpha": typed(trace.length_penalty),
+    }  # fmt: skip
+    if view.stop_reason == "no_improvement" and view.best_possible is None:
+        key = "beam.pool.stop_length"
+    elif view.stop_reason:
+        key = f"beam.pool.stop_{view.stop_reason}"
+    elif view.worst is None:
+        key = "beam.pool.room"
+    else:
+        key = "beam.pool.open"
+    formula = t("beam.pool.formula", **values) if view.best_possible is not None and view.worst is not None else ""
+    return {"parts": [t(key, **values), formula]}
+
+
+def headline_running(trace: BeamTrace, index: int, vocabulary: Vocabulary, t: Translator) -> dict[str, object]:
+    step = trace.steps[index]
+    beams = sorted(trace.running(index), key=lambda b: -b.cum_logprob)
+    real = [c for c in step.candidates if not c.is_ghost]
+    if not beams:
+        return {"parts": [t("beam.headline.nothing_runs", step=index + 1)]}
+    before, after = t(
+        "beam.headline.running", step=index + 1, leader="\u0000", sum=signed(beams[0].cum_logprob), beams=len(beams),
+        candidates=len(real), finished=len(step.finished),
+    ).split("\u0000")  # fmt: skip
+    return {"parts": [before, quoted(line(beams[0].token_ids, vocabulary, 40)), after]}
+
+
+def headline_ended(view: Verdict, trace: BeamTrace, vocabulary: Vocabulary, t: Translator) -> dict[str, object]:
+    """What the width brought, with greedy's numbers for comparison."""
+    beams, winner, greedy = trace.strategy.num_beams, view.winner, view.greedy
+    values = {
+        "beams": beams, "gain": signed(abs(view.gain)), "sum": signed(winner.cum_logprob),
+        "greedy": signed(greedy.cum_logprob), "length": len(winner.token_ids), "greedy_length": len(greedy.token_ids),
+        "score": signed(winner.score, 3), "greedy_score": signed(greedy.score, 3), "alpha": typed(trace.length_penalty),
+    }  # fmt: skip
+    parts: list[Part] = [quoted(line(winner.token_ids, vocabulary, 60)), " "]
+    if view.is_same:
+        return {"parts": [*parts, t("beam.headline.same", **values)]}
+    same_length = len(winner.token_ids) == len(greedy.token_ids)
+    if view.gain > 0:
+        key = "beam.headline.beats" if same_length or view.score_gain > 0 else "beam.headline.beats_sum_only"
+    elif view.score_gain > 0:
+        key = "beam.headline.beats_score_only"
+    else:
+        key = "beam.headline.loses"
+    parts.append(t(key, **values))
+    if view.gain > 0 and view.given_up > 0 and view.paid_back_at and view.parts_at:
+        parts.append(
+            t("beam.headline.paid", at=view.parts_at, given_up=signed(view.given_up), back=view.paid_back_at)
+        )
+    elif view.pruned_at:
+        rank = "–" if view.pruned_rank is None else f"{view.pruned_rank}"
+        key = "beam.headline.pruned" if view.pruned_rank else "beam.headline.never_seen"
+        parts.append(t(key, at=view.pruned_at, rank=rank, beams=beams))
+    if not same_length:
+        parts.append(t("beam.headline.lengths", **values))
+    return {"parts": parts}
+
+
+def alpha_words(now: Ranking, found: tuple[Flip, ...], trace: BeamTrace, t: Translator) -> dict[str, object]:
+    parts: list[Part] = []
+    flips = t("beam.alpha.and").join(typed(round(flip.alpha, 2)) for flip in found)
+    parts.append(t("beam.alpha.flips", flips=flips, count=len(found)) if found else t("beam.alpha.no_flip"))
+    recorded = len(trace.steps)
+    if now.stops_after is None:
+        parts.append(t("beam.alpha.rerun", alpha=typed(now.alpha), steps=recorded))
+    elif now.stops_after < recorded:
+        parts.append(t("beam.alpha.earlier", alpha=typed(now.alpha), stops=now.stops_after, steps=recorded))
+    else:
+        parts.append(t("beam.alpha.exact", alpha=typed(now.alpha), steps=recorded))
+    return {"parts": parts}
+
+
+def alpha_rank(now: Ranking, vocabulary: Vocabulary, t: Translator) -> dict[str, object]:
+    rows = [
+        [
+            line(f.token_ids, vocabulary),
+            signed(f.score(now.alpha), 3),
+            t("beam.alpha.formula", sum=signed(f.cum_logprob), length=len(f.token_ids), alpha=typed(now.alpha)),
+        ]
+        for f in now.order
+    ]
+    if not rows:
+        return {"parts": [t("beam.best.none")]}
+    head = [t("beam.column.text"), t("beam.column.score"), t("beam.column.formula")]
+    return {"table": {"head": head, "rows": rows}}
+
+
+def logs_words(view: Underflow, t: Translator) -> dict[str, object]:
+    parts: list[Part] = [t("beam.logs.sum_is", sum=signed(view.sums[-1]), tokens=len(view.sums)), " "]
+    for product in view.products:
+        if product.zero_at is not None:
+            parts.append(t("beam.logs.zero", format=product.name, at=product.zero_at))
+        else:
+            value = f"{product.values[-1]:.2e}".replace("-", "−")
+            parts.append(t("beam.logs.not_yet", format=product.name, value=value, tokens=len(view.sums)))
+            if product.expected_at is not None:
+                mean = signed(view.sums[-1] / len(view.sums))
+                parts.append(t("beam.logs.expected", format=product.name, at=product.expected_at, mean=mean))
+    return {"parts": parts}
+
+
+def cost(view: SearchCost, t: Translator) -> dict[str, object]:
+    many = f"{view.vocab_size:,}"
+    exist = t("beam.cost.exist", vocab_size=many, length=view.length, digits=view.exist_digits)
+    return {
+        "parts": [
+            exist,
+            t(
+                "beam.cost.did", scored=f"{view.scored:,}", shown=f"{view.shown:,}", kept=f"{view.kept:,}",
+                forwards=view.forwards, tokens=f"{view.tokens:,}",
+            ),
+        ]
+    }  # fmt: skip
+
+
+def path(nodes: tuple[tuple[str, float, float, int], ...], alpha: float, t: Translator) -> dict[str, object]:
+    """One sequence, token by token. `nodes`: label, step log-prob, cumulative, rank among the step's candidates."""
+    rows = [
+        [
+            label,
+            percent(math.exp(logprob)),
+            signed(logprob),
+            signed(cum),
+            signed(cum / (i + 1) ** alpha, 3),
+            str(rank),
+        ]
+        for i, (label, logprob, cum, rank) in enumerate(nodes)
+    ]
+    head = [
+        t("beam.column.token"), t("beam.column.probability"), t("beam.column.logprob"), t("beam.column.sum"),
+        t("beam.column.score"), t("beam.column.rank"),
+    ]  # fmt: skip
+    return {"table": {"head": head, "rows": rows}}
+
+
+
+def ban(
+    winner: Hypothesis, banned: Hypothesis, vocabulary: Vocabulary, t: Translator
+) -> tuple[dict[str, object], dict[str, object]]:
+    """The same beams with no pair of tokens twice: a table and a sentence."""
+    rows = [
+        [t("beam.ban.free"), line(winner.token_ids, vocabulary, 400), signed(winner.cum_logprob), signed(winner.score, 3)],
+        [t("beam.ban.banned"), line(banned.token_ids, vocabulary, 400), signed(banned.cum_logprob), signed(banned.score, 3)],
+    ]  # fmt: skip
+    head = ["", t("beam.column.text"), t("beam.column.sum"), t("beam.column.score")]
+    change = banned.cum_logprob - winner.cum_logprob
+    if banned.token_ids == winner.token_ids:
+        words = t("beam.ban.same")
+    elif change < 0:
+        words = t("beam.ban.costs", change=signed(-change), lengths=_lengths(winner, banned, t))
+    else:
+        words = t("beam.ban.gains", change=signed(change), lengths=_lengths(winner, banned, t))
+    return {"table": {"head": head, "rows": rows}}, {"parts": [words]}
+
+
+def _lengths(winner: Hypothesis, banned: Hypothesis, t: Translator) -> str:
+    ours, theirs = len(winner.token_ids), len(banned.token_ids)
+    return "" if ours == theirs else t("beam.ban.lengths", free=ours, banned=theirs)
