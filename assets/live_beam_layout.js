@@ -3,7 +3,7 @@
   "use strict";
   if (!window.livePage || window.livePage.beamLayout) return;
 
-  const KEPT = 17, PRUNED = 9; // half the height of a row, in the tree's own units
+  const KEPT = 20, PRUNED = 9; // half the height of a row, in the tree's own units
   const half = (node) => (node.fate === "kept" || node.fate === "finished" ? KEPT : PRUNED);
   const isCore = (node) => node.fate === "kept" || node.fate === "finished";
 

@@ -7,7 +7,8 @@
 
   const LINES = ["chosen", "accent", "green", "warm", "hot", "cool", "cut-typical-p"]; // one a sequence, best first
   const NAMES = [...new Set([...LINES, "ink", "muted", "line", "panel", "raised", "page"])];
-  const GAP = 26; // between two columns: room for the edges, where no label stands
+  const GAP = 18, PADDING = 10; // between two columns: room for the edges, where no label stands; within a pill
+  const FAR = 0.5; // below this zoom runs are read as pieces of text, not token by token
 
   const palette = (element) => {
     const style = getComputedStyle(element), found = {};
@@ -44,39 +45,46 @@
     ctx.roundRect(x, y - height / 2, width, height, Math.min(7, height / 2));
   };
 
+  // Where a column begins. Zooming widens what stands in the columns, not the gaps between them.
+  const place = ({ xs, view }, step) => view.tx + xs[step + 1] * view.kx + (step + 1) * GAP;
+
   // What a node says and how much room it takes; sets node.box = {x, y, w, label, value, hit} in screen pixels.
   const stations = (ctx, scene) => {
-    const { nodes, view, column, size, colours, focus } = scene;
-    const columnWidth = column * view.kx;
-    const room = columnWidth - GAP;
+    const { nodes, view, size, colours, focus } = scene;
     const importance = (node) => (focus.has(node) ? 0 : node.line === 0 ? 1 : node.line > 0 ? 2 + node.line / 100
       : node.isLiving ? 3 : isCore(node) ? 4 : 5 + node.index / 1000);
     const columns = new Map();
     for (const node of nodes) {
-      node.box = { x: view.tx + node.step * columnWidth, y: view.ty + node.shownY * view.ky, w: 0, label: "", value: false };
-      if (node.box.x < -columnWidth * 2 || node.box.x > size.width + columnWidth) continue;
+      node.box = { x: place(scene, node.step), y: view.ty + node.shownY * view.ky, w: 0, label: "", value: false };
+      if (node.box.x < -200 || node.box.x > size.width + 20) continue;
       if (!columns.has(node.step)) columns.set(node.step, []);
       columns.get(node.step).push(node);
     }
     for (const column of columns.values()) {
       const taken = [];
       const fits = (top, bottom) => taken.every(([from, to]) => bottom <= from || top >= to);
-      for (const node of column.sort((a, b) => importance(a) - importance(b))) {
+      column.sort((a, b) => importance(a) - importance(b));
+      for (const node of column) {
         const { box } = node;
         const strong = isCore(node) && (node.line >= 0 || node.isLiving);
         const big = strong ? scene.text : scene.text - 1;
+        const room = focus.has(node) ? 200 : place(scene, node.step + 1) - box.x - GAP;
         box.font = `${node.line === 0 || focus.has(node) ? 700 : strong ? 600 : 400} ${big}px ${colours.mono}`;
-        const wide = focus.has(node) ? Math.max(room, 90) : room;
-        if (wide < 16) { taken.push([box.y - 2, box.y + 2]); continue; }
-        const tall = big / 2 + (strong ? 5 : 2);
-        if (!fits(box.y - tall, box.y + tall)) { continue; }
-        box.label = elided(ctx, box.font, node.label, wide - (strong ? 12 : 2));
+        box.tall = big / 2 + (strong ? 4.5 : 2);
+        if (room < 10 || (view.kx < FAR && !focus.has(node))) { taken.push([box.y - 2, box.y + 2]); continue; }
+        if (!fits(box.y - box.tall, box.y + box.tall)) continue;
+        box.label = elided(ctx, box.font, node.label, room - (strong ? PADDING : 2));
         if (!box.label) continue;
-        box.w = measured(ctx, box.font, box.label) + (strong ? 12 : 2);
-        box.tall = tall;
-        const low = box.y + tall + 13;
-        box.value = strong && wide > 34 && fits(box.y + tall, low);
-        taken.push([box.y - tall, box.value ? low : box.y + tall]);
+        box.w = measured(ctx, box.font, box.label) + (strong ? PADDING : 2);
+        taken.push([box.y - box.tall, box.y + box.tall]);
+      }
+      for (const node of column) { // the sums, where there is room for them
+        const { box } = node;
+        if (!box.label || !isCore(node) || !(node.line >= 0 || node.isLiving)) continue;
+        const low = box.y + box.tall + 13;
+        box.value = place(scene, node.step + 1) - box.x > measured(ctx, `400 11px ${colours.font}`, number(node.cum)) + 4
+          && fits(box.y + box.tall, low);
+        if (box.value) taken.push([box.y + box.tall, low]);
       }
     }
   };
@@ -96,6 +104,15 @@
     ctx.fill();
   };
 
+  const haloed = (ctx, text, x, y, ink, paper) => { // legible where a line passes behind it
+    ctx.lineWidth = 3;
+    ctx.lineJoin = "round";
+    ctx.strokeStyle = paper;
+    ctx.strokeText(text, x, y);
+    ctx.fillStyle = ink;
+    ctx.fillText(text, x, y);
+  };
+
   const flag = (ctx, x, y, colour) => { // the sequence ends here
     ctx.strokeStyle = ctx.fillStyle = colour;
     ctx.lineWidth = 1.6;
@@ -108,17 +125,17 @@
   };
 
   const paint = (ctx, scene) => {
-    const { nodes, root, view, size, colours, focus, column } = scene;
+    const { nodes, root, view, size, colours, focus } = scene;
     ctx.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
     ctx.clearRect(0, 0, size.width, size.height);
     ctx.textBaseline = "middle";
     ctx.lineCap = "round";
     stations(ctx, scene);
-    root.box = { x: view.tx - column * view.kx, y: view.ty + root.shownY * view.ky, w: 0 };
+    root.box = { x: place(scene, -1) - 12, y: view.ty + root.shownY * view.ky, w: 0 };
     prompt(ctx, scene);
 
     const rank = (node) => (node.onPath ? 9 : node.line >= 0 ? 8 - Math.min(node.line, 6) / 10 : node.isLiving ? 5 : isCore(node) ? 2 : 1);
-    const inOrder = nodes.filter((node) => (node.box.x > -column * view.kx && node.parent.box.x < size.width)).sort((a, b) => rank(a) - rank(b));
+    const inOrder = nodes.filter((node) => (node.box.x > -200 && node.parent.box.x < size.width)).sort((a, b) => rank(a) - rank(b));
     for (const node of inOrder) {
       const core = isCore(node), lit = core && (node.line >= 0 || node.isLiving);
       ctx.setLineDash(core ? [] : [2, 4]);
@@ -131,7 +148,7 @@
     ctx.setLineDash([]);
     for (const node of inOrder) label(ctx, node, scene, focus);
     ctx.globalAlpha = 1;
-    if (column * view.kx - GAP < 16) runLabels(ctx, scene);
+    if (view.kx < FAR) runLabels(ctx, scene);
   };
 
   const label = (ctx, node, { colours, hovered, picked }, focus) => {
@@ -160,18 +177,19 @@
     ctx.globalAlpha = isCore(node) || focus.has(node) ? 1 : 0.85;
     ctx.fillStyle = strong || focus.has(node) ? colours.ink : colours.muted;
     ctx.font = box.font;
-    ctx.fillText(box.label, box.x + (strong ? 6 : 1), box.y + 0.5);
+    if (strong || focus.has(node)) ctx.fillText(box.label, box.x + (strong ? PADDING / 2 : 1), box.y + 0.5);
+    else haloed(ctx, box.label, box.x + 1, box.y + 0.5, colours.muted, colours.panel);
     if (box.value) {
       ctx.font = `400 11px ${colours.font}`;
-      ctx.fillStyle = colours.muted;
-      ctx.fillText(number(node.cum), box.x + 3, box.y + box.tall + 7.5);
+      haloed(ctx, number(node.cum), box.x + 3, box.y + box.tall + 7.5, colours.muted, colours.panel);
     }
     if (node.fate === "finished") flag(ctx, box.x + box.w + 3, box.y - 2, colour);
   };
 
-  const prompt = (ctx, { root, view, colours, text, column }) => {
+  const prompt = (ctx, scene) => {
+    const { root, colours, text } = scene;
     const { box } = root, font = `400 ${text}px ${colours.mono}`;
-    const room = column * view.kx - GAP;
+    const room = place(scene, 0) - root.box.x - 2 * GAP - 6;
     ctx.globalAlpha = 1;
     ctx.fillStyle = colours.muted;
     ctx.font = font;
@@ -179,7 +197,7 @@
     let shown = words && words.join("");
     while (words.length > 1 && measured(ctx, font, shown) > room) { words.shift(); shown = "…" + words.join(""); }
     if (shown) ctx.fillText(shown, box.x, box.y);
-    box.w = shown ? measured(ctx, font, shown) + 12 : 0;
+    box.w = shown ? measured(ctx, font, shown) + 10 : 0;
     ctx.fillStyle = colours.ink;
     ctx.beginPath();
     ctx.arc(box.x + box.w, box.y, 4.5, 0, 7);
@@ -189,25 +207,33 @@
 
   // Far out, a run that does not branch is read as one piece of text along its line.
   const runLabels = (ctx, scene) => {
-    const { root, children, colours, text, view, column, size } = scene;
+    const { root, children, colours, text, size } = scene;
     const taken = [], font = `600 ${text}px ${colours.mono}`;
     const chains = runs(root, children).filter((chain) => chain[0].line >= 0 || chain[0].isLiving)
       .sort((a, b) => a[0].line - b[0].line);
     for (const chain of chains) {
-      const first = chain[0].box, last = chain[chain.length - 1].box;
-      const x = Math.max(first.x, 4), room = Math.min(last.x + column * view.kx, size.width) - x - 8;
+      const first = chain[0].box;
+      const end = place(scene, chain[chain.length - 1].step + 1);
+      const x = Math.max(first.x, 4), room = Math.min(end, size.width) - x - 6;
       const shown = room > 20 ? elided(ctx, font, chain.map((node) => node.label.replaceAll("␣", " ")).join("").trim(), room) : "";
       const box = [x, first.y - text - 8, x + measured(ctx, font, shown), first.y - 4];
       if (!shown || taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1])) continue;
       taken.push(box);
       ctx.font = font;
-      ctx.lineWidth = 4;
-      ctx.strokeStyle = colours.panel;
-      ctx.strokeText(shown, x, first.y - text / 2 - 6);
-      ctx.fillStyle = chain[0].line === 0 ? colours.ink : lineColour(chain[0], colours);
-      ctx.fillText(shown, x, first.y - text / 2 - 6);
+      haloed(ctx, shown, x, first.y - text / 2 - 6, chain[0].line === 0 ? colours.ink : lineColour(chain[0], colours), colours.panel);
     }
   };
 
-  window.livePage.beamPaint = { paint, palette, number, LINES };
+  // Columns are as wide as what stands in them: kept tokens whole, if they are not very long. xs[0] is the prompt's,
+  // xs[step + 1] that of a step, the last one the end.
+  const columns = (ctx, layers, root, colours) => {
+    const width = (label, most) => Math.min(most, measured(ctx, `600 13.5px ${colours.mono}`, label) + PADDING + 1);
+    const xs = [-Math.min(140, measured(ctx, `400 13.5px ${colours.mono}`, root.label) + 16 + GAP), 0];
+    for (const { nodes } of layers) {
+      xs.push(xs[xs.length - 1] + Math.max(26, ...nodes.map((node) => width(node.label, isCore(node) ? 104 : 50))));
+    }
+    return xs;
+  };
+
+  window.livePage.beamPaint = { paint, palette, columns, place, GAP };
 })();

@@ -11,10 +11,13 @@
   if (!live || live.beamTree) return;
   const { soon, node: made } = live;
   const { layout, claim, isCore } = live.beamLayout;
-  const { paint: draw, palette, number } = live.beamPaint;
+  const { paint: draw, palette, columns, place: column, GAP } = live.beamPaint;
 
-  const COLUMN = 112, FADE = 260; // px at zoom 1, ms
+  const FADE = 260; // ms
   const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+  const power = (base, alpha) => (alpha === 1 ? String(base) : Number.isInteger(alpha)
+    ? base + [...String(alpha)].map((sign) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(sign)]).join("")
+    : base + "^" + String(alpha).replace("-", "−"));
   const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
   const beamTree = ({ element, props, trigger }) => {
@@ -26,10 +29,10 @@
     const ctx = canvas.getContext("2d");
     const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
     const root = { step: -1, index: 0, label: "", parent: null, kids: [], fate: "kept", y: 0, shownY: 0, line: -1 };
-    const view = { kx: 1, ky: 1, tx: COLUMN, ty: 0 }, aim = { ...view }; // as drawn, and where it glides to
+    const view = { kx: 1, ky: 1, tx: 100, ty: 0 }, aim = { ...view }; // as drawn, and where it glides to
     const size = { width: 0, height: 0, ratio: 1 };
     let layers = [], ends = [], facts = {}, upto = null, colours = null, onScreen = false, frame = 0;
-    let hovered = null, picked = null, isFree = false, playing = 0, moving = 0, shown = [], extent = { top: 0, bottom: 0 };
+    let hovered = null, picked = null, mode = "follow", xs = [-100, 0], playing = 0, moving = 0, shown = [], extent = { top: 0, bottom: 0 };
     let dirty = true, drawing = 0;
 
     // ---- facts -> shape -----------------------------------------------------------------------------------------
@@ -41,7 +44,7 @@
         root.kids = [];
         layers = [];
         upto = hovered = picked = null;
-        isFree = false;
+        mode = "follow";
         stopPlaying();
       }
       for (let i = payload.start; i < payload.start + payload.tokens.length; i += 1) {
@@ -91,18 +94,20 @@
       for (const node of all) node.isLiving = node.onPath = false;
       for (const end of isWhole && facts.is_final ? [] : running) for (let n = end; n && !n.isLiving && n !== root; n = n.parent) n.isLiving = true;
       for (let n = picked; n && n !== root; n = n.parent) n.onPath = true;
-      const mode = chooser.value;
-      const isShown = (node) => node.step < count && (node.onPath || mode === "all" || (isCore(node) && (mode === "kept" || node.line >= 0 || node.isLiving)));
+      const wanted = chooser.value;
+      const isShown = (node) => node.step < count && (node.onPath || wanted === "all"
+        || (isCore(node) && (wanted === "kept" || node.line >= 0 || node.isLiving)));
       for (const node of [root, ...all]) node.visible = node.kids.filter(isShown);
       shown = [];
       const collect = (node) => { for (const kid of node.visible) { shown.push(kid); collect(kid); } };
       collect(root);
       extent = layout(root, children);
+      xs = columns(ctx, layers, root, colours ??= palette(holder));
       for (const node of shown) if (node.shownY === null) node.shownY = node.parent.shownY ?? node.parent.y;
       glide.from = new Map([root, ...shown].map((node) => [node, node.shownY]));
       glide.view = { ...view };
       moving = calm.matches || !size.width ? 0 : performance.now();
-      if (!isFree) follow();
+      settle();
       scrubber();
       dirty = true;
       paint();
@@ -112,33 +117,25 @@
 
     // ---- view -------------------------------------------------------------------------------------------------------
     const inner = () => ({ top: 26, bottom: 30, left: 14, right: 18 });
-    const follow = () => { // rows fill the height; the newest step is on screen
-      if (!size.width) return;
-      const margin = inner(), height = size.height - margin.top - margin.bottom, count = Math.max(1, steps());
-      aim.ky = clamp(height / Math.max(1, extent.bottom - extent.top), 0.3, 1.5);
-      aim.kx = clamp((size.width - margin.left - margin.right) / ((count + 1) * COLUMN), 0.72, 1.25);
+    const settle = () => { // follow: the newest step is on screen, or the whole tree where it stays legible; fit: all of it
+      if (!size.width || mode === "free") return;
+      const margin = inner(), height = size.height - margin.top - margin.bottom, width = size.width - margin.left - margin.right;
+      const count = steps(), words = Math.max(1, xs[count + 1] - xs[0]), gaps = (count + 1) * GAP;
+      aim.ky = clamp(height / Math.max(1, extent.bottom - extent.top), mode === "fit" ? 0.05 : 0.3, 1.4);
+      aim.kx = clamp((width - gaps) / words, mode === "fit" ? 0.02 : 0.86, 1.15);
       center(margin, height);
-      const end = (count + 1) * COLUMN * aim.kx;
-      aim.tx = margin.left + COLUMN * aim.kx - Math.max(0, end - (size.width - margin.left - margin.right));
-    };
-    const fit = () => {
-      const margin = inner(), height = size.height - margin.top - margin.bottom, count = Math.max(1, steps());
-      aim.ky = clamp(height / Math.max(1, extent.bottom - extent.top), 0.05, 1.5);
-      aim.kx = clamp((size.width - margin.left - margin.right) / ((count + 1) * COLUMN), 0.05, 1.25);
-      center(margin, height);
-      aim.tx = margin.left + COLUMN * aim.kx;
-      Object.assign(view, aim);
+      aim.tx = margin.left - xs[0] * aim.kx - Math.max(0, words * aim.kx + gaps - width);
     };
     const center = (margin, height) => {
       const used = (extent.bottom - extent.top) * aim.ky;
       aim.ty = margin.top - extent.top * aim.ky + Math.max(0, (height - used) / 2);
-      if (used > height && !isFree) { // too high to fit: keep the leader in the middle
+      if (used > height) { // too high to fit: keep the leader in the middle
         const leader = shown.find((node) => node.line === 0 && node.step === steps() - 1) ?? root;
         aim.ty = clamp(size.height / 2 - leader.y * aim.ky, size.height - margin.bottom - extent.bottom * aim.ky, margin.top - extent.top * aim.ky);
       }
     };
     const zoom = (factor, x, y) => {
-      isFree = true;
+      mode = "free";
       const kx = clamp(view.kx * factor, 0.05, 3), ky = clamp(view.ky * factor, 0.05, 3);
       view.tx = x - (x - view.tx) * (kx / view.kx);
       view.ty = y - (y - view.ty) * (ky / view.ky);
@@ -158,11 +155,11 @@
           const start = glide.from.get(node) ?? node.y;
           node.shownY = start + (node.y - start) * eased;
         }
-        if (!isFree) for (const key of Object.keys(view)) view[key] = glide.view[key] + (aim[key] - glide.view[key]) * eased;
+        if (mode !== "free") for (const key of Object.keys(view)) view[key] = glide.view[key] + (aim[key] - glide.view[key]) * eased;
         colours ??= palette(holder);
         const text = size.width > 1300 ? 15 : size.width < 500 ? 12 : 13.5;
         const focus = new Set([hovered, picked].filter(Boolean));
-        draw(ctx, { nodes: shown, root, children, view, size, colours, focus, hovered, picked, column: COLUMN, text });
+        draw(ctx, { nodes: shown, root, children, view, size, colours, focus, hovered, picked, xs, text });
         Object.assign(holder.dataset, { frame, steps: layers.length, at: steps(), nodes: shown.length, final: Boolean(facts.is_final) });
         if (hovered) place();
         dirty = done < 1;
@@ -176,7 +173,7 @@
     const percent = (logprob) => { const p = 100 * Math.exp(logprob); return (p >= 0.01 ? p.toPrecision(3) : p.toExponential(1)) + " %"; };
     const said = (node) => ({
       token: node.label, step: node.step + 1, rank: node.rank + 1, logprob: signed(node.logprob), probability: percent(node.logprob),
-      cum: signed(node.cum), score: signed(node.score), length: node.step + 1, alpha: String(facts.alpha).replace("-", "−"), note: node.note ?? "",
+      cum: signed(node.cum), score: signed(node.score), power: power(node.step + 1, facts.alpha), note: node.note ?? "",
     });
     const show = (node) => {
       if (node === hovered) return;
@@ -235,7 +232,7 @@
       }
       dragged += Math.abs(x - before[0]) + Math.abs(y - before[1]);
       if (dragged < 5) return;
-      isFree = true;
+      mode = "free";
       view.tx += x - before[0];
       view.ty += y - before[1];
       show(null);
@@ -280,9 +277,9 @@
     const best = (node) => node?.visible.find((kid) => kid.line === node.line && kid.line >= 0) ?? node?.visible[0];
     const look = (node) => {
       if (!node || node === root) return;
-      const x = view.tx + node.step * COLUMN * view.kx, y = view.ty + node.y * view.ky;
-      if (x < 10 || x > size.width - 80) { isFree = true; view.tx += size.width / 2 - x; }
-      if (y < 20 || y > size.height - 30) { isFree = true; view.ty += size.height / 2 - y; }
+      const x = column({ xs, view }, node.step), y = view.ty + node.y * view.ky;
+      if (x < 10 || x > size.width - 80) { mode = "free"; view.tx += size.width / 2 - x; }
+      if (y < 20 || y > size.height - 30) { mode = "free"; view.ty += size.height / 2 - y; }
       show(node);
     };
 
@@ -325,7 +322,7 @@
       first: () => { stopPlaying(); scrub(1); }, back: () => { stopPlaying(); scrub(steps() - 1); },
       next: () => { stopPlaying(); scrub(steps() + 1); }, last: () => { stopPlaying(); scrub(layers.length); }, play,
       closer: () => zoom(1.25, size.width / 2, size.height / 2), farther: () => zoom(0.8, size.width / 2, size.height / 2),
-      fit: () => { isFree = true; fit(); repaint(); }, follow: () => { isFree = false; refresh(); },
+      fit: () => { mode = "fit"; refresh(); }, follow: () => { mode = "follow"; refresh(); },
     };
     for (const [name, act_] of Object.entries(act)) button(name).addEventListener("click", act_);
     chooser.addEventListener("change", refresh);
@@ -342,7 +339,7 @@
       Object.assign(size, { width, height, ratio });
       canvas.width = Math.round(width * ratio);
       canvas.height = Math.round(height * ratio);
-      if (!isFree) { follow(); Object.assign(view, aim); glide.view = { ...aim }; }
+      if (mode !== "free") { settle(); Object.assign(view, aim); glide.view = { ...aim }; }
       repaint();
     }).observe(canvas);
     holder.tree = { // for tests and benchmarks: where a node is, in client coordinates

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-_BUTTONS = {"first": "⏮", "back": "◀", "play": "▶", "next": "▶", "last": "⏭"}
+_BUTTONS = {"first": "«", "back": "‹", "play": "▶", "next": "›", "last": "»"}
 _ZOOM = {"farther": "−", "closer": "+", "fit": "⤢", "follow": "⇥"}
 SHOWN = ("all", "kept", "surviving")
 

@@ -41,7 +41,7 @@ def build(tab: BeamTab, bus: LiveBus, demo: gr.Blocks) -> None:
 def tree_texts(t: Translator) -> dict[str, str]:
     """The words of the tree's page side. Their blanks are filled in there."""
     names = [*_PLACES, *_ACTS, *(f"show.{name}" for name in SHOWN), *(f"fate.{name}" for name in FATES)]
-    blanks = ("token", "step", "steps", "rank", "logprob", "probability", "cum", "score", "length", "alpha", "fate")
+    blanks = ("token", "step", "steps", "rank", "logprob", "probability", "cum", "score", "power", "fate")
     kept = {name: f"{{{name}}}" for name in blanks}
     return {name: t(f"beam.tree.{name}", **kept) for name in names}
 
@@ -77,27 +77,26 @@ def _build_controls(t: Translator) -> BeamControls:
             "length_penalty", first.length_penalty, (LOWEST, HIGHEST, 0.1), False, t, neutral=0.0,
             elem_classes=["not-stochastic"],
         )  # fmt: skip
-        with gr.Row(elem_classes="fields not-stochastic"):
-            early = gr.Dropdown(
-                [(t(f"beam.early.{name}"), name) for name in EARLY], value=first.early_stopping,
-                label=t("beam.early.label"), elem_id="beam-early", elem_classes="speed", min_width=100, filterable=False,
-            )  # fmt: skip
+        early = gr.Dropdown(
+            [(t(f"beam.early.{name}"), name) for name in EARLY], value=first.early_stopping, label=t("beam.early.label"),
+            elem_id="beam-early", elem_classes="speed not-stochastic", filterable=False,
+        )  # fmt: skip
+        with gr.Row(elem_classes="fields"):
             stop_text = gr.Textbox(
                 first.stop, label=t("beam.stop_text.label"), placeholder=t("beam.stop_text.none"), lines=1,
                 max_lines=1, elem_id="beam-stop-text", elem_classes="for-plain plain-field", min_width=64,
             )  # fmt: skip
+            seed = gr.Number(0, label=t("seed.label"), precision=0, elem_id="beam-seed", min_width=70)
+            dice = gr.Button(t("seed.dice"), elem_id="beam-dice", elem_classes="dice", min_width=36)
         with gr.Row(elem_classes="buttons"):
             run = gr.Button(t("button.run") + " ▶", variant="primary", elem_id="beam-run", min_width=90)
             step = gr.Button(t("button.step"), elem_id="beam-step", min_width=60)
             pause = gr.Button(t("button.pause"), elem_id="beam-pause", min_width=60)
             stop = gr.Button(t("button.stop"), elem_id="beam-stop", min_width=60)
-        with gr.Row(elem_classes="fields"):
-            speed = gr.Dropdown(
-                [(t(f"beam.speed.{name}"), name) for name in SPEEDS], value="aloud", label=t("speed.label"),
-                elem_id="beam-speed", elem_classes="speed", min_width=100, filterable=False,
-            )  # fmt: skip
-            seed = gr.Number(0, label=t("seed.label"), precision=0, elem_id="beam-seed", min_width=70)
-            dice = gr.Button(t("seed.dice"), elem_id="beam-dice", elem_classes="dice", min_width=36)
+        speed = gr.Dropdown(
+            [(t(f"beam.speed.{name}"), name) for name in SPEEDS], value="aloud", label=t("speed.label"),
+            elem_id="beam-speed", elem_classes="speed", filterable=False,
+        )  # fmt: skip
         with gr.Accordion(t("parameters.more"), open=False, elem_classes="more"):
             values = {p.name: first.processors.get(p.name, p.neutral) for p in PARAMETERS}
             knobs = {p.name: knob(p, values[p.name], t, "beam-") for p in PARAMETERS}

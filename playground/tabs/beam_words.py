@@ -27,10 +27,22 @@ def typed(alpha: float) -> str:
     return shorter(round(alpha, 3)).replace("-", "−")
 
 
+def power(base: str, exponent: float) -> str:
+    """Example: "8", 2 -> "8²"; "8", 1 -> "8"; "8", 0.7 -> "8^0.7"."""
+    if exponent == 1:
+        return base
+    if exponent == int(exponent):
+        return base + str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{base}^{typed(exponent)}"
+
+
 def line(token_ids: tuple[int, ...], vocabulary: Vocabulary, longest: int = LONGEST) -> str:
     """The end of a sequence on one line."""
-    text = spelt_together(token_ids, vocabulary)
-    return text if len(text) <= longest else "… " + text[-longest:].lstrip()
+    text = spelt_together(token_ids, vocabulary).strip() or "∅"
+    if len(text) <= longest:
+        return text
+    end = text[-longest:]
+    return "… " + (end.partition(" ")[2] or end)
 
 
 def quoted(text: str) -> Part:
@@ -88,7 +100,7 @@ def pool_words(view: Pool, trace: BeamTrace, t: Translator) -> dict[str, object]
         "finished": len(view.finished), "size": view.size, "room": view.room,
         "worst": "" if view.worst is None else signed(view.worst, 3),
         "reach": "" if view.best_possible is None else signed(view.best_possible, 3),
-        "sum": signed(view.best_sum), "length": view.length, "alpha": typed(trace.length_penalty),
+        "sum": signed(view.best_sum), "power": power(str(view.length), trace.length_penalty),
     }  # fmt: skip
     if view.stop_reason == "no_improvement" and view.best_possible is None:
         key = "beam.pool.stop_length"
@@ -166,7 +178,7 @@ def alpha_rank(now: Ranking, vocabulary: Vocabulary, t: Translator) -> dict[str,
         [
             line(f.token_ids, vocabulary),
             signed(f.score(now.alpha), 3),
-            t("beam.alpha.formula", sum=signed(f.cum_logprob), length=len(f.token_ids), alpha=typed(now.alpha)),
+            t("beam.alpha.formula", sum=signed(f.cum_logprob), power=power(str(len(f.token_ids)), round(now.alpha, 3))),
         ]
         for f in now.order
     ]
@@ -183,16 +195,16 @@ def logs_words(view: Underflow, t: Translator) -> dict[str, object]:
             parts.append(t("beam.logs.zero", format=product.name, at=product.zero_at))
         else:
             value = f"{product.values[-1]:.2e}".replace("-", "−")
-            parts.append(t("beam.logs.not_yet", format=product.name, value=value, tokens=len(view.sums)))
+            parts.append(t("beam.logs.not_yet", format=product.name, value=value))
             if product.expected_at is not None:
                 mean = signed(view.sums[-1] / len(view.sums))
-                parts.append(t("beam.logs.expected", format=product.name, at=product.expected_at, mean=mean))
+                parts.append(t("beam.logs.expected", at=product.expected_at, mean=mean))
+            parts.append(t("beam.logs.stop"))
     return {"parts": parts}
 
 
 def cost(view: SearchCost, t: Translator) -> dict[str, object]:
-    many = f"{view.vocab_size:,}"
-    exist = t("beam.cost.exist", vocab_size=many, length=view.length, digits=view.exist_digits)
+    exist = t("beam.cost.exist", power=power(f"{view.vocab_size:,}", view.length), digits=view.exist_digits)
     return {
         "parts": [
             exist,
