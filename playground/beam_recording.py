@@ -74,9 +74,15 @@ def _made(kind: Any, facts: dict[str, Any]) -> Any:
 
 
 def _step(facts: dict[str, Any]) -> BeamStep:
-    kinds = {"candidates": BeamCandidate, "beams": Hypothesis, "finished": Hypothesis, "evicted": Hypothesis, "bounds": Bound}
+    kinds = {
+        "candidates": BeamCandidate,
+        "beams": Hypothesis,
+        "finished": Hypothesis,
+        "evicted": Hypothesis,
+        "bounds": Bound,
+    }
     single = {"bound": Bound, "cost": Cost, "total": Cost}
-    made = {
+    made: dict[str, Any] = {
         name: tuple(_made(kinds[name], one) for one in value)
         if name in kinds
         else _made(single[name], value)

@@ -75,9 +75,7 @@ def paced(
         traces.close()  # type: ignore[attr-defined]  # engine.generate is a generator
 
 
-def latest_every(
-    seconds: float, traces: Iterator[Item], clock: Callable[[], float] = time.monotonic
-) -> Iterator[Item]:
+def latest_every(seconds: float, traces: Iterator[Item], clock: Callable[[], float] = time.monotonic) -> Iterator[Item]:
     """Thin a fast stream: at most one trace per `seconds`, always the newest, and always the last."""
     pending: Item | None = None
     due = -float("inf")

@@ -38,6 +38,7 @@ def beam_length_penalty_figure(
     ]  # fmt: skip
     shapes += [_line(flip.alpha, "hot", "dot", 2) for flip in found]
     shapes.append(_line(now.alpha, "ink", "solid", 2))
+    winner = labels.get(now.order[0], "") if now.order else ""
     return {
         "data": data,
         "layout": layout(
@@ -53,7 +54,7 @@ def beam_length_penalty_figure(
                 for flip in found[:8]
             ],
         ),
-        "label": t("beam.alpha.label_winner", winner=labels.get(now.order[0], "") if now.order else "", flips=len(found)),
+        "label": t("beam.alpha.label_winner", winner=winner, flips=len(found)),
     }  # fmt: skip
 
 

@@ -78,8 +78,8 @@ def _build_controls(t: Translator) -> BeamControls:
             elem_classes=["not-stochastic"],
         )  # fmt: skip
         early = gr.Dropdown(
-            [(t(f"beam.early.{name}"), name) for name in EARLY], value=first.early_stopping, label=t("beam.early.label"),
-            elem_id="beam-early", elem_classes="speed not-stochastic", filterable=False,
+            [(t(f"beam.early.{name}"), name) for name in EARLY], value=first.early_stopping,
+            label=t("beam.early.label"), elem_id="beam-early", elem_classes="speed not-stochastic", filterable=False,
         )  # fmt: skip
         with gr.Row(elem_classes="fields"):
             stop_text = gr.Textbox(
@@ -184,25 +184,26 @@ def _wire(
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
     conclude, verify = lossless(tab.conclude), lossless(tab.verify)
+    verifying = after | {"outputs": [bus]}
     for event, handler in (
         (controls.run.click, tab.run),
         (controls.prompt.submit, tab.run),
         (controls.step.click, tab.step),
         (controls.pause.click, tab.pause),
     ):
-        event(lossless(handler), **streaming).then(conclude, **after).then(verify, **after | {"outputs": [bus]})
+        event(lossless(handler), **streaming).then(conclude, **after).then(verify, **verifying)
     controls.stop.click(lossless(tab.stop), **streaming)
 
     tree.pick(lossless(tab.pick), **looking)
     tree.scrub(lossless(tab.scrub), **looking)
     alpha.input(lossless(tab.change_alpha), **looking | {"inputs": [state, alpha]})
     bus.resync(lossless(tab.resync), **looking)
-    ban.click(lossless(tab.ban), **after | {"outputs": [bus]})
+    ban.click(lossless(tab.ban), **verifying)
 
     controls.dice.click(lambda: random.randrange(10_000), outputs=[controls.seed], queue=False, **quiet)
     for example in BEAM_EXAMPLES:
         controls.examples[example.key].click(
             lossless(partial(tab.load_example, example)), inputs=[state], outputs=[*controls.settable, bus],
             queue=False, **quiet,
-        ).then(lossless(tab.run), **streaming).then(conclude, **after).then(verify, **after | {"outputs": [bus]})  # fmt: skip
+        ).then(lossless(tab.run), **streaming).then(conclude, **after).then(verify, **verifying)  # fmt: skip
     demo.load(lossless(tab.welcome), inputs=[state], outputs=[bus], concurrency_limit=None, **quiet)

@@ -137,7 +137,6 @@ class BeamControls:
             *(self.knobs[p.name] for p in PARAMETERS),
         ]  # fmt: skip
 
-
     @property
     def settable(self) -> list[Any]:
         """The components that an example sets."""

@@ -25,6 +25,7 @@ from playground.tabs.beam_controls import BeamValues
 from playground.tabs.beam_examples import BEAM_EXAMPLES, BeamExample
 from playground.tabs.beam_frames import BeamLook
 from playground.tabs.beam_session import BeamSession, LiveSearch
+from playground.views.beam_code import beam_code
 from playground.views.beam_tree import BeamTree
 from playground.vocabulary import Vocabulary
 
@@ -81,9 +82,7 @@ class BeamTab:
     # ---- what every handler needs -------------------------------------------------------------------------------
 
     def new_session(self) -> BeamSession:
-        session = BeamSession(
-            self.first, self.first_tree, DEFAULT_MODEL_NAME, self.first_greedy, BEAM_EXAMPLES[0].key
-        )
+        session = BeamSession(self.first, self.first_tree, DEFAULT_MODEL_NAME, self.first_greedy, BEAM_EXAMPLES[0].key)
         session.is_recorded = True
         return session
 
@@ -255,11 +254,18 @@ class BeamTab:
             return
         session.greedy, session.alpha = greedy, None
         look = self.look(session)
-        headline = frames.headline(trace, session.tree, session.inspected, greedy, look)
-        yield (
-            frame({"beam.headline": headline, **frames.ending(trace, trace.length_penalty, look)}),
-            trace.length_penalty,
-        )
+        channels = {
+            "beam.headline": frames.headline(trace, session.tree, session.inspected, greedy, look),
+            "beam.code": self.code(trace, backend),
+            **frames.ending(trace, trace.length_penalty, look),
+        }
+        yield frame(channels), trace.length_penalty
+
+    def code(self, trace: BeamTrace, backend: "Backend") -> dict[str, object]:
+        script = beam_code(trace, self.slot.public_name, backend.model.eos_ids)
+        if script is None:
+            return {"parts": [self.t("beam.code.none")]}
+        return {"code": script, "copy": self.t("code.copy"), "copied": self.t("code.copied")}
 
     def verify(self, session: BeamSession) -> Iterator[str]:
         """Compare the search on the page with transformers, unless another one begins meanwhile."""
@@ -279,10 +285,13 @@ class BeamTab:
         yield frame({"beam.ban_words": {"parts": [self.t("beam.ban.wait")]}, "beam.ban": frames.NO_TEXT})
         strategy = replace(trace.strategy, processors=(*processors, NoRepeatNGram(BANNED)))  # type: ignore[type-var]
         try:
+            banned = BeamTrace(trace.prompt_ids, strategy, trace.max_new_tokens)
             for step in engine.search(backend.model, strategy, trace.prompt_ids, trace.max_new_tokens):
                 if session.version != version:
                     return  # another search has begun
-            table, words = beam_words.ban(winner, step.finished[0], backend.vocabulary, self.t)
+                banned = banned.appended(step)
+            assert banned.best is not None  # the search has ended
+            table, words = beam_words.ban(winner, banned.best, backend.vocabulary, self.t)
             yield frame({"beam.ban": table, "beam.ban_words": words})
         except PlaygroundError as error:
             yield frame({"beam.ban_words": {"parts": [error.message()]}})

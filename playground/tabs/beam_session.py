@@ -60,7 +60,9 @@ class BeamSession(Running):
         verified: the trace that is being compared, or has been.
     """
 
-    def __init__(self, trace: BeamTrace, tree: BeamTree, model_name: str, greedy: Hypothesis | None, lesson: str) -> None:
+    def __init__(
+        self, trace: BeamTrace, tree: BeamTree, model_name: str, greedy: Hypothesis | None, lesson: str
+    ) -> None:
         super().__init__()
         self.trace = trace
         self.tree = tree

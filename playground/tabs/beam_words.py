@@ -147,9 +147,7 @@ def headline_ended(view: Verdict, trace: BeamTrace, vocabulary: Vocabulary, t: T
         key = "beam.headline.loses"
     parts.append(t(key, **values))
     if view.gain > 0 and view.given_up > 0 and view.paid_back_at and view.parts_at:
-        parts.append(
-            t("beam.headline.paid", at=view.parts_at, given_up=signed(view.given_up), back=view.paid_back_at)
-        )
+        parts.append(t("beam.headline.paid", at=view.parts_at, given_up=signed(view.given_up), back=view.paid_back_at))
     elif view.pruned_at:
         rank = "–" if view.pruned_rank is None else f"{view.pruned_rank}"
         key = "beam.headline.pruned" if view.pruned_rank else "beam.headline.never_seen"
@@ -236,15 +234,14 @@ def path(nodes: tuple[tuple[str, float, float, int], ...], alpha: float, t: Tran
     return {"table": {"head": head, "rows": rows}}
 
 
-
 def ban(
     winner: Hypothesis, banned: Hypothesis, vocabulary: Vocabulary, t: Translator
 ) -> tuple[dict[str, object], dict[str, object]]:
     """The same beams with no pair of tokens twice: a table and a sentence."""
     rows = [
-        [t("beam.ban.free"), line(winner.token_ids, vocabulary, 400), signed(winner.cum_logprob), signed(winner.score, 3)],
-        [t("beam.ban.banned"), line(banned.token_ids, vocabulary, 400), signed(banned.cum_logprob), signed(banned.score, 3)],
-    ]  # fmt: skip
+        [name, line(h.token_ids, vocabulary, 400), signed(h.cum_logprob), signed(h.score, 3)]
+        for name, h in ((t("beam.ban.free"), winner), (t("beam.ban.banned"), banned))
+    ]
     head = ["", t("beam.column.text"), t("beam.column.sum"), t("beam.column.score")]
     change = banned.cum_logprob - winner.cum_logprob
     if banned.token_ids == winner.token_ids:

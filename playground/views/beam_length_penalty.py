@@ -6,6 +6,7 @@ would return; where it does not stop, the search would have gone on, and only a 
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ class Finished:
     step: int
 
     def score(self, alpha: float) -> float:
-        return self.cum_logprob / len(self.token_ids) ** alpha
+        return float(self.cum_logprob / len(self.token_ids) ** alpha)
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def grid() -> tuple[float, ...]:
 def flips(trace: BeamTrace, over: tuple[Ranking, ...]) -> tuple[Flip, ...]:
     """Where the winner changes between neighbours of `over`, to within a thousandth."""
     found = []
-    for left, right in zip(over, over[1:], strict=False):
+    for left, right in pairwise(over):
         if not left.order or not right.order or left.order[0] == right.order[0]:
             continue
         low, high = left, right
@@ -106,19 +107,19 @@ def _replayed(trace: BeamTrace, strategy: BeamSearch, alphas: tuple[float, ...])
     known: list[Finished] = []  # by number: what ended, in the order of the search
     pool = np.full((count, k), -1)
     scores = np.full((count, k), SHUT_OUT, np.float32)  # (A, K)
-    is_open = np.ones(count, bool)
+    is_open: npt.NDArray[np.bool_] = np.ones(count, bool)
     stopped = np.zeros(count, int)  # after how many steps; 0: not yet
     for step in trace.steps:
         length = step.index + 1
         ended = np.array([c.ended_by is not None for c in step.candidates])
-        may_finish = ended & (np.arange(len(ended)) < k)
+        may_finish: npt.NDArray[np.bool_] = ended & (np.arange(len(ended)) < k)
         sums = np.array([c.cum_logprob for c in step.candidates], np.float32)
         new = sums[None] / _norms(length, alphas)[:, None]  # (A, C)
         is_full = (pool >= 0).all(axis=1)
         if strategy.early_stopping is True:
-            new = new + np.float32(SHUT_OUT) * is_full[:, None].astype(np.float32)
-        new = new + np.float32(SHUT_OUT) * (~is_open)[:, None].astype(np.float32)
-        new = new + np.float32(SHUT_OUT) * (~may_finish)[None].astype(np.float32)
+            new = new + np.float32(SHUT_OUT) * is_full.astype(np.float32)[:, None]
+        new = new + np.float32(SHUT_OUT) * (~is_open).astype(np.float32)[:, None]
+        new = new + np.float32(SHUT_OUT) * (~may_finish).astype(np.float32)[None]
         numbers = np.full(len(ended), -1)
         for rank in np.flatnonzero(may_finish):
             numbers[rank] = len(known)
@@ -136,8 +137,8 @@ def _replayed(trace: BeamTrace, strategy: BeamSearch, alphas: tuple[float, ...])
         longest = np.array([strategy.early_stopping == "never" and alpha > 0 for alpha in alphas])
         norms = np.where(longest, _norms(trace.max_new_tokens, alphas), _norms(length, alphas))
         reachable = np.float32(step.bound.best_sum) / norms
-        is_open &= ~is_full | (reachable > scores.min(axis=1))
-        stops = ~is_open | bool(ended.all()) | (is_full if strategy.early_stopping is True else False)
+        is_open = np.logical_and(is_open, ~is_full | (reachable > scores.min(axis=1)))
+        stops = ~is_open | bool(ended.all()) | (is_full & (strategy.early_stopping is True))
         stopped = np.where(goes_on & stops, length, stopped)
     return tuple(
         Ranking(alpha, tuple(known[n] for n in row if n >= 0), int(after) or None)

@@ -47,7 +47,9 @@ class BeamTree:
         return tree
 
     def _layer(self, step: BeamStep, vocabulary: Vocabulary) -> tuple[Node, ...]:
-        above = {n.candidate.beam: n.index for n in self.layers[-1] if n.candidate.beam is not None} if step.index else {}
+        above = (
+            {n.candidate.beam: n.index for n in self.layers[-1] if n.candidate.beam is not None} if step.index else {}
+        )
         real = [c for c in step.candidates if not c.is_ghost]
         return tuple(
             Node(index, above[c.parent] if step.index else -1, c, vocabulary.label(c.token_id))
@@ -58,7 +60,10 @@ class BeamTree:
         """Where a sequence ends. Raises KeyError if this search never considered it."""
         step = len(hypothesis.token_ids) - 1
         for node in self.layers[step] if step < len(self.layers) else ():
-            if (node.candidate.parent, node.candidate.token_id) == (hypothesis.beam_indices[-1], hypothesis.token_ids[-1]):
+            if (node.candidate.parent, node.candidate.token_id) == (
+                hypothesis.beam_indices[-1],
+                hypothesis.token_ids[-1],
+            ):
                 return step, node.index
         raise KeyError(hypothesis.token_ids)
 

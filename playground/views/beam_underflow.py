@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-FORMATS: dict[str, type[np.floating]] = {"float16": np.float16, "float32": np.float32}  # type: ignore[type-arg]
+FORMATS: dict[str, type[np.floating]] = {"float16": np.float16, "float32": np.float32}
 _SMALLEST = {name: math.log(float(np.finfo(f).smallest_subnormal)) for name, f in FORMATS.items()}
 
 

@@ -47,7 +47,10 @@ def test_beam_sampling_draws_the_same_whatever_the_penalty(table_model):
     model = table_model(random_rows(1), eos_ids=(5, 6))
     recorded = searched(model, BeamSearch(3, 1.0, "never", selection=Multinomial(7)), 8)
     for alpha in ALPHAS:
-        found, live = ranking(recorded, alpha), searched(model, BeamSearch(3, alpha, "never", selection=Multinomial(7)), 8)
+        found, live = (
+            ranking(recorded, alpha),
+            searched(model, BeamSearch(3, alpha, "never", selection=Multinomial(7)), 8),
+        )
         if found.is_exact:
             assert {f.token_ids for f in found.order} == {h.token_ids for h in live.steps[-1].finished}
 

@@ -130,7 +130,9 @@ def test_halves_underflow_where_the_formats_end():
 
 
 def test_the_products_are_those_of_torch():
-    logprobs = tuple(torch.log(torch.rand(60, generator=torch.Generator().manual_seed(1), dtype=torch.float64)).tolist())
+    logprobs = tuple(
+        torch.log(torch.rand(60, generator=torch.Generator().manual_seed(1), dtype=torch.float64)).tolist()
+    )
     view = underflow(logprobs)
     for product, kind in zip(view.products, (torch.float16, torch.float32), strict=True):
         value, values = torch.ones((), dtype=kind), []

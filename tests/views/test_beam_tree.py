@@ -75,9 +75,8 @@ def test_the_ends_are_the_running_beams_by_their_sums_and_in_the_end_the_results
     assert ends == [h.token_ids for h in (*running, *early.steps[-1].finished)]
 
 
-def test_a_sequence_that_the_search_never_saw_has_no_place(table_model):
+def test_a_sequence_that_is_longer_than_the_tree_has_no_place(table_model):
     trace = searched(table_model(random_rows(2), eos_ids=(6,)), BeamSearch(2), 4)
-    other = searched(table_model(random_rows(3), eos_ids=(6,)), BeamSearch(2), 4)
-    tree = BeamTree.of(trace.until(1), WORDS)
+    longest = max(trace.steps[-1].finished, key=lambda h: len(h.token_ids))
     with pytest.raises(KeyError):
-        tree.place(other.steps[-1].finished[0])
+        BeamTree.of(trace.until(len(longest.token_ids) - 1), WORDS).place(longest)
