@@ -7,11 +7,11 @@
   const half = (node) => (node.fate === "kept" || node.fate === "finished" ? KEPT : PRUNED);
   const isCore = (node) => node.fate === "kept" || node.fate === "finished";
 
-  // Children keep the order of their ranks, so nothing ever changes places. A parent stands in the middle of its kept
-  // children (of all, where none was kept): a run that does not branch is a straight line. Subtrees are pushed
-  // together until they touch in one column, so the height is that of the fullest column, not of all leaves.
-  // `children(node)` lists what is visible. Sets node.y; returns {top, bottom} of the whole tree.
-  const layout = (root, children) => {
+  // Children keep the order of their ranks, so nothing ever changes places. A parent stands in the middle of its main
+  // children, those of `isMain` (else of the kept ones, else of all): a run that does not branch is a straight line.
+  // Subtrees are pushed together until they touch in one column, so the height is that of the fullest column, not of
+  // all leaves. `children(node)` lists what is visible. Sets node.y; returns {top, bottom} of the whole tree.
+  const layout = (root, children, isMain = isCore) => {
     const settle = (node) => { // -> {top: [per depth], bottom: [per depth]} with the node itself at 0
       const own = half(node), kids = children(node);
       const top = [-own], bottom = [own];
@@ -30,7 +30,7 @@
           acc.bottom[d] = Math.max(acc.bottom[d], sub.bottom[d] + shift);
         }
       }
-      const core = kids.filter(isCore), span = core.length ? core : kids;
+      const span = [isMain, isCore, () => true].map((rule) => kids.filter(rule)).find((some) => some.length);
       const middle = (span[0].offset + span[span.length - 1].offset) / 2;
       for (const kid of kids) kid.offset -= middle;
       for (let d = 0; d < acc.top.length; d += 1) { top.push(acc.top[d] - middle); bottom.push(acc.bottom[d] - middle); }
@@ -50,14 +50,14 @@
     });
   };
 
-  // Chains of two or more nodes of one line that nothing kept leaves on the way: [[first, …, last]].
-  const runs = (root, children) => {
+  // Chains of two or more nodes of one line that stand level and that no other line leaves: [[first, …, last]].
+  const runs = (root, children, isLit) => {
     const found = [];
     const walk = (node, chain) => {
-      const core = children(node).filter(isCore);
-      if (core.length === 1 && core[0].line === node.line && node !== root) { walk(core[0], [...chain, core[0]]); return; }
+      const lit = children(node).filter(isLit), only = lit[0];
+      if (lit.length === 1 && only.line === node.line && Math.abs(only.y - node.y) < 1 && node !== root) { walk(only, [...chain, only]); return; }
       if (chain.length > 1) found.push(chain);
-      for (const kid of core) walk(kid, [kid]);
+      for (const kid of lit) walk(kid, [kid]);
     };
     walk(root, []);
     return found;

@@ -17,6 +17,7 @@
     found.font = style.getPropertyValue("--plot-font").trim();
     return found;
   };
+  const isLit = (node) => isCore(node) && (node.line >= 0 || node.isLiving);
   const lineColour = (node, colours) => (node.line >= 0 ? colours[LINES[node.line] ?? "muted"] : colours.muted);
   const number = (value) => value.toFixed(2).replace("-", "−");
 
@@ -63,29 +64,31 @@
     for (const column of columns.values()) {
       const taken = [];
       const fits = (top, bottom) => taken.every(([from, to]) => bottom <= from || top >= to);
-      column.sort((a, b) => importance(a) - importance(b));
-      for (const node of column) {
-        const { box } = node;
-        const strong = isCore(node) && (node.line >= 0 || node.isLiving);
+      const write = (node) => {
+        const { box } = node, strong = isLit(node);
         const big = strong ? scene.text : scene.text - 1;
-        const room = focus.has(node) ? 200 : place(scene, node.step + 1) - box.x - GAP;
+        const room = focus.has(node) ? 200 : place(scene, node.step + 1) - box.x - GAP + (strong ? 3 : 0);
         box.font = `${node.line === 0 || focus.has(node) ? 700 : strong ? 600 : 400} ${big}px ${colours.mono}`;
         box.tall = big / 2 + (strong ? 4.5 : 2);
-        if (room < 10 || (view.kx < FAR && !focus.has(node))) { taken.push([box.y - 2, box.y + 2]); continue; }
-        if (!fits(box.y - box.tall, box.y + box.tall)) continue;
+        if (room < 10 || (view.kx < FAR && !focus.has(node))) { taken.push([box.y - 2, box.y + 2]); return; }
+        if (!fits(box.y - box.tall, box.y + box.tall)) return;
         box.label = elided(ctx, box.font, node.label, room - (strong ? PADDING : 2));
-        if (!box.label) continue;
+        if (!box.label) return;
         box.w = measured(ctx, box.font, box.label) + (strong ? PADDING : 2);
         taken.push([box.y - box.tall, box.y + box.tall]);
-      }
-      for (const node of column) { // the sums, where there is room for them
-        const { box } = node;
-        if (!box.label || !isCore(node) || !(node.line >= 0 || node.isLiving)) continue;
-        const low = box.y + box.tall + 13;
-        box.value = place(scene, node.step + 1) - box.x > measured(ctx, `400 11px ${colours.font}`, number(node.cum)) + 4
+      };
+      const addSum = (node) => { // where there is room for it
+        const { box } = node, low = box.y + box.tall + 13;
+        if (!box.label) return;
+        box.value = place(scene, node.step + 1) - box.x > measured(ctx, `400 11px ${colours.font}`, number(node.cum)) + 2
           && fits(box.y + box.tall, low);
         if (box.value) taken.push([box.y + box.tall, low]);
-      }
+      };
+      column.sort((a, b) => importance(a) - importance(b));
+      const lit = column.filter(isLit);
+      lit.forEach(write);
+      lit.forEach(addSum);
+      for (const node of column) if (!isLit(node)) write(node);
     }
   };
 
@@ -137,7 +140,7 @@
     const rank = (node) => (node.onPath ? 9 : node.line >= 0 ? 8 - Math.min(node.line, 6) / 10 : node.isLiving ? 5 : isCore(node) ? 2 : 1);
     const inOrder = nodes.filter((node) => (node.box.x > -200 && node.parent.box.x < size.width)).sort((a, b) => rank(a) - rank(b));
     for (const node of inOrder) {
-      const core = isCore(node), lit = core && (node.line >= 0 || node.isLiving);
+      const core = isCore(node), lit = isLit(node);
       ctx.setLineDash(core ? [] : [2, 4]);
       ctx.globalAlpha = core ? (lit ? 1 : 0.55) : 0.5;
       ctx.lineWidth = node.onPath ? 5 : node.line === 0 ? 4.5 : lit ? 3 : 1.3;
@@ -158,7 +161,7 @@
       if (node.fate === "finished") flag(ctx, box.x, box.y - 3, lineColour(node, colours));
       return;
     }
-    const strong = isCore(node) && (node.line >= 0 || node.isLiving);
+    const strong = isLit(node);
     const colour = lineColour(node, colours);
     ctx.globalAlpha = 1;
     if (strong || focus.has(node)) {
@@ -209,12 +212,11 @@
   const runLabels = (ctx, scene) => {
     const { root, children, colours, text, size } = scene;
     const taken = [], font = `600 ${text}px ${colours.mono}`;
-    const chains = runs(root, children).filter((chain) => chain[0].line >= 0 || chain[0].isLiving)
-      .sort((a, b) => a[0].line - b[0].line);
+    const chains = runs(root, children, isLit).sort((a, b) => a[0].line - b[0].line);
     for (const chain of chains) {
       const first = chain[0].box;
       const end = place(scene, chain[chain.length - 1].step + 1);
-      const x = Math.max(first.x, 4), room = Math.min(end, size.width) - x - 6;
+      const x = Math.max(first.x, 4), room = Math.min(end, size.width) - x - 16;
       const shown = room > 20 ? elided(ctx, font, chain.map((node) => node.label.replaceAll("␣", " ")).join("").trim(), room) : "";
       const box = [x, first.y - text - 8, x + measured(ctx, font, shown), first.y - 4];
       if (!shown || taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1])) continue;

@@ -101,7 +101,8 @@
       shown = [];
       const collect = (node) => { for (const kid of node.visible) { shown.push(kid); collect(kid); } };
       collect(root);
-      extent = layout(root, children);
+      // in the end what led somewhere is drawn straight, and the graveyard hangs from it
+      extent = layout(root, children, facts.is_final ? (node) => node.line >= 0 : undefined);
       xs = columns(ctx, layers, root, colours ??= palette(holder));
       for (const node of shown) if (node.shownY === null) node.shownY = node.parent.shownY ?? node.parent.y;
       glide.from = new Map([root, ...shown].map((node) => [node, node.shownY]));
@@ -116,23 +117,32 @@
     const glide = { from: new Map(), view: { ...view } };
 
     // ---- view -------------------------------------------------------------------------------------------------------
-    const inner = () => ({ top: 26, bottom: 30, left: 14, right: 18 });
+    const inner = () => ({ top: 24, bottom: 30, left: 14, right: 30 });
     const settle = () => { // follow: the newest step is on screen, or the whole tree where it stays legible; fit: all of it
       if (!size.width || mode === "free") return;
       const margin = inner(), height = size.height - margin.top - margin.bottom, width = size.width - margin.left - margin.right;
       const count = steps(), words = Math.max(1, xs[count + 1] - xs[0]), gaps = (count + 1) * GAP;
-      aim.ky = clamp(height / Math.max(1, extent.bottom - extent.top), mode === "fit" ? 0.05 : 0.3, 1.4);
-      aim.kx = clamp((width - gaps) / words, mode === "fit" ? 0.02 : 0.86, 1.15);
-      center(margin, height);
-      aim.tx = margin.left - xs[0] * aim.kx - Math.max(0, words * aim.kx + gaps - width);
-    };
-    const center = (margin, height) => {
-      const used = (extent.bottom - extent.top) * aim.ky;
-      aim.ty = margin.top - extent.top * aim.ky + Math.max(0, (height - used) / 2);
-      if (used > height) { // too high to fit: keep the leader in the middle
-        const leader = shown.find((node) => node.line === 0 && node.step === steps() - 1) ?? root;
-        aim.ty = clamp(size.height / 2 - leader.y * aim.ky, size.height - margin.bottom - extent.bottom * aim.ky, margin.top - extent.top * aim.ky);
+      aim.kx = clamp((width - gaps) / words, mode === "fit" ? 0.02 : 0.86, 1.25);
+      const over = words * aim.kx + gaps - width, leader = lineEnd();
+      const until = leader ? (xs[leader.step + 2] - xs[0]) * aim.kx + (leader.step + 2) * GAP + 40 - width : over;
+      aim.tx = margin.left - xs[0] * aim.kx - Math.max(0, Math.min(over, until));
+      let { top, bottom } = extent;
+      if (over > 0) { // only what is on screen counts
+        const seen = shown.filter((node) => { const x = column({ xs, view: aim }, node.step); return x > -20 && x < size.width - 20; });
+        top = Math.min(...seen.map((node) => node.y)) - 20;
+        bottom = Math.max(...seen.map((node) => node.y)) + 20;
       }
+      aim.ky = clamp(height / Math.max(1, bottom - top), mode === "fit" ? 0.05 : 0.3, 1.4);
+      const used = (bottom - top) * aim.ky;
+      aim.ty = margin.top - top * aim.ky + Math.max(0, (height - used) / 2);
+      if (used > height && leader) { // too high to fit: keep the leader in the middle
+        aim.ty = clamp(size.height / 2 - leader.y * aim.ky, size.height - margin.bottom - bottom * aim.ky, margin.top - top * aim.ky);
+      }
+    };
+    const lineEnd = () => { // where the leader's path ends
+      let last = null;
+      for (const node of shown) if (node.line === 0 && (!last || node.step > last.step)) last = node;
+      return last;
     };
     const zoom = (factor, x, y) => {
       mode = "free";
@@ -157,7 +167,7 @@
         }
         if (mode !== "free") for (const key of Object.keys(view)) view[key] = glide.view[key] + (aim[key] - glide.view[key]) * eased;
         colours ??= palette(holder);
-        const text = size.width > 1300 ? 15 : size.width < 500 ? 12 : 13.5;
+        const text = 13.5 * clamp(view.kx, 0.8, 1.3);
         const focus = new Set([hovered, picked].filter(Boolean));
         draw(ctx, { nodes: shown, root, children, view, size, colours, focus, hovered, picked, xs, text });
         Object.assign(holder.dataset, { frame, steps: layers.length, at: steps(), nodes: shown.length, final: Boolean(facts.is_final) });

@@ -82,7 +82,7 @@ def _label(trace: BeamTrace, look: BeamLook) -> str:
     return look.t(key, step=len(trace.steps), text=text, sum=words.signed(leader.cum_logprob))
 
 
-def step_panels(trace: BeamTrace, index: int, look: BeamLook) -> dict[str, object]:
+def step_panels(trace: BeamTrace, index: int, greedy: Hypothesis | None, look: BeamLook) -> dict[str, object]:
     """Everything that speaks of the search as it stood after step `index`."""
     t, vocabulary, view = look.t, look.vocabulary, pool(trace, index)
     texts = [words.line(h.token_ids, vocabulary, 40) for h in view.finished]
@@ -91,9 +91,15 @@ def step_panels(trace: BeamTrace, index: int, look: BeamLook) -> dict[str, objec
         "beam.pool": beam_pool_figure(view, texts, t),
         "beam.pool_words": words.pool_words(view, trace, t),
         "beam.best": words.best(trace, index, vocabulary, t),
-        "beam.best_words": words.diversity(view.finished, shared_beginning([h.token_ids for h in view.finished]), t),
+        "beam.best_words": best_words(trace, index, greedy, look),
         "beam.cost": words.cost(search_cost(trace.until(index + 1), _vocab_size(trace)), t),
     }
+
+
+def best_words(trace: BeamTrace, index: int, greedy: Hypothesis | None, look: BeamLook) -> dict[str, object]:
+    finished = pool(trace, index).finished
+    shared = shared_beginning([h.token_ids for h in finished])
+    return words.best_words(finished, shared, greedy, look.vocabulary, look.t)
 
 
 def _vocab_size(trace: BeamTrace) -> int:
@@ -172,6 +178,6 @@ def whole(
     if not trace.steps:
         empty = {"parts": [look.t("beam.headline.empty")]}
         return {**channels, "beam.headline": empty, "beam.running": NO_TEXT, "beam.best": NO_TEXT, **cleared()}
-    channels |= step_panels(trace, index, look)
+    channels |= step_panels(trace, index, greedy, look)
     channels["beam.headline"] = headline(trace, shape, index, greedy, look)
     return channels | path(trace, shape, picked, look) | ending(trace, alpha, look)

@@ -234,7 +234,7 @@ class BeamTab:
         channels: dict[str, object] = {"beam.tree": frames.tree(trace, tree, shown, session.picked, look)}
         if with_panels:
             index = session.inspected
-            channels |= frames.step_panels(trace, index, look)
+            channels |= frames.step_panels(trace, index, session.greedy, look)
             channels |= frames.path(trace, tree, session.picked, look)
             channels["beam.headline"] = frames.headline(trace, tree, index, session.greedy, look)
         return channels
@@ -256,6 +256,7 @@ class BeamTab:
         look = self.look(session)
         channels = {
             "beam.headline": frames.headline(trace, session.tree, session.inspected, greedy, look),
+            "beam.best_words": frames.best_words(trace, session.inspected, greedy, look),
             "beam.code": self.code(trace, backend),
             **frames.ending(trace, trace.length_penalty, look),
         }
@@ -316,7 +317,7 @@ class BeamTab:
         if session.inspected < 0:
             return gr.skip()  # type: ignore[no-any-return]
         trace, tree, look = session.trace, session.tree, self.look(session)
-        channels = frames.step_panels(trace, session.inspected, look)
+        channels = frames.step_panels(trace, session.inspected, session.greedy, look)
         channels["beam.headline"] = frames.headline(trace, tree, session.inspected, session.greedy, look)
         return frame(channels)
 

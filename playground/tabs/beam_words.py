@@ -85,13 +85,23 @@ def best(trace: BeamTrace, index: int, vocabulary: Vocabulary, t: Translator) ->
     return {"table": {"head": head, "rows": rows}}
 
 
-def diversity(sequences: tuple[Hypothesis, ...], shared: int, t: Translator) -> dict[str, object]:
+def best_words(
+    sequences: tuple[Hypothesis, ...], shared: int, greedy: Hypothesis | None, vocabulary: Vocabulary, t: Translator
+) -> dict[str, object]:
+    """How much the sequences differ, and greedy's text for comparison."""
+    parts: list[Part] = []
+    if greedy is not None:
+        before, after = t(
+            "beam.best.greedy", text="\u0000", sum=signed(greedy.cum_logprob), score=signed(greedy.score, 3),
+            tokens=len(greedy.token_ids),
+        ).split("\u0000")  # fmt: skip
+        parts += [before, quoted(line(greedy.token_ids, vocabulary, 200)), after]
     ids = [h.token_ids for h in sequences]
     if len(ids) < 2:
-        return {"parts": []}
+        return {"parts": parts}
     one, two = distinct(ids, 1), distinct(ids, 2)
     amounts = {f"distinct_{n}": "–" if value is None else significant(value) for n, value in ((1, one), (2, two))}
-    return {"parts": [t("beam.best.diversity", count=len(ids), shared=shared, **amounts)]}
+    return {"parts": [*parts, t("beam.best.diversity", count=len(ids), shared=shared, **amounts)]}
 
 
 def pool_words(view: Pool, trace: BeamTrace, t: Translator) -> dict[str, object]:

@@ -117,9 +117,9 @@ def _replayed(trace: BeamTrace, strategy: BeamSearch, alphas: tuple[float, ...])
         new = sums[None] / _norms(length, alphas)[:, None]  # (A, C)
         is_full = (pool >= 0).all(axis=1)
         if strategy.early_stopping is True:
-            new = new + np.float32(SHUT_OUT) * is_full.astype(np.float32)[:, None]
-        new = new + np.float32(SHUT_OUT) * (~is_open).astype(np.float32)[:, None]
-        new = new + np.float32(SHUT_OUT) * (~may_finish).astype(np.float32)[None]
+            new = new + np.float32(SHUT_OUT) * np.expand_dims(is_full.astype(np.float32), 1)
+        new = new + np.float32(SHUT_OUT) * np.expand_dims((~is_open).astype(np.float32), 1)
+        new = new + np.float32(SHUT_OUT) * (~may_finish).astype(np.float32)  # the same for every α
         numbers = np.full(len(ended), -1)
         for rank in np.flatnonzero(may_finish):
             numbers[rank] = len(known)

@@ -91,7 +91,8 @@ def test_labels_never_overlap_and_parents_stand_in_the_middle_of_their_kept_chil
             assert lower["top"] - upper["top"] >= 13
     for node in nodes:
         kids = [n for n in nodes if n["step"] == node["step"] + 1 and n["parent"] == node["index"]]
-        core = [n["y"] for n in kids if n["fate"] in ("kept", "finished")] or [n["y"] for n in kids]
+        main = [n["y"] for n in kids if n["line"] >= 0]
+        core = main or [n["y"] for n in kids if n["fate"] in ("kept", "finished")] or [n["y"] for n in kids]
         if core:
             assert node["y"] == pytest.approx((min(core) + max(core)) / 2, abs=1e-6)
         assert [k["y"] for k in kids] == sorted(k["y"] for k in kids)
