@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from playground.decoding.beam_search import BeamSearch
 from playground.decoding.beam_steps import SHUT_OUT
@@ -128,7 +129,7 @@ def _replayed(trace: BeamTrace, strategy: BeamSearch, alphas: tuple[float, ...])
             known.append(Finished(token_ids, step.candidates[rank].cum_logprob, step.index))
         merged = np.concatenate([scores, new.astype(np.float32)], axis=1)
         entries = np.concatenate([pool, np.broadcast_to(numbers, (count, len(numbers)))], axis=1)
-        best = np.argsort(-merged, axis=1, kind="stable")[:, :k]
+        best = torch.topk(torch.from_numpy(merged), k)[1].numpy()  # of equals it takes the same ones as the search
         goes_on = stopped == 0
         scores = np.where(goes_on[:, None], np.take_along_axis(merged, best, axis=1), scores)
         pool = np.where(goes_on[:, None], np.take_along_axis(entries, best, axis=1), pool)
