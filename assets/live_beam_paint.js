@@ -17,6 +17,7 @@
     found.font = style.getPropertyValue("--plot-font").trim();
     return found;
   };
+  const sumFont = ({ text, colours }) => `400 ${Math.max(10.5, text * 0.84)}px ${colours.font}`;
   const isLit = (node) => isCore(node) && (node.line >= 0 || node.isLiving);
   const lineColour = (node, colours) => (node.line >= 0 ? colours[LINES[node.line] ?? "muted"] : colours.muted);
   const number = (value) => value.toFixed(2).replace("-", "−");
@@ -80,7 +81,7 @@
       const addSum = (node) => { // where there is room for it
         const { box } = node, low = box.y + box.tall + 13;
         if (!box.label) return;
-        box.value = place(scene, node.step + 1) - box.x > measured(ctx, `400 11px ${colours.font}`, number(node.cum)) + 2
+        box.value = place(scene, node.step + 1) - box.x > measured(ctx, sumFont(scene), number(node.cum)) + 2
           && fits(box.y + box.tall, low);
         if (box.value) taken.push([box.y + box.tall, low]);
       };
@@ -154,7 +155,8 @@
     if (view.kx < FAR) runLabels(ctx, scene);
   };
 
-  const label = (ctx, node, { colours, hovered, picked }, focus) => {
+  const label = (ctx, node, scene, focus) => {
+    const { colours, hovered, picked } = scene;
     const { box } = node;
     if (!box.label) {
       if (!isCore(node)) { ctx.globalAlpha = 0.6; ctx.fillStyle = colours.muted; ctx.beginPath(); ctx.arc(box.x, box.y, 1.5, 0, 7); ctx.fill(); }
@@ -183,7 +185,7 @@
     if (strong || focus.has(node)) ctx.fillText(box.label, box.x + (strong ? PADDING / 2 : 1), box.y + 0.5);
     else haloed(ctx, box.label, box.x + 1, box.y + 0.5, colours.muted, colours.panel);
     if (box.value) {
-      ctx.font = `400 11px ${colours.font}`;
+      ctx.font = sumFont(scene);
       haloed(ctx, number(node.cum), box.x + 3, box.y + box.tall + 7.5, colours.muted, colours.panel);
     }
     if (node.fate === "finished") flag(ctx, box.x + box.w + 3, box.y - 2, colour);

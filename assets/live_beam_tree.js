@@ -122,7 +122,8 @@
       if (!size.width || mode === "free") return;
       const margin = inner(), height = size.height - margin.top - margin.bottom, width = size.width - margin.left - margin.right;
       const count = steps(), words = Math.max(1, xs[count + 1] - xs[0]), gaps = (count + 1) * GAP;
-      aim.kx = clamp((width - gaps) / words, mode === "fit" ? 0.02 : 0.86, 1.25);
+      const whole = (width - gaps) / words;
+      aim.kx = mode === "fit" || whole > 0.79 ? clamp(whole, 0.02, 1.25) : 0.9;
       const over = words * aim.kx + gaps - width, leader = lineEnd();
       const until = leader ? (xs[leader.step + 2] - xs[0]) * aim.kx + (leader.step + 2) * GAP + 40 - width : over;
       aim.tx = margin.left - xs[0] * aim.kx - Math.max(0, Math.min(over, until));

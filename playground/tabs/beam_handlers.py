@@ -31,6 +31,7 @@ from playground.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from playground.backends.huggingface import Backend
+    from playground.beam_verification import BeamVerification
 
 FRAME_SECONDS = 0.04  # as in the Generate tab
 PANEL_SECONDS = 0.12  # between two drawings of tables and the pool of a run without a pace
@@ -270,7 +271,30 @@ class BeamTab:
 
     def verify(self, session: BeamSession) -> Iterator[str]:
         """Compare the search on the page with transformers, unless another one begins meanwhile."""
-        yield from ()
+        trace, version = session.trace, session.version
+        if not trace.is_finished or session.is_running or session.verified is trace or session.is_recorded:
+            return
+        backend = self.slot.get()
+        if session.model_name != backend.info.name:
+            return
+        session.verified = trace
+        from playground import verification  # imports transformers, which is there once a search has been made
+
+        yield frame({"beam.badge": wording.badge(self.t("badge.wait"), "wait")})
+        try:
+            found = self.compared(trace, backend, lambda: session.version == version)
+        except verification.Cancelled:
+            session.verified = None
+            return
+        yield frame({"beam.badge": beam_words.verification_badge(found, trace, self.t)})
+
+    def compared(
+        self, trace: BeamTrace, backend: "Backend", is_wanted: Callable[[], bool] = lambda: True
+    ) -> "BeamVerification":
+        """The verification of a finished search. Raises Cancelled once `is_wanted()` says no."""
+        from playground.beam_verification import verify_beams
+
+        return verify_beams(trace.steps[-1], trace.strategy, trace.prompt_ids, trace.max_new_tokens, backend, is_wanted)
 
     def ban(self, session: BeamSession) -> Iterator[str]:
         """The same beams once more, with no pair of tokens twice."""
@@ -336,7 +360,23 @@ class BeamTab:
 
     def welcome(self, session: BeamSession) -> Iterator[str]:
         """A visitor came: verify the recorded search if its model is the one that is loaded."""
-        yield from ()
+        try:
+            backend = self.slot.get()
+        except PlaygroundError:
+            return  # the page says so already
+        if not session.is_recorded:
+            return
+        if backend.info.name != session.model_name:
+            words = self.t("notice.other_model", recorded=session.model_name, loaded=backend.info.name)
+            yield frame({"beam.notice": wording.notice(words)})
+            return
+        from playground.verification import RECORDED_TOLERANCE
+
+        found = self.slot.once("first beams", lambda: self.compared(self.first, backend))
+        if session.is_recorded:  # else a search has been made meanwhile, and has a badge of its own
+            found = replace(found, tolerance=RECORDED_TOLERANCE)
+            badge = beam_words.verification_badge(found, self.first, self.t)
+            yield frame({"beam.badge": badge, "beam.code": self.code(self.first, backend)})
 
     def load_example(self, example: BeamExample, session: BeamSession) -> list[Any]:
         """The settings of an example, for BeamControls.settable, then the frame with its lesson."""

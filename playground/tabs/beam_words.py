@@ -1,11 +1,12 @@
 """Sentences of the Beam search tab: the numbers of its views put into words, as parts and tables for a LiveText."""
 
 import math
+from typing import TYPE_CHECKING
 
 from playground.decoding.beam_steps import Hypothesis
 from playground.decoding.beam_trace import BeamTrace
 from playground.i18n import Translator
-from playground.tabs.wording import Part
+from playground.tabs.wording import Part, badge
 from playground.views.beam_cost import SearchCost
 from playground.views.beam_length_penalty import Flip, Ranking
 from playground.views.beam_pool import Pool
@@ -14,6 +15,9 @@ from playground.views.beam_underflow import Underflow
 from playground.views.notation import percent, shorter, significant
 from playground.views.strip import spelt_together
 from playground.vocabulary import Vocabulary
+
+if TYPE_CHECKING:  # imports transformers, for which the page does not wait
+    from playground.beam_verification import BeamVerification
 
 LONGEST = 64  # characters of a sequence in a table
 
@@ -47,6 +51,19 @@ def line(token_ids: tuple[int, ...], vocabulary: Vocabulary, longest: int = LONG
 
 def quoted(text: str) -> Part:
     return {"text": text.strip() or "∅", "kind": "token"}
+
+
+def verification_badge(found: "BeamVerification", trace: BeamTrace, t: Translator) -> dict[str, object]:
+    """What the comparison with transformers found."""
+    difference = "0.0" if found.largest_difference == 0 else f"{found.largest_difference:.1e}"
+    values = {
+        "beams": trace.strategy.num_beams, "equal": found.equal, "sequences": found.sequences, "difference": difference,
+    }  # fmt: skip
+    if found.passed:
+        key = "beam.badge.generate" if found.method == "generate" else "beam.badge.rescored"
+        return badge(t(key, **values), "good")
+    key = "beam.badge.differs" if found.method == "generate" else "beam.badge.rescored_differs"
+    return badge(t(key, **values), "bad")
 
 
 def running(trace: BeamTrace, index: int, vocabulary: Vocabulary, t: Translator) -> dict[str, object]:

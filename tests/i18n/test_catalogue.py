@@ -27,29 +27,9 @@ CHARTS = ("next_token", "cutoffs", "temperature", "trajectory")
 BEAM_PANELS = ("tree", "running", "pool", "best", "path", "alpha", "logs", "ban", "code")
 BEAM_DIALS = ("num_beams", "length", "groups", "diversity_penalty", "length_penalty", "alpha")
 BEAM_TREE = [
-    "place",
-    "logprob",
-    "cum",
-    "score",
-    "spoken",
-    "step",
-    "help",
-    "scrub",
-    "show",
-    "pause",
-    "first",
-    "back",
-    "play",
-    "next",
-    "last",
-    "closer",
-    "farther",
-    "fit",
-    "follow",
-    "show.all",
-    "show.kept",
-    "show.surviving",
-]
+    "place", "logprob", "cum", "score", "spoken", "step", "help", "scrub", "show", "pause", "first", "back", "play",
+    "next", "last", "closer", "farther", "fit", "follow", "show.all", "show.kept", "show.surviving",
+]  # fmt: skip
 PARAMETER_NAMES = [p.name for p in PARAMETERS]
 
 # The keys that sources put together, by pattern (* is the part put in): what they can become.
