@@ -25,7 +25,7 @@ TOLERANCE = 1e-5  # nats, where the call shapes differ; where they are equal the
 
 RECORDED_TOLERANCE = 1e-3  # nats, where our side was computed on another machine, or by another number of threads
 
-_global_generator = threading.Lock()  # `generate` draws from torch's one global generator
+global_generator = threading.Lock()  # held by who seeds it: `generate` draws from torch's one global generator
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,9 @@ def verify(
     return replace(compare(trace, model, is_wanted), tolerance=tolerance)
 
 
-class _Until(StoppingCriteria):
+class Until(StoppingCriteria):
+    """Ends `generate` once nobody waits for it."""
+
     def __init__(self, is_wanted: Callable[[], bool]) -> None:
         self.is_wanted = is_wanted
 
@@ -111,13 +113,13 @@ class _Lead(LogitsProcessor):
 def _by_generate(trace: Trace, model: HuggingFaceModel, is_wanted: Callable[[], bool]) -> Verification:
     strategy = Sampling(trace.steps[0].processors, trace.steps[0].selection)  # type: ignore[arg-type]
     prompt = torch.tensor([trace.request.prompt_ids])
-    with _global_generator, torch.random.fork_rng(devices=[]):
+    with global_generator, torch.random.fork_rng(devices=[]):
         torch.manual_seed(strategy.selection.seed)
         output = model.module.generate(
             prompt,
             attention_mask=torch.ones_like(prompt),
             generation_config=_configuration(strategy, model, len(trace.steps)),
-            stopping_criteria=StoppingCriteriaList([_Until(is_wanted)]),
+            stopping_criteria=StoppingCriteriaList([Until(is_wanted)]),
         )
     if not is_wanted():
         raise Cancelled
@@ -155,7 +157,7 @@ def _by_teacher(trace: Trace, model: HuggingFaceModel, is_wanted: Callable[[], b
         attention_mask=torch.ones_like(prompt),
         generation_config=_configuration(Sampling(), model, len(trace.steps)),
         logits_processor=LogitsProcessorList([_Lead(prompt.shape[1], trace.token_ids)]),
-        stopping_criteria=StoppingCriteriaList([_Until(is_wanted)]),
+        stopping_criteria=StoppingCriteriaList([Until(is_wanted)]),
     )
     if not is_wanted():
         raise Cancelled
@@ -186,7 +188,7 @@ def _processors(step: Step, model: HuggingFaceModel) -> Any:
 def _their_choice(step: Step, scores: Tensor, vocab_size: int) -> int:
     if not isinstance(step.selection, Multinomial):
         return int(scores[0].argmax())
-    with _global_generator, torch.random.fork_rng(devices=[]):
+    with global_generator, torch.random.fork_rng(devices=[]):
         torch.manual_seed(step.selection.seed)
         for _ in range(step.index):
             skip_race(torch.default_generator, vocab_size)

@@ -1,6 +1,6 @@
 """Benchmark: ratios taken in one run, ours and the other side in turns, so that noise hits both alike.
 
-    python scripts/benchmark.py                     everything, with every demand judged (about 4 minutes)
+    python scripts/benchmark.py                     everything, with every demand judged (about 5 minutes)
     python scripts/benchmark.py --only throughput   one section
     python scripts/benchmark.py --smoke             everything in a reduced form (under a minute), figures not judged
 
@@ -27,9 +27,9 @@ SECTIONS = (
     "startup",
     "memory",
     "throughput",
+    "beams",
     "slider",
-    "live",
-    "beam_live",
+    "live", "beam_live",
 )  # each a module benchmark_<name> with measure(report)
 
 

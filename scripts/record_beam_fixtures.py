@@ -44,10 +44,12 @@ class HashedForCausalLM(PreTrainedModel, GenerationMixin):
         self.hashed = hashed
         self.anchor = torch.nn.Parameter(torch.zeros(1))  # says on which device and in which precision
 
-    def prepare_inputs_for_generation(self, input_ids: torch.Tensor, **_: Any) -> dict[str, Any]:
+    def prepare_inputs_for_generation(
+        self, input_ids: torch.Tensor, attention_mask: Any = None, **_: Any
+    ) -> dict[str, Any]:
         return {"input_ids": input_ids}
 
-    def forward(self, input_ids: torch.Tensor, **_: Any) -> CausalLMOutput:
+    def forward(self, input_ids: torch.Tensor, attention_mask: Any = None, **_: Any) -> CausalLMOutput:
         return CausalLMOutput(logits=torch.stack([self.hashed.logits(ids) for ids in input_ids.tolist()])[:, None])
 
 

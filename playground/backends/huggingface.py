@@ -45,6 +45,10 @@ class HuggingFaceTokenizer:
         clean = text.encode("utf-8", errors="replace").decode("utf-8")
         return tuple(self._tokenizer(clean, verbose=False).input_ids)  # its length is checked where it matters
 
+    def encode_inside(self, text: str) -> tuple[int, ...]:
+        """The ids of a text that stands inside another: without special tokens."""
+        return tuple(self._tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
+
     def decode(self, token_ids: Sequence[int]) -> str:
         return str(self._tokenizer.decode(list(token_ids), skip_special_tokens=True))
 
@@ -189,11 +193,23 @@ class HuggingFaceState:
         if length >= self.model.context_length:
             raise PromptTooLongError(tokens=length + 1, limit=self.model.context_length)
         self._spent = True
-        if list(parents) != list(range(self.logits.shape[0])):
-            self.cache.batch_select_indices(torch.tensor(list(parents)))
+        self._reorder(list(parents))
         logits = self.model.forward(torch.tensor(list(token_ids))[:, None], self.cache, length)
         ids = (*self.ids, token_ids[0])
         return HuggingFaceState(self.model, self.cache, ids, self.prompt_length, self.prompt_logits, logits)
+
+    @torch.inference_mode()
+    def _reorder(self, parents: list[int]) -> None:
+        """Let row i of the cache be what row parents[i] was; rows that stay as they are are not touched."""
+        changed = [row for row, parent in enumerate(parents) if row != parent]
+        is_plain = all(type(layer) is DynamicLayer for layer in self.cache.layers)
+        if len(parents) != self.logits.shape[0] or (changed and not is_plain):
+            self.cache.batch_select_indices(torch.tensor(parents))
+        elif changed:
+            rows, sources = torch.tensor(changed), torch.tensor([parents[row] for row in changed])
+            for layer in self.cache.layers:
+                for tensor in (layer.keys, layer.values):
+                    tensor[rows] = tensor[sources]  # the right side is a copy, so rows may trade places
 
     def release(self) -> None:
         """Keep the cache for a later prefill. Does nothing when the state has been consumed already."""

@@ -179,12 +179,10 @@ class _ConstrainedSearch:
         banks = torch.tensor([hypothesis.bank for hypothesis in everything])
         scores = torch.tensor([hypothesis.cum_logprob for hypothesis in everything])
         order = (banks * BANK_WEIGHT + scores).sort(descending=True).indices.tolist()
-        rounds: dict[int, int] = {}  # bank -> how many of it came so far
-        turns = []
-        for i in order:
-            bank = int(banks[i])
-            turns.append(rounds.get(bank, 0))
-            rounds[bank] = turns[-1] + 1
+        turns: list[int] = []  # how many of the same bank stand right before
+        for place, i in enumerate(order):
+            follows = place > 0 and banks[i] == banks[order[place - 1]]
+            turns.append(turns[-1] + 1 if follows else 0)
         by_turn = sorted(range(len(order)), key=lambda place: turns[place])
         return [everything[order[place]] for place in by_turn[: self.settings.num_beams]]
 

@@ -129,16 +129,15 @@ def pool_words(view: Pool, trace: BeamTrace, t: Translator) -> dict[str, object]
         "reach": "" if view.best_possible is None else signed(view.best_possible, 3),
         "sum": signed(view.best_sum), "power": power(str(view.length), trace.length_penalty),
     }  # fmt: skip
-    if view.stop_reason == "no_improvement" and view.best_possible is None:
-        key = "beam.pool.stop_length"
-    elif view.stop_reason:
-        key = f"beam.pool.stop_{view.stop_reason}"
-    elif view.worst is None:
-        key = "beam.pool.room"
+    reason: str | None = view.stop_reason
+    if reason == "no_improvement" and view.best_possible is None:
+        reason = "length"  # nothing runs any more, so nothing can improve
+    if reason:
+        said = t(f"beam.pool.stop_{reason}", **values)
     else:
-        key = "beam.pool.open"
+        said = t("beam.pool.room" if view.worst is None else "beam.pool.open", **values)
     formula = t("beam.pool.formula", **values) if view.best_possible is not None and view.worst is not None else ""
-    return {"parts": [t(key, **values), formula]}
+    return {"parts": [said, formula]}
 
 
 def headline_running(trace: BeamTrace, index: int, vocabulary: Vocabulary, t: Translator) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -34,8 +35,12 @@ class Hashed:
 
     def logits(self, ids: Sequence[int]) -> Tensor:
         """(V,) float32, of the token that follows."""
-        state = _mix(self.seed * 1_000_003 + len(ids))
-        for i in ids[-3:]:
+        return self._logits(len(ids), tuple(ids[-3:]))
+
+    @lru_cache(maxsize=4096)  # noqa: B019 - a cache of the class; its instances live as long as the tests
+    def _logits(self, length: int, last_ids: tuple[int, ...]) -> Tensor:
+        state = _mix(self.seed * 1_000_003 + length)
+        for i in last_ids:
             state = _mix(state ^ (i + 1) * 0x9E3779B97F4A7C15 & WORD)
         values = [_mix(state + token * 0x9E3779B97F4A7C15 & WORD) >> 44 for token in range(self.vocab_size)]
         row = np.array(values, dtype=np.float64) * (self.spread / 2**20)
