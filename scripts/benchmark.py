@@ -29,7 +29,8 @@ SECTIONS = (
     "throughput",
     "beams",
     "slider",
-    "live", "beam_live",
+    "live",
+    "beam_live",
 )  # each a module benchmark_<name> with measure(report)
 
 

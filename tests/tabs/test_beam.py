@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
+import torch
 
 from playground import beam_recording, settings
 from playground.backends.huggingface import Backend
@@ -125,8 +126,6 @@ def test_every_strategy_runs_to_its_end(visitor, mode):
 
 def test_the_sentence_beside_greedy_is_that_of_two_separate_searches(visitor, storyteller):
     """The example that beam search loses: the numbers of the sentence against generate's own."""
-    import torch
-
     example = next(e for e in BEAM_EXAMPLES if e.key == "loses")
     channels = visitor.ended(prompt=example.prompt, num_beams=example.num_beams, length=example.length)
     ids = torch.tensor([storyteller.tokenizer.encode(example.prompt)])
@@ -136,7 +135,8 @@ def test_the_sentence_beside_greedy_is_that_of_two_separate_searches(visitor, st
             ids, attention_mask=torch.ones_like(ids), num_beams=beams, do_sample=False, max_new_tokens=example.length,
             pad_token_id=0,
         )  # fmt: skip
-        logprobs = storyteller.model.module(output).logits[0].log_softmax(-1)
+        with torch.inference_mode():
+            logprobs = storyteller.model.module(output).logits[0].log_softmax(-1)
         sums.append(sum(float(logprobs[i - 1, int(output[0, i])]) for i in range(ids.shape[1], output.shape[1])))
     assert sums[0] < sums[1]
     words = "".join(p if isinstance(p, str) else p["text"] for p in channels["beam.headline"]["parts"])
@@ -251,8 +251,6 @@ def test_the_ban_is_a_search_of_its_own(visitor, storyteller):
     winner = visitor.session.trace.best
     frames = [json.loads(sent)["channels"] for sent in visitor.tab.ban(visitor.session)]
     rows = frames[-1]["beam.ban"]["table"]["rows"]
-    import torch
-
     ids = torch.tensor([storyteller.tokenizer.encode("She looked at the mirror and")])
     output = storyteller.model.module.generate(
         ids, attention_mask=torch.ones_like(ids), num_beams=4, do_sample=False, max_new_tokens=24, pad_token_id=0,
