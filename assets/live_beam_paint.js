@@ -7,7 +7,7 @@
 
   const LINES = ["chosen", "accent", "green", "warm", "hot", "cool", "cut-typical-p"]; // one a sequence, best first
   const NAMES = [...new Set([...LINES, "ink", "muted", "line", "panel", "raised", "page"])];
-  const GAP = 18, PADDING = 10; // between two columns: room for the edges, where no label stands; within a pill
+  const GAP = 16, PADDING = 10; // between two columns: room for the edges, where no label stands; within a pill
   const FAR = 0.5; // below this zoom runs are read as pieces of text, not token by token
 
   const palette = (element) => {

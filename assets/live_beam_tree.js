@@ -123,7 +123,7 @@
       const margin = inner(), height = size.height - margin.top - margin.bottom, width = size.width - margin.left - margin.right;
       const count = steps(), words = Math.max(1, xs[count + 1] - xs[0]), gaps = (count + 1) * GAP;
       const whole = (width - gaps) / words;
-      aim.kx = mode === "fit" || whole > 0.79 ? clamp(whole, 0.02, 1.25) : 0.9;
+      aim.kx = mode === "fit" || whole > 0.77 ? clamp(whole, 0.02, 1.25) : 0.9;
       const over = words * aim.kx + gaps - width, leader = lineEnd();
       const until = leader ? (xs[leader.step + 2] - xs[0]) * aim.kx + (leader.step + 2) * GAP + 40 - width : over;
       aim.tx = margin.left - xs[0] * aim.kx - Math.max(0, Math.min(over, until));

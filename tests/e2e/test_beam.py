@@ -84,9 +84,9 @@ def test_a_recorded_tree_is_there_at_once_and_its_words_agree(beam: Beam) -> Non
 def test_labels_never_overlap_and_parents_stand_in_the_middle_of_their_kept_children(beam: Beam) -> None:
     nodes = beam.nodes()
     assert len(nodes) == 120
+    assert sum(bool(n["drawn"]) for n in nodes) > 60
     for step in range(15):
         drawn = sorted((n for n in nodes if n["step"] == step and n["drawn"]), key=lambda n: n["top"])
-        assert drawn
         for upper, lower in pairwise(drawn):
             assert lower["top"] - upper["top"] >= 13
     for node in nodes:
