@@ -58,6 +58,11 @@ def beam_length_penalty_figure(
     }  # fmt: skip
 
 
+def empty_figure() -> Figure:
+    """No picture, where there is no length penalty."""
+    return {"data": [], "layout": layout(xaxis={"visible": False}, yaxis={"visible": False})}
+
+
 def _line(x: float, name: str, dash: str, width: int) -> dict[str, object]:
     line = {"color": colour(name), "width": width, "dash": dash}
     return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line}

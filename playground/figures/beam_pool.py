@@ -7,7 +7,7 @@ from playground.views.beam_pool import Pool
 
 def beam_pool_figure(view: Pool, texts: list[str], t: Translator) -> Figure:
     """`texts`: of the finished sequences, best first, for the hover."""
-    scores = [h.score for h in view.finished]
+    scores = view.values
     lines = []
     if view.worst is not None:
         lines.append((view.worst, "hot", "solid", t("beam.pool.worst", score=_score(view.worst))))
@@ -17,6 +17,7 @@ def beam_pool_figure(view: Pool, texts: list[str], t: Translator) -> Figure:
     bounds = _bounds([*scores, *(x for x, *_ in lines)], [x for x, *_ in lines])
     heights = (0.97, 0.72)[: len(lines)]  # the left one is the higher: neither crosses the other's label
     middle = (bounds[0] + bounds[1]) / 2
+    axis = t("beam.pool.axis_perturbed" if view.is_perturbed else "beam.pool.axis")
     return {
         "data": [
             {
@@ -31,7 +32,7 @@ def beam_pool_figure(view: Pool, texts: list[str], t: Translator) -> Figure:
         ],
         "layout": layout(
             margin={"l": 12, "r": 12, "t": 6, "b": 38}, dragmode=False,
-            xaxis=titled(t("beam.pool.axis"), range=bounds, fixedrange=True, nticks=6),
+            xaxis=titled(axis, range=bounds, fixedrange=True, nticks=6),
             yaxis=titled("", range=[0, 1.08], fixedrange=True, visible=False),
             shapes=[
                 {

@@ -2,6 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playground.tabs.beam_controls import BeamValues
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,13 @@ class BeamExample:
     early_stopping: str = "heuristic"
     stop: str = ""
     processors: Mapping[str, float] = field(default_factory=dict)
+
+    def fits(self, values: "BeamValues") -> bool:
+        """Whether the controls still say what the example set."""
+        theirs = (values.prompt, values.mode, values.num_beams, values.length, values.length_penalty, values.stop_text)
+        return theirs == (
+            self.prompt, self.strategy, self.num_beams, self.length, self.length_penalty, self.stop,
+        )  # fmt: skip
 
 
 BEAM_EXAMPLES: tuple[BeamExample, ...] = (

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from playground.decoding.beam_steps import BeamCandidate, Hypothesis
 from playground.decoding.beam_trace import BeamTrace
-from playground.figures.beam_length_penalty import beam_length_penalty_figure
+from playground.decoding.stochastic_beam_search import StochasticBeamSearch
+from playground.figures.beam_length_penalty import beam_length_penalty_figure, empty_figure
 from playground.figures.beam_pool import beam_pool_figure
 from playground.figures.beam_underflow import beam_underflow_figure
 from playground.i18n import Translator
@@ -92,7 +93,7 @@ def step_panels(trace: BeamTrace, index: int, greedy: Hypothesis | None, look: B
         "beam.pool_words": words.pool_words(view, trace, t),
         "beam.best": words.best(trace, index, vocabulary, t),
         "beam.best_words": best_words(trace, index, greedy, look),
-        "beam.cost": words.cost(search_cost(trace.until(index + 1), _vocab_size(trace)), t),
+        "beam.cost": words.cost(search_cost(trace.until(index + 1), len(vocabulary.pieces)), t),
     }
 
 
@@ -100,11 +101,6 @@ def best_words(trace: BeamTrace, index: int, greedy: Hypothesis | None, look: Be
     finished = pool(trace, index).finished
     shared = shared_beginning([h.token_ids for h in finished])
     return words.best_words(finished, shared, greedy, look.vocabulary, look.t)
-
-
-def _vocab_size(trace: BeamTrace) -> int:
-    """How many continuations one beam has: the first step scores them all, and has one beam."""
-    return trace.steps[0].cost.candidates
 
 
 def headline(
@@ -135,6 +131,9 @@ def along_alpha(trace: BeamTrace) -> tuple[tuple[Ranking, ...], tuple[Flip, ...]
 
 def length_penalty(trace: BeamTrace, alpha: float, look: BeamLook) -> dict[str, object]:
     """The finished sequences ranked by another α."""
+    if isinstance(trace.strategy, StochasticBeamSearch):
+        none = words.alpha_words(ranking(trace, alpha), (), trace, look.t)
+        return {"beam.alpha": empty_figure(), "beam.alpha_words": none, "beam.alpha_rank": NO_TEXT}
     now = ranking(trace, alpha)
     over, found = along_alpha(trace)
     known = dict.fromkeys([*now.order, *(f for r in over for f in r.order)])

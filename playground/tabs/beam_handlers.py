@@ -42,11 +42,12 @@ Update = tuple[Any, ...]
 def greedy_of(trace: BeamTrace, backend: "Backend") -> Hypothesis:
     """Greedy decoding under the rules of the same search: one beam that stops at its first end."""
     strategy = trace.strategy
+    warpers = {p.name for p in PARAMETERS if p.sampling_only}  # greedy leaves them out, as in `generate`
     alone = BeamSearch(
         num_beams=1,
         length_penalty=trace.length_penalty,
         early_stopping=True,
-        processors=getattr(strategy, "processors", ()),
+        processors=tuple(p for p in getattr(strategy, "processors", ()) if p.name not in warpers),
         min_new_tokens=getattr(strategy, "min_new_tokens", 0),
         stop=getattr(strategy, "stop", None),
     )
@@ -136,7 +137,7 @@ class BeamTab:
         session.stop()
         controls, backend = BeamValues.of(values), self.slot.get()
         request, words = self.request(controls, backend)
-        if not any(e.key == session.lesson and e.prompt == controls.prompt for e in BEAM_EXAMPLES):
+        if not any(e.key == session.lesson and e.fits(controls) for e in BEAM_EXAMPLES):
             yield frame({"beam.lesson": {"parts": []}}), gr.skip()  # it spoke of another search
         yield from self.stream(session, controls, backend, request, words)
 

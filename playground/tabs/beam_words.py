@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 
 from playground.decoding.beam_steps import Hypothesis
 from playground.decoding.beam_trace import BeamTrace
+from playground.decoding.constrained_beam_search import ConstrainedBeamSearch
+from playground.decoding.selection import Multinomial
+from playground.decoding.stochastic_beam_search import StochasticBeamSearch
 from playground.i18n import Translator
 from playground.tabs.wording import Part, badge
 from playground.views.beam_cost import SearchCost
@@ -89,7 +92,7 @@ def best(trace: BeamTrace, index: int, vocabulary: Vocabulary, t: Translator) ->
     rows = [
         [
             line(h.token_ids, vocabulary, 400),
-            signed(h.score, 3),
+            signed(h.score if h.perturbed is None else h.perturbed, 3),
             signed(h.cum_logprob),
             str(len(h.token_ids)),
         ]
@@ -98,7 +101,8 @@ def best(trace: BeamTrace, index: int, vocabulary: Vocabulary, t: Translator) ->
     ]
     if not rows:
         return {"parts": [t("beam.best.none")]}
-    head = [t("beam.column.text"), t("beam.column.score"), t("beam.column.sum"), t("beam.column.tokens")]
+    by = t("beam.column.perturbed" if isinstance(trace.strategy, StochasticBeamSearch) else "beam.column.score")
+    head = [t("beam.column.text"), by, t("beam.column.sum"), t("beam.column.tokens")]
     return {"table": {"head": head, "rows": rows}}
 
 
@@ -134,10 +138,13 @@ def pool_words(view: Pool, trace: BeamTrace, t: Translator) -> dict[str, object]
         reason = "length"  # nothing runs any more, so nothing can improve
     if reason:
         said = t(f"beam.pool.stop_{reason}", **values)
+    elif view.is_perturbed:
+        said = t("beam.pool.stochastic", **values)
     else:
         said = t("beam.pool.room" if view.worst is None else "beam.pool.open", **values)
-    formula = t("beam.pool.formula", **values) if view.best_possible is not None and view.worst is not None else ""
-    return {"parts": [said, formula]}
+    has_formula = view.best_possible is not None and view.worst is not None and not view.is_perturbed
+    whose = t("beam.pool.group", group=view.group + 1, groups=view.groups) if view.groups > 1 else ""
+    return {"parts": [whose, said, t("beam.pool.formula", **values) if has_formula else ""]}
 
 
 def headline_running(trace: BeamTrace, index: int, vocabulary: Vocabulary, t: Translator) -> dict[str, object]:
@@ -155,6 +162,8 @@ def headline_running(trace: BeamTrace, index: int, vocabulary: Vocabulary, t: Tr
 
 def headline_ended(view: Verdict, trace: BeamTrace, vocabulary: Vocabulary, t: Translator) -> dict[str, object]:
     """What the width brought, with greedy's numbers for comparison."""
+    if is_drawn(trace):
+        return _headline_drawn(view, trace, vocabulary, t)
     beams, winner, greedy = trace.strategy.num_beams, view.winner, view.greedy
     values = {
         "beams": beams, "gain": signed(abs(view.gain)), "sum": signed(winner.cum_logprob),
@@ -180,10 +189,30 @@ def headline_ended(view: Verdict, trace: BeamTrace, vocabulary: Vocabulary, t: T
         parts.append(t(key, at=view.pruned_at, rank=rank, beams=beams))
     if not same_length:
         parts.append(t("beam.headline.lengths", **values))
+    if isinstance(trace.strategy, ConstrainedBeamSearch):
+        parts.append(t("beam.headline.free_greedy"))
+    if winner.group:
+        parts.append(t("beam.headline.penalised", group=winner.group + 1))
     return {"parts": parts}
 
 
+def is_drawn(trace: BeamTrace) -> bool:
+    """Whether chance decides: then no maximum is looked for."""
+    is_sampled = isinstance(getattr(trace.strategy, "selection", None), Multinomial)
+    return is_sampled or isinstance(trace.strategy, StochasticBeamSearch)
+
+
+def _headline_drawn(view: Verdict, trace: BeamTrace, vocabulary: Vocabulary, t: Translator) -> dict[str, object]:
+    """The best of what was drawn, under the plain model: the warpers would make the sums incomparable."""
+    ours, theirs = (sum(h.raw_logprobs) for h in (view.winner, view.greedy))
+    key = "beam.headline.drawn_best" if trace.best and trace.best.perturbed is None else "beam.headline.drawn_first"
+    values = {"sum": signed(ours), "greedy": signed(theirs), "beams": trace.strategy.num_beams}
+    return {"parts": [quoted(line(view.winner.token_ids, vocabulary, 60)), " ", t(key, **values)]}
+
+
 def alpha_words(now: Ranking, found: tuple[Flip, ...], trace: BeamTrace, t: Translator) -> dict[str, object]:
+    if isinstance(trace.strategy, StochasticBeamSearch):
+        return {"parts": [t("beam.alpha.none")]}
     parts: list[Part] = []
     flips = t("beam.alpha.and").join(typed(round(flip.alpha, 2)) for flip in found)
     parts.append(t("beam.alpha.flips", flips=flips, count=len(found)) if found else t("beam.alpha.no_flip"))

@@ -44,7 +44,7 @@ def test_the_bound_and_the_worst_finished_stand_at_their_scores(trace):
 
 @pytest.mark.parametrize(("worst", "reach"), list(itertools.permutations([-2.0, -1.99, -0.2, -5.0], 2)))
 def test_neither_line_crosses_the_label_of_the_other(worst, reach):
-    figure = beam_pool_figure(Pool((), 2, 0, 0, reach, -4.0, 2, worst, True, None), [], t)
+    figure = beam_pool_figure(Pool((), (), 2, 0, 0, reach, -4.0, 2, worst, True, None), [], t)
     low, high = figure["layout"]["xaxis"]["range"]
     (left, right), (first, second) = figure["layout"]["shapes"], figure["layout"]["annotations"]
     assert left["x0"] < right["x0"] and right["y1"] < first["y"] < 1.0

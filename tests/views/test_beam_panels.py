@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from playground.decoding.beam_search import BeamSearch
+from playground.decoding.diverse_beam_search import DiverseBeamSearch
+from playground.decoding.stochastic_beam_search import StochasticBeamSearch
 from playground.views.beam_cost import search_cost
 from playground.views.beam_pool import pool
 from playground.views.beam_sequences import distinct, shared_beginning, verdict
@@ -95,6 +97,20 @@ def test_the_pool_says_what_the_step_recorded(table_model):
             assert view.best_possible == pytest.approx(best / (index + 1), abs=1e-5)
         assert view.stop_reason == step.stop_reason
     assert view.worst is not None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_pool_of_a_group_and_of_perturbed_sums(seed, table_model):
+    model = table_model(random_rows(seed), eos_ids=(5, 6))
+    for strategy, size in ((DiverseBeamSearch(4, 2, 0.5), 2), (StochasticBeamSearch(4, seed), 4)):
+        trace = searched(model, strategy, 8)
+        for index in range(len(trace.steps)):
+            view = pool(trace, index)
+            assert view.size == size >= len(view.finished)
+            assert {h.group for h in view.finished} <= {view.group}
+            if view.worst is not None and not view.stop_reason:
+                assert view.worst == pytest.approx(min(view.values), abs=1e-4)
+            assert view.is_perturbed == isinstance(strategy, StochasticBeamSearch)
 
 
 def test_a_pool_that_nothing_can_enter_any_more_is_why_the_search_stops(table_model):
