@@ -33,7 +33,7 @@
     const size = { width: 0, height: 0, ratio: 1 };
     let layers = [], ends = [], facts = {}, upto = null, colours = null, onScreen = false, frame = 0;
     let hovered = null, picked = null, mode = "follow", xs = [-100, 0], playing = 0, moving = 0, shown = [], extent = { top: 0, bottom: 0 };
-    let dirty = true, drawing = 0;
+    let dirty = true, drawing = 0, refreshed = 0;
 
     // ---- facts -> shape -----------------------------------------------------------------------------------------
     const receive = (payload, at) => {
@@ -107,7 +107,10 @@
       for (const node of shown) if (node.shownY === null) node.shownY = node.parent.shownY ?? node.parent.y;
       glide.from = new Map([root, ...shown].map((node) => [node, node.shownY]));
       glide.view = { ...view };
-      moving = calm.matches || !size.width ? 0 : performance.now();
+      // where steps come fast there is no time to glide: the processor belongs to the model
+      const now = performance.now(), isFast = now - refreshed < 200;
+      refreshed = now;
+      moving = calm.matches || !size.width || isFast ? 0 : now;
       settle();
       scrubber();
       dirty = true;

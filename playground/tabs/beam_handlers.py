@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from playground.beam_verification import BeamVerification
 
 FRAME_SECONDS = 0.04  # as in the Generate tab
-PANEL_SECONDS = 0.12  # between two drawings of tables and the pool of a run without a pace
+PANEL_SECONDS = 0.15  # between two drawings of tables and the pool of a run without a pace
 BANNED = 2  # n of the n-grams that the comparison forbids to repeat
 Update = tuple[Any, ...]
 

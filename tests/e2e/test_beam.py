@@ -48,6 +48,22 @@ class Beam:
     def press(self, name: str) -> None:
         self.page.locator(f"#beam-{name}").click()
 
+    def grows(self, steps: int) -> None:
+        """Wait until a search is under way and has more than so many steps."""
+        self.page.wait_for_function(
+            """steps => { const {dataset} = document.querySelector(".beam-tree");
+                          return dataset.final === "false" && Number(dataset.steps) > steps; }""",
+            arg=steps,
+        )
+
+    def moved(self, condition: str, place: tuple[float, float]) -> None:
+        """Wait until a node is where `condition` of its distance `far` from a place holds."""
+        self.page.wait_for_function(
+            f"""([x, y]) => {{ const at = document.querySelector(".beam-tree").tree.place(2, 0);
+                               const far = Math.hypot(at[0] - x, at[1] - y); return {condition}; }}""",
+            arg=list(place),
+        )
+
     def ended(self, steps: int) -> None:
         expect(self.tree).to_have_attribute("data-steps", str(steps))
         expect(self.tree).to_have_attribute("data-final", "true")
@@ -232,6 +248,27 @@ def test_stop_holds_it_and_resume_goes_on(beam: Beam) -> None:
     assert 2 < held < 12
     beam.press("pause")
     beam.ended(12)
+
+
+def test_a_tree_that_is_not_on_screen_is_not_drawn_and_catches_up(beam: Beam) -> None:
+    beam.prepare("The fox went out to", 3, 12, speed="lively")
+    beam.press("run")
+    beam.grows(1)
+    beam.page.get_by_role("tab", name=t("tab.generate")).click()
+    expect(beam.tree).to_be_hidden()
+    before = beam.tree.get_attribute("data-frame")
+    beam.page.wait_for_function("() => document.querySelector('#beam-badge .live-text').dataset.kind === 'good'")
+    assert beam.tree.get_attribute("data-frame") == before
+    beam.page.get_by_role("tab", name=t("beam.tab")).click()
+    beam.ended(12)
+
+
+def test_zoom_fit_and_follow_change_the_view(beam: Beam) -> None:
+    before = beam.point(2, 0)
+    beam.page.locator("[data-act=closer]").click()
+    beam.moved("far > 5", before)
+    beam.page.locator("[data-act=follow]").click()
+    beam.moved("far < 1", before)
 
 
 def test_what_the_tree_shows_can_be_narrowed(beam: Beam) -> None:
