@@ -32,7 +32,7 @@ class BeamTreeView(gr.HTML):
         super().__init__(
             html_template=(
                 '<div class="beam-tree" role="group">'
-                f'<canvas tabindex="0" role="img" aria-label="{escape(texts["help"])}"></canvas>'
+                f'<canvas tabindex="0" role="application" aria-label="{escape(texts["help"])}"></canvas>'
                 '<div class="beam-tip" hidden></div><div class="beam-spoken" aria-live="polite"></div></div>'
                 f'<div class="beam-bar"><span class="beam-buttons">{buttons(_BUTTONS)}</span>'
                 f'<span class="beam-where"></span><label class="beam-scrub"><input type="range" min="0" max="1" '

@@ -257,7 +257,11 @@ def logs_words(view: Underflow, t: Translator) -> dict[str, object]:
 
 
 def cost(view: SearchCost, t: Translator) -> dict[str, object]:
-    exist = t("beam.cost.exist", power=power(f"{view.vocab_size:,}", view.length), digits=view.exist_digits)
+    many = power(f"{view.vocab_size:,}", view.length)
+    if view.exist is not None:
+        exist = t("beam.cost.exist_few", power=many, number=f"{view.exist:,}")
+    else:
+        exist = t("beam.cost.exist", power=many, digits=view.exist_digits)
     return {
         "parts": [
             exist,

@@ -130,6 +130,7 @@ def test_the_cost_of_three_beams_over_three_tokens(table_model):
     trace = searched(table_model(rows), BeamSearch(3), 5, prompt=(0, 1))
     view = search_cost(trace, 3)
     assert view.exist_digits == len(str(3**5)) == 3
+    assert view.exist == 243
     assert (view.scored, view.forwards, view.tokens) == (3 + 4 * 9, 5, 2 + 4 * 3)
     assert view.shown == sum(c.cum_logprob > -1e8 for step in trace.steps for c in step.candidates)
     assert search_cost(trace.until(1), 3).scored == 3
