@@ -287,6 +287,11 @@ class BeamTab:
         except verification.Cancelled:
             session.verified = None
             return
+        except ValueError:  # transformers' stop strings fail on tokenizers whose tokens don't spell themselves
+            if not getattr(trace.strategy, "stop", None):
+                raise
+            yield frame({"beam.badge": wording.badge(self.t("beam.badge.no_stop"), "wait")})
+            return
         yield frame({"beam.badge": beam_words.verification_badge(found, trace, self.t)})
 
     def compared(

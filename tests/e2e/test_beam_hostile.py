@@ -41,6 +41,7 @@ def test_hostile_tokens_are_texts(
         page.get_by_role("tab", name=t("beam.tab")).click()
         tree = page.locator(".beam-tree")
         page.locator("#beam-prompt textarea").fill(" ".join(TOKENS[1:5]))
+        page.locator("#beam-stop-text").locator("input, textarea").first.fill("")
         page.locator("#beam-speed input").click()
         page.get_by_role("option", name=t("beam.speed.fast")).click()
         page.locator("#beam-run").click()

@@ -1,6 +1,7 @@
 """The Beam search tab without a browser: what its handlers put on the page, and when."""
 
 import copy
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -266,3 +267,37 @@ def test_an_end_of_context_cuts_the_steps_and_says_so(visitor, storyteller):
     frames = visitor.do("run", prompt=long.strip(), length=20)
     notices = [f["beam.notice"]["parts"] for f in frames if "beam.notice" in f]
     assert any("tokens fit" in parts[0] for parts in notices if parts)
+
+
+def verified(visitor: BeamVisitor) -> Channels:
+    return [json.loads(sent)["channels"] for sent in visitor.tab.verify(visitor.session)][-1]["beam.badge"]
+
+
+def test_the_badge_says_what_was_compared(visitor):
+    visitor.ended(num_beams=4, length=8, stop_text=".")
+    badge = verified(visitor)
+    assert badge["kind"] == "good"
+    assert "equals generate(num_beams=4): 4/4 sequences" in badge["parts"][0]
+    visitor.ended(mode="diverse", num_beams=4, groups=2, length=6)
+    badge = verified(visitor)
+    assert badge["kind"] == "good"
+    assert "rescored" in badge["parts"][0]
+
+
+def test_a_search_that_is_not_generate_s_gets_a_bad_badge(visitor):
+    """A candidate's log-probability is changed after the fact: the badge must notice."""
+    visitor.ended(num_beams=3, length=6)
+    trace = visitor.session.trace
+    last = trace.steps[-1]
+    first, second, *rest = last.finished
+    swapped = dataclasses.replace(last, finished=(second, first, *rest))
+    visitor.session.trace = dataclasses.replace(trace, steps=(*trace.steps[:-1], swapped))
+    badge = verified(visitor)
+    assert badge["kind"] == "bad"
+    assert "differs from generate" in badge["parts"][0]
+
+
+def test_stop_strings_that_transformers_cannot_read_are_not_compared(build_tab, tiny_backend):
+    visitor = BeamVisitor(build_tab(ModelSlot.filled(tiny_backend(eos=7), "tiny")))
+    visitor.ended(prompt="a b", stop_text="c", length=5)
+    assert "not compared" in verified(visitor)["parts"][0]
