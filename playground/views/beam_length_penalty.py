@@ -108,7 +108,6 @@ def _replayed(trace: BeamTrace, strategy: BeamSearch, alphas: tuple[float, ...])
     known: list[Finished] = []  # by number: what ended, in the order of the search
     pool = np.full((count, k), -1)
     scores = np.full((count, k), SHUT_OUT, np.float32)  # (A, K)
-    is_open: npt.NDArray[np.bool_] = np.ones(count, bool)
     stopped = np.zeros(count, int)  # after how many steps; 0: not yet
     for step in trace.steps:
         length = step.index + 1
@@ -116,10 +115,6 @@ def _replayed(trace: BeamTrace, strategy: BeamSearch, alphas: tuple[float, ...])
         may_finish: npt.NDArray[np.bool_] = ended & (np.arange(len(ended)) < k)
         sums = np.array([c.cum_logprob for c in step.candidates], np.float32)
         new = sums[None] / _norms(length, alphas)[:, None]  # (A, C)
-        is_full = (pool >= 0).all(axis=1)
-        if strategy.early_stopping is True:
-            new = new + np.float32(SHUT_OUT) * np.expand_dims(is_full.astype(np.float32), 1)
-        new = new + np.float32(SHUT_OUT) * np.expand_dims((~is_open).astype(np.float32), 1)
         new = new + np.float32(SHUT_OUT) * (~may_finish).astype(np.float32)  # the same for every α
         numbers = np.full(len(ended), -1)
         for rank in np.flatnonzero(may_finish):
@@ -138,7 +133,7 @@ def _replayed(trace: BeamTrace, strategy: BeamSearch, alphas: tuple[float, ...])
         longest = np.array([strategy.early_stopping == "never" and alpha > 0 for alpha in alphas])
         norms = np.where(longest, _norms(trace.max_new_tokens, alphas), _norms(length, alphas))
         reachable = np.float32(step.bound.best_sum) / norms
-        is_open = np.logical_and(is_open, ~is_full | (reachable > scores.min(axis=1)))
+        is_open = np.logical_or(~is_full, reachable > scores.min(axis=1))
         stops = ~is_open | bool(ended.all()) | (is_full & (strategy.early_stopping is True))
         stopped = np.where(goes_on & stops, length, stopped)
     return tuple(

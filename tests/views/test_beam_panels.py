@@ -53,6 +53,9 @@ def test_the_verdict_says_what_was_given_up_and_when_it_paid(table_model):
     assert view.given_up == pytest.approx(math.log(0.5 / 0.4), abs=1e-5)
     assert view.paid_back_at == 2
     assert not view.is_same
+    longer = searched(model, BeamSearch(2), 4)
+    alone = searched(model, BeamSearch(1, early_stopping=True), 4).steps[-1].finished[0]
+    assert verdict(longer, alone, BeamTree.of(longer, WORDS)).paid_back_at == 2  # and ahead for good from there
 
 
 def test_one_beam_is_greedy(table_model):
