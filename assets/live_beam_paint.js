@@ -47,8 +47,9 @@
     ctx.roundRect(x, y - height / 2, width, height, Math.min(7, height / 2));
   };
 
-  // Where a column begins. Zooming widens what stands in the columns, not the gaps between them.
-  const place = ({ xs, view }, step) => view.tx + xs[step + 1] * view.kx + (step + 1) * GAP;
+  // Where a column begins. Zooming widens what stands in the columns, not the gaps between them, until it is far out.
+  const gap = (kx) => GAP * Math.min(1, kx / FAR);
+  const place = ({ xs, view }, step) => view.tx + xs[step + 1] * view.kx + (step + 1) * gap(view.kx);
 
   // What a node says and how much room it takes; sets node.box = {x, y, w, label, value, hit} in screen pixels.
   const stations = (ctx, scene) => {
@@ -72,7 +73,7 @@
         box.font = `${node.line === 0 || focus.has(node) ? 700 : strong ? 600 : 400} ${big}px ${colours.mono}`;
         box.tall = big / 2 + (strong ? 4.5 : 2);
         if (room < 10 || (view.kx < FAR && !focus.has(node))) { taken.push([box.y - 2, box.y + 2]); return; }
-        if (!fits(box.y - box.tall, box.y + box.tall)) return;
+        if (!fits(box.y - box.tall, box.y + box.tall)) { if (strong) taken.push([box.y - 3, box.y + 3]); return; }
         box.label = elided(ctx, box.font, node.label, room - (strong ? PADDING : 2));
         if (!box.label) return;
         box.w = measured(ctx, box.font, box.label) + (strong ? PADDING : 2);
@@ -218,9 +219,10 @@
     for (const chain of chains) {
       const first = chain[0].box;
       const end = place(scene, chain[chain.length - 1].step + 1);
-      const x = Math.max(first.x, 4), room = Math.min(end, size.width) - x - 16;
+      const isEnd = chain[chain.length - 1].fate === "finished"; // where a flag stands
+      const x = Math.max(first.x, 4), room = Math.min(end, size.width) - x - (isEnd ? 4 : 16);
       const shown = room > 20 ? elided(ctx, font, chain.map((node) => node.label.replaceAll("␣", " ")).join("").trim(), room) : "";
-      const box = [x, first.y - text - 8, x + measured(ctx, font, shown), first.y - 4];
+      const box = [x, first.y - text - 8, x + measured(ctx, font, shown) + 6, first.y - 4];
       if (!shown || taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1])) continue;
       taken.push(box);
       ctx.font = font;
@@ -239,5 +241,5 @@
     return xs;
   };
 
-  window.livePage.beamPaint = { paint, palette, columns, place, GAP };
+  window.livePage.beamPaint = { paint, palette, columns, place, GAP, FAR };
 })();

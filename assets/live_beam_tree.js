@@ -11,7 +11,7 @@
   if (!live || live.beamTree) return;
   const { soon, node: made } = live;
   const { layout, claim, isCore } = live.beamLayout;
-  const { paint: draw, palette, columns, place: column, GAP } = live.beamPaint;
+  const { paint: draw, palette, columns, place: column, GAP, FAR } = live.beamPaint;
 
   const FADE = 260; // ms
   const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
@@ -125,9 +125,9 @@
       if (!size.width || mode === "free") return;
       const margin = inner(), height = size.height - margin.top - margin.bottom, width = size.width - margin.left - margin.right;
       const count = steps(), words = Math.max(1, xs[count + 1] - xs[0]), gaps = (count + 1) * GAP;
-      const whole = (width - gaps) / words;
+      const near = (width - gaps) / words, whole = near >= FAR ? near : width / (words + gaps / FAR);
       aim.kx = mode === "fit" || whole > 0.77 ? clamp(whole, 0.02, 1.25) : 0.9;
-      const over = words * aim.kx + gaps - width, leader = lineEnd();
+      const over = aim.kx < FAR ? 0 : words * aim.kx + gaps - width, leader = lineEnd();
       const until = leader ? (xs[leader.step + 2] - xs[0]) * aim.kx + (leader.step + 2) * GAP + 40 - width : over;
       aim.tx = margin.left - xs[0] * aim.kx - Math.max(0, Math.min(over, until));
       let { top, bottom } = extent;
@@ -171,7 +171,7 @@
         }
         if (mode !== "free") for (const key of Object.keys(view)) view[key] = glide.view[key] + (aim[key] - glide.view[key]) * eased;
         colours ??= palette(holder);
-        const text = 13.5 * clamp(view.kx, 0.8, 1.3);
+        const text = view.kx < FAR ? (size.width > 1300 ? 16 : 13) : 13.5 * clamp(view.kx, 0.8, 1.3);
         const focus = new Set([hovered, picked].filter(Boolean));
         draw(ctx, { nodes: shown, root, children, view, size, colours, focus, hovered, picked, xs, text });
         Object.assign(holder.dataset, { frame, steps: layers.length, at: steps(), nodes: shown.length, final: Boolean(facts.is_final) });
