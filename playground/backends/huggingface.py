@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, GenerationConfig
 from transformers.cache_utils import DynamicLayer
 
+from playground.backends.beam_cache import fan_out
 from playground.backends.loading import shown_name
 from playground.errors import ModelUnavailableError, PromptTooLongError
 from playground.vocabulary import Vocabulary, from_tokenizer_json
@@ -200,16 +201,12 @@ class HuggingFaceState:
 
     @torch.inference_mode()
     def _reorder(self, parents: list[int]) -> None:
-        """Let row i of the cache be what row parents[i] was; rows that stay as they are are not touched."""
-        changed = [row for row, parent in enumerate(parents) if row != parent]
-        is_plain = all(type(layer) is DynamicLayer for layer in self.cache.layers)
-        if len(parents) != self.logits.shape[0] or (changed and not is_plain):
+        """Let row i of the cache be what row parents[i] was; nothing is moved that stays as it is."""
+        rows = self.logits.shape[0]
+        if rows == 1 and len(parents) > 1:
+            fan_out(self.cache, len(parents))
+        elif parents != list(range(rows)):
             self.cache.batch_select_indices(torch.tensor(parents))
-        elif changed:
-            rows, sources = torch.tensor(changed), torch.tensor([parents[row] for row in changed])
-            for layer in self.cache.layers:
-                for tensor in (layer.keys, layer.values):
-                    tensor[rows] = tensor[sources]  # the right side is a copy, so rows may trade places
 
     def release(self) -> None:
         """Keep the cache for a later prefill. Does nothing when the state has been consumed already."""

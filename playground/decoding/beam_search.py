@@ -187,10 +187,6 @@ class _Search:
         places that they got."""
         k = self.settings.num_beams
         may_finish = ended & (torch.arange(len(extended)) < k)
-        if self._is_full() and self.settings.early_stopping is True:
-            normalised = normalised + SHUT_OUT
-        if not self.is_open:
-            normalised = normalised + SHUT_OUT
         normalised = normalised + (~may_finish) * SHUT_OUT
         merged = torch.cat([self.pool_scores, normalised])
         best = torch.topk(merged[None], k)[1][0]
@@ -217,7 +213,7 @@ class _Search:
             length = self.max_new_tokens
         best_possible = self.running_scores[0] / self._norm(length)
         worst = self.pool_scores.min() if self._is_full() else None
-        self.is_open = self.is_open and (worst is None or bool(best_possible > worst))
+        self.is_open = worst is None or bool(best_possible > worst)  # closed, the search of one prompt ends
         return Bound(
             best_possible=float(best_possible),
             worst_finished=None if worst is None else float(worst),

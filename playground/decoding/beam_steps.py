@@ -140,7 +140,7 @@ class Bound:
     Attributes:
         best_possible: the score that the best running beam could reach, by the rule of early_stopping.
         worst_finished: the lowest score of the pool, or None while it has room.
-        is_open: whether a finished sequence may still enter the pool; once closed it stays closed.
+        is_open: whether a finished sequence may still enter the pool; once it is closed the search (of the group) ends.
         best_sum: the summed log-probability of the best running beam, in nats.
         length: the length by which it is judged: best_possible = best_sum / length ** length_penalty.
         group: whose pool this is (diverse beam search).
