@@ -218,9 +218,9 @@
     const chains = runs(root, children, isLit).sort((a, b) => a[0].line - b[0].line);
     for (const chain of chains) {
       const first = chain[0].box;
-      const end = place(scene, chain[chain.length - 1].step + 1);
-      const isEnd = chain[chain.length - 1].fate === "finished"; // where a flag stands
-      const x = Math.max(first.x, 4), room = Math.min(end, size.width) - x - (isEnd ? 4 : 16);
+      const last = chain[chain.length - 1];
+      const end = last.fate === "finished" ? last.box.x - 3 : place(scene, last.step + 1) - 14; // a flag stands there
+      const x = Math.max(first.x, 4), room = Math.min(end, size.width) - x;
       const shown = room > 20 ? elided(ctx, font, chain.map((node) => node.label.replaceAll("␣", " ")).join("").trim(), room) : "";
       const box = [x, first.y - text - 8, x + measured(ctx, font, shown) + 6, first.y - 4];
       if (!shown || taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1])) continue;
