@@ -70,20 +70,22 @@ def verification_badge(found: "BeamVerification", trace: BeamTrace, t: Translato
 
 
 def running(trace: BeamTrace, index: int, vocabulary: Vocabulary, t: Translator) -> dict[str, object]:
-    """The beams after a step; after the last one, what was returned."""
-    beams = trace.running(index)
+    """The beams after a step; where that step ended them all, those before it."""
+    at = index if trace.running(index) or not index else index - 1
+    beams = trace.running(at)
     rows = [
         [
             line(beam.token_ids, vocabulary),
             signed(beam.cum_logprob),
             signed(beam.cum_logprob / len(beam.token_ids) ** trace.length_penalty, 3),
-            str(beam.beam_indices[-1] + 1) if index else "–",
+            str(beam.beam_indices[-1] + 1) if at else "–",
         ]
         for beam in sorted(beams, key=lambda b: -b.cum_logprob)
     ]
     if not rows:
         return {"parts": [t("beam.running.none")]}
-    head = [t("beam.column.text"), t("beam.column.sum"), t("beam.column.score"), t("beam.column.from")]
+    what = t("beam.column.text" if at == index else "beam.column.text_before")
+    head = [what, t("beam.column.sum"), t("beam.column.score"), t("beam.column.from")]
     return {"table": {"head": head, "rows": rows}}
 
 

@@ -241,6 +241,14 @@ def test_looking_makes_no_forward_pass(visitor, forwards):
     assert forwards.count == before
 
 
+def test_where_the_last_step_ended_all_beams_those_before_it_are_shown(visitor):
+    channels = visitor.ended(length=5)
+    assert channels["beam.running"]["table"]["head"][0] == t("beam.column.text_before")
+    rows = channels["beam.running"]["table"]["rows"]
+    running = sorted(visitor.session.trace.running(3), key=lambda beam: -beam.cum_logprob)
+    assert [row[1] for row in rows] == [f"{beam.cum_logprob:.2f}".replace("-", "−") for beam in running]
+
+
 def test_a_node_that_is_not_there_is_let_go(visitor):
     visitor.ended()
     assert visitor.look("pick", [99, 0])["beam.path"]["table"]["rows"]
