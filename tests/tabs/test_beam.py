@@ -19,6 +19,7 @@ from playground.i18n import translator
 from playground.tabs.beam_examples import BEAM_EXAMPLES
 from playground.tabs.beam_handlers import BeamTab
 from playground.tabs.beam_session import BeamSession
+from playground.tabs.delivery import lossless
 from playground.vocabulary import from_tokenizer_json
 
 Channels = dict[str, Any]
@@ -114,6 +115,16 @@ def test_a_run_sends_every_layer_once_and_ends_with_the_winner(visitor, storytel
     assert visitor.session.trace.steps[-1].finished == steps[-1].finished
     last = [channels["beam.tree"] for channels in frames if "beam.tree" in channels][-1]
     assert last["is_final"] and len(last["ends"]) == 3
+
+
+def test_a_page_that_skips_frames_misses_no_layer(visitor):
+    updates = lossless(visitor.tab.run)(visitor.session, *visitor.set(length=12, speed="lively").settings.values())
+    sent = [json.loads(update[0])["channels"] for update in updates if isinstance(update[0], str)]
+    assert len(sent) > 8
+    for taken in (sent[2::3], sent[5::7]):
+        seen = [*taken, sent[-1]]
+        assert len(layers(seen)) == 12
+        assert layers(seen) == layers(sent)
 
 
 @pytest.mark.parametrize("mode", ["beam", "sample", "diverse", "constrained", "stochastic"])
