@@ -136,7 +136,7 @@
         top = Math.min(...seen.map((node) => node.y)) - 20;
         bottom = Math.max(...seen.map((node) => node.y)) + 20;
       }
-      aim.ky = clamp(height / Math.max(1, bottom - top), mode === "fit" ? 0.05 : 0.3, 1.4);
+      aim.ky = clamp(height / Math.max(1, bottom - top), mode === "fit" ? 0.01 : 0.3, 1.4);
       const used = (bottom - top) * aim.ky;
       aim.ty = margin.top - top * aim.ky + Math.max(0, (height - used) / 2);
       if (used > height && leader) { // too high to fit: keep the leader in the middle
@@ -150,7 +150,7 @@
     };
     const zoom = (factor, x, y) => {
       mode = "free";
-      const kx = clamp(view.kx * factor, 0.05, 3), ky = clamp(view.ky * factor, 0.05, 3);
+      const kx = clamp(view.kx * factor, 0.02, 3), ky = clamp(view.ky * factor, 0.01, 3);
       view.tx = x - (x - view.tx) * (kx / view.kx);
       view.ty = y - (y - view.ty) * (ky / view.ky);
       view.kx = kx;
