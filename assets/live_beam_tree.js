@@ -114,7 +114,7 @@
       settle();
       scrubber();
       dirty = true;
-      paint();
+      render();
     };
     const children = (node) => node.visible;
     const glide = { from: new Map(), view: { ...view } };
@@ -159,27 +159,25 @@
       paint();
     };
 
-    const paint = () => {
-      if (!dirty || drawing || !onScreen || !size.width) return;
-      drawing = requestAnimationFrame(() => {
-        drawing = 0;
-        const done = moving ? clamp((performance.now() - moving) / FADE, 0, 1) : 1;
-        const eased = 1 - (1 - done) ** 3;
-        for (const node of [root, ...shown]) {
-          const start = glide.from.get(node) ?? node.y;
-          node.shownY = start + (node.y - start) * eased;
-        }
-        if (mode !== "free") for (const key of Object.keys(view)) view[key] = glide.view[key] + (aim[key] - glide.view[key]) * eased;
-        colours ??= palette(holder);
-        const text = view.kx < FAR ? (size.width > 1300 ? 16 : 13) : 13.5 * clamp(view.kx, 0.8, 1.3);
-        const focus = new Set([hovered, picked].filter(Boolean));
-        draw(ctx, { nodes: shown, root, children, view, size, colours, focus, hovered, picked, xs, text });
-        Object.assign(holder.dataset, { frame, steps: layers.length, at: steps(), nodes: shown.length, final: Boolean(facts.is_final) });
-        if (hovered) place();
-        dirty = done < 1;
-        if (dirty) paint();
-      });
+    const render = () => {
+      if (!dirty || !onScreen || !size.width) return;
+      const done = moving ? clamp((performance.now() - moving) / FADE, 0, 1) : 1;
+      const eased = 1 - (1 - done) ** 3;
+      for (const node of [root, ...shown]) {
+        const start = glide.from.get(node) ?? node.y;
+        node.shownY = start + (node.y - start) * eased;
+      }
+      if (mode !== "free") for (const key of Object.keys(view)) view[key] = glide.view[key] + (aim[key] - glide.view[key]) * eased;
+      colours ??= palette(holder);
+      const text = view.kx < FAR ? (size.width > 1300 ? 16 : 13) : 13.5 * clamp(view.kx, 0.8, 1.3);
+      const focus = new Set([hovered, picked].filter(Boolean));
+      draw(ctx, { nodes: shown, root, children, view, size, colours, focus, hovered, picked, xs, text });
+      Object.assign(holder.dataset, { frame, steps: layers.length, at: steps(), nodes: shown.length, final: Boolean(facts.is_final) });
+      if (hovered) place();
+      dirty = done < 1;
+      if (dirty) paint();
     };
+    const paint = () => { drawing ||= requestAnimationFrame(() => { drawing = 0; render(); }); };
     const repaint = () => { dirty = true; paint(); };
 
     // ---- looking at a node --------------------------------------------------------------------------------------
