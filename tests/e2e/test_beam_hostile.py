@@ -58,8 +58,9 @@ def test_hostile_tokens_are_texts(
             place = tree.evaluate("(e, [s, i]) => e.tree.place(s, i)", [node["step"], node["index"]])
             if place is None or node["label"] in seen or not node["drawn"]:
                 continue
-            if not canvas["x"] < place[0] < canvas["x"] + canvas["width"]:
-                continue  # further left
+            left, top = place[0] - canvas["x"], place[1] - canvas["y"]
+            if not (0 < left < canvas["width"] and 0 < top < canvas["height"]):
+                continue  # not on screen
             seen.add(node["label"])
             page.mouse.move(*place)
             expect(page.locator(".beam-tip b")).to_have_text(node["label"])
