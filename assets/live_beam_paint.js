@@ -17,7 +17,8 @@
     found.font = style.getPropertyValue("--plot-font").trim();
     return found;
   };
-  const sumFont = ({ text, colours }) => `400 ${Math.max(10.5, text * 0.84)}px ${colours.font}`;
+  const sumSize = ({ text }) => Math.max(10.5, text * 0.8);
+  const sumFont = (scene) => `400 ${sumSize(scene)}px ${scene.colours.font}`;
   const isLit = (node) => isCore(node) && (node.line >= 0 || node.isLiving);
   const lineColour = (node, colours) => (node.line >= 0 ? colours[LINES[node.line] ?? "muted"] : colours.muted);
   const number = (value) => value.toFixed(2).replace("-", "−");
@@ -80,7 +81,7 @@
         taken.push([box.y - box.tall, box.y + box.tall]);
       };
       const addSum = (node) => { // where there is room for it
-        const { box } = node, low = box.y + box.tall + 13;
+        const { box } = node, low = box.y + box.tall + sumSize(scene) + 3;
         if (!box.label) return;
         box.value = place(scene, node.step + 1) - box.x > measured(ctx, sumFont(scene), number(node.cum)) + 2
           && fits(box.y + box.tall, low);
@@ -187,7 +188,7 @@
     else haloed(ctx, box.label, box.x + 1, box.y + 0.5, colours.muted, colours.panel);
     if (box.value) {
       ctx.font = sumFont(scene);
-      haloed(ctx, number(node.cum), box.x + 3, box.y + box.tall + 7.5, colours.muted, colours.panel);
+      haloed(ctx, number(node.cum), box.x + 3, box.y + box.tall + sumSize(scene) / 2 + 2.5, colours.muted, colours.panel);
     }
     if (node.fate === "finished") flag(ctx, box.x + box.w + 3, box.y - 2, colour);
   };
