@@ -51,6 +51,7 @@ def test_hostile_tokens_are_texts(
         nodes = tree.evaluate("e => e.tree.nodes()")
         assert {node["label"] for node in nodes} <= labels
         assert len({node["label"] for node in nodes}) > 8
+        page.evaluate("scrollTo(0, 0)")
         canvas = tree.locator("canvas").bounding_box()
         assert canvas is not None
         seen = set()
