@@ -335,5 +335,6 @@
   };
 
   // what the components of the other files of this folder are made of, and the components themselves
-  window.livePage = { subscribe, soon, themed, node, copyText, liveBus, livePlot, tokenStrip, liveText, knob };
+  const resync = (name) => channel(name).resync();
+  window.livePage = { subscribe, resync, soon, themed, node, copyText, liveBus, livePlot, tokenStrip, liveText, knob };
 })();
