@@ -13,8 +13,9 @@ from playground.components.live_text import LiveText
 from playground.figures import theme
 from playground.i18n import translator
 from playground.settings import ASSETS, Settings
-from playground.tabs import endpoints, generate
+from playground.tabs import endpoints, generate, tokenizer
 from playground.tabs.generate_handlers import GenerateTab
+from playground.tabs.tokenizer_handlers import TokenizerTab
 from playground.vocabulary import from_tokenizer_json
 
 _THEME_SWITCH = """
@@ -48,14 +49,16 @@ _REMEMBERED_THEME = """
 def build(slot: ModelSlot) -> gr.Blocks:
     """The whole page around one model."""
     t = translator()
-    tokenizer = json.loads((settings.DEFAULT_MODEL / "tokenizer.json").read_text(encoding="utf-8"))
+    shipped = json.loads((settings.DEFAULT_MODEL / "tokenizer.json").read_text(encoding="utf-8"))
     first_run = recording.load(settings.FIRST_RUN)
-    vocabulary = from_tokenizer_json(tokenizer, first_run.steps[0].logits.shape[-1])
+    vocabulary = from_tokenizer_json(shipped, first_run.steps[0].logits.shape[-1])
     tab = GenerateTab(slot, first_run, vocabulary, t)
+    tokenizer_tab = TokenizerTab(slot, t)
     with gr.Blocks(
         title=t("page.title"), fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600)
     ) as demo:  # fmt: skip
         bus = LiveBus(frame(tab.first_frame()), elem_id="bus")
+        tokenizer_bus = LiveBus(frame(tokenizer_tab.first_frame()), elem_id="tokenizer-bus")
         with gr.Row(elem_id="header"):
             gr.HTML(f"<h1>{t('page.title')}</h1>", js_on_load=None, apply_default_css=False, elem_id="brand")
             LiveText(channel="model", style="model", live=True, elem_id="model")
@@ -66,8 +69,11 @@ def build(slot: ModelSlot) -> gr.Blocks:
                 apply_default_css=False,
                 elem_id="theme",
             )
-        with gr.Tabs(elem_id="tabs"), gr.Tab(t("tab.generate"), id="generate"):
-            generate.build(tab, bus, demo)
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab(t("tab.generate"), id="generate"):
+                generate.build(tab, bus, demo)
+            with gr.Tab(t("tab.tokenizer"), id="tokenizer"):
+                tokenizer.build(tokenizer_tab, tokenizer_bus, demo)
         endpoints.build(slot)
     return cast(gr.Blocks, demo)
 

@@ -6,6 +6,7 @@ Overlapping pairs count each: "aaa" holds the pair (a, a) twice.
 """
 
 import heapq
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -153,3 +154,20 @@ def apply_merges(word: str, merges: list[Learnt]) -> list[str]:
             return parts
         i = min(ranked)[1]
         parts[i : i + 2] = [parts[i] + parts[i + 1]]
+
+
+_TABLE_LINE = re.compile(r"(\S+?):?[ \t]+(\d{1,7})")
+
+
+def word_counts(text: str) -> tuple[dict[str, int], bool]:
+    """The words of a corpus with their counts, and whether the text was such a table already (a word and a number in
+    every line, `older 3`); any other text is cut at white space and counted."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    rows = [_TABLE_LINE.fullmatch(line) for line in lines]
+    if lines and all(rows):
+        counts: Counter[str] = Counter()
+        for row in rows:
+            assert row is not None
+            counts[row[1]] += int(row[2])
+        return {word: count for word, count in counts.items() if count}, True
+    return dict(Counter(text.split())), False

@@ -26,6 +26,7 @@ class TextTokenizer:
         vocab_size: how many ids there are.
         algorithm: how it cuts words; `rules` are those of our algorithm, None where we have none for it.
         context_length: how many tokens its model reads, None if nobody says.
+        pad_id: the token that fills a batch up, None if there is none.
         spelling: the name of each id in the vocabulary, by id.
     """
 
@@ -35,6 +36,7 @@ class TextTokenizer:
     algorithm: Algorithm
     rules: Rules | None
     context_length: int | None
+    pad_id: int | None
     spelling: dict[int, str]
     _library: Tokenizer | None
     _encode: Callable[[str, bool], Encoded]
@@ -81,8 +83,11 @@ class TextTokenizer:
         return [self.label(token_id) for token_id in sorted(self.vocabulary.special_ids)]
 
 
-def from_json(name: str, text: str, context_length: int | None = None) -> TextTokenizer:
-    """The tokenizer of a `tokenizers` file (tokenizer.json, as text)."""
+def from_json(
+    name: str, text: str, context_length: int | None = None, pad_id: int | None = None, finds_pad: bool = True
+) -> TextTokenizer:
+    """The tokenizer of a `tokenizers` file (tokenizer.json, as text). Such a file does not say which token pads: with
+    `finds_pad` it is the special one whose name says so."""
     parsed: dict[str, Any] = json.loads(text)
     library = Tokenizer.from_str(text)
     library.no_truncation()
@@ -92,6 +97,9 @@ def from_json(name: str, text: str, context_length: int | None = None) -> TextTo
     except (ValueError, KeyError):
         rules = None
     added = {entry["content"]: entry["id"] for entry in parsed.get("added_tokens") or []}
+    special = [entry for entry in parsed.get("added_tokens") or [] if entry["special"]]
+    if pad_id is None and finds_pad:
+        pad_id = next((entry["id"] for entry in special if "pad" in entry["content"].lower()), None)
     spelling = {token_id: token for token, token_id in library.get_vocab(with_added_tokens=True).items()}
 
     def encode(text: str, with_special: bool) -> Encoded:
@@ -105,6 +113,7 @@ def from_json(name: str, text: str, context_length: int | None = None) -> TextTo
         algorithm=algorithm_of(parsed, rules),
         rules=rules,
         context_length=context_length,
+        pad_id=pad_id,
         spelling=spelling,
         _library=library,
         _encode=encode,
@@ -125,6 +134,7 @@ def from_functions(
         algorithm="unknown",
         rules=None,
         context_length=context_length,
+        pad_id=None,
         spelling={},
         _library=None,
         _encode=lambda text, with_special: (encode(text, with_special), None),

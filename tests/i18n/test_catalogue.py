@@ -11,15 +11,20 @@ import pytest
 
 import playground
 from playground import errors
+from playground.backends.tokenizers_at_hand import SHIPPED
 from playground.catalog import PARAMETERS
 from playground.decoding.selection import Choice
 from playground.examples import EXAMPLES
 from playground.i18n import catalogue, translator
 from playground.tabs.controls import SPEEDS
 from playground.tabs.generate import SHADINGS
+from playground.tabs.tokenizer_handlers import EXAMPLES as TOKENIZER_EXAMPLES
+from playground.tabs.tokenizer_handlers import SECTIONS
+from playground.tokenization.model import Algorithm
 
 SOURCES = sorted(Path(playground.__file__).parent.rglob("*.py"))
 CHARTS = ("next_token", "cutoffs", "temperature", "trajectory")
+PANELS = [*CHARTS, "stages", "code", *(f"tokenizer_{section}" for section in SECTIONS)]
 PARAMETER_NAMES = [p.name for p in PARAMETERS]
 
 # The keys that sources put together, by pattern (* is the part put in): what they can become.
@@ -33,8 +38,17 @@ FAMILIES = {
     "shading.*": [f"{name}{end}" for name in SHADINGS for end in ("", ".pale", ".strong")],
     "speed.*": list(SPEEDS),
     "chart.*.description": CHARTS,
-    "panel.*": [*CHARTS, "stages", "code"],
-    "panel.*.hint": [*CHARTS, "stages", "code"],
+    "panel.*": PANELS,
+    "panel.*.hint": PANELS,
+    "tokenizer.algorithm.*": get_args(Algorithm),
+    "tokenizer.batch.*": ["left", "right"],
+    "tokenizer.example.*.name": TOKENIZER_EXAMPLES,
+    "tokenizer.example.*.text": TOKENIZER_EXAMPLES,
+    "tokenizer.example.*.notice": TOKENIZER_EXAMPLES,
+    "tokenizer.section.*": SECTIONS,
+    "tokenizer.shipped.*": SHIPPED,
+    "tokenizer.side.*": ["name", "algorithm", "vocabulary", "tokens", "each", "own"],
+    "tokenizer.step.*": ["first", "back", "play", "forward", "last", "pause", "slider"],
 }
 LOOKS_LIKE_A_KEY = re.compile(r"[a-z_]+(\.[a-z_]+)+")
 
