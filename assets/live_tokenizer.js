@@ -22,7 +22,7 @@
 
     const made = (id, kind, gap, pieces, before) => {
       const [label, bytes] = pieces[id];
-      const span = node("button", "tok", label.endsWith("⏎") ? label + "\n" : label);
+      const span = node("button", "tok", label);
       span.type = "button";
       span.tabIndex = -1;
       span.dataset.kind = kind;
@@ -30,16 +30,17 @@
       const idText = node("span", "tok-id", String(id));
       const colour = before === undefined ? 0 : (before + 1) % COLOURS;
       for (const one of [span, idText]) one.dataset.colour = colour;
-      const token = { id, kind, gap, span, number: idText, colour, hole: null };
-      if (gap !== "") token.hole = node("span", "tok-gap", gap);
+      const token = { id, kind, gap, span, number: idText, colour, nodes: [span] };
+      if (gap !== "") token.nodes.unshift(node("span", "tok-gap", gap));
+      if (label.endsWith("⏎")) token.nodes.push(node("br"));
       span.token = idText.token = token;
       return token;
     };
-    const parts = (some) => some.flatMap((token) => (token.hole ? [token.hole, token.span] : [token.span]));
+    const parts = (some) => some.flatMap((token) => token.nodes);
 
     // The tokens [from, to) give way to `fresh`; the blocks they stand in are mended, none is rebuilt.
     const splice = (from, to, fresh) => {
-      for (const token of tokens.slice(from, to)) { token.span.remove(); token.number.remove(); token.hole?.remove(); }
+      for (const token of tokens.slice(from, to)) { token.number.remove(); for (const one of token.nodes) one.remove(); }
       const after = tokens[to], before = tokens[from - 1];
       tokens = tokens.slice(0, from).concat(fresh, tokens.slice(to));
       if (fresh.length && after && fresh.at(-1).colour === after.colour) {
@@ -50,7 +51,7 @@
       const home = (before ?? after)?.span.parentElement ?? text.appendChild(node("div", "tok-block"));
       const place = document.createDocumentFragment();
       place.append(...parts(fresh));
-      if (before) before.span.after(place); else if (after) (after.hole ?? after.span).before(place); else home.append(place);
+      if (before) before.nodes.at(-1).after(place); else if (after) after.nodes[0].before(place); else home.append(place);
       const idPlace = document.createDocumentFragment();
       idPlace.append(...fresh.map((token) => token.number));
       if (before) before.number.after(idPlace); else if (after) after.number.before(idPlace); else list.append(idPlace);
@@ -60,7 +61,7 @@
     const split = (block) => { // a block too long: its later part becomes one of its own, after a line end if there is one
       while (block.childElementCount > 2 * CHUNK) {
         const all = [...block.children];
-        let cut = all.findIndex((one, i) => i >= CHUNK && i < 1.5 * CHUNK && one.textContent.endsWith("\n")) + 1;
+        let cut = all.findIndex((one, i) => i >= CHUNK && i < 1.5 * CHUNK && one.tagName === "BR") + 1;
         if (cut === 0) cut = all.findIndex((one, i) => i >= CHUNK && one.textContent.startsWith("␣"));
         if (cut <= 0 || cut >= all.length) cut = CHUNK;
         const rest = node("div", "tok-block");
@@ -222,11 +223,11 @@
     const paint = () => {
       holder.replaceChildren(...payload.blocks.map((block) => {
         if (block.table) return table(block.table);
-        const made = node("div", "block");
+        const made = node("div", "rows-block");
         made.append(...block.rows.map((row) => line(row, block.columns, block.unit)));
         return made;
       }));
-      const now = holder.querySelector(".row.lit");
+      const now = [...holder.querySelectorAll(".row.lit")].at(-1);
       if (payload.follows && now) holder.scrollTop = now.offsetTop + now.offsetHeight - holder.clientHeight + 8;
       holder.dataset.frame = number;
       holder.dataset.state = payload.state ?? "";

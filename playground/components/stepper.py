@@ -16,8 +16,8 @@ class Stepper(gr.HTML):
         buttons = "".join(
             f'<button type="button" data-move="{move}" aria-label="{name}" title="{name}">{sign}</button>'
             for move, name, sign in (
-                ("first", first, "⏮"), ("back", back, "◀"), ("play", play, "▶ " + play), ("forward", forward, "▶"),
-                ("last", last, "⏭"),
+                ("first", first, "|◀"), ("back", back, "◀"), ("play", play, "▶ " + play), ("forward", forward, "▶"),
+                ("last", last, "▶|"),
             )
         )  # fmt: skip
         super().__init__(

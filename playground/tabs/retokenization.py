@@ -39,7 +39,5 @@ def alarm(ids: Sequence[int], backend: "Backend", unit: Unit, t: Translator) -> 
         change = log_likelihood(found.read_as, backend.model) - log_likelihood(found.ids, backend.model)
     except PromptTooLongError:
         return t("tokenizer.alarm.unscored", chosen=labels[0], read_as=labels[1])
-    sign = "+" if change > 0 else ""
-    return t(
-        "tokenizer.alarm", chosen=labels[0], read_as=labels[1], change=sign + unit.amount(change), unit=unit.name
-    )  # fmt: skip
+    amount = ("−" if change < 0 else "+") + unit.amount(abs(change))
+    return t("tokenizer.alarm", chosen=labels[0], read_as=labels[1], change=amount, unit=unit.name)

@@ -164,12 +164,16 @@ def _build_training(t: Translator) -> tuple[Any, Any, Any, Any, Stepper]:
                 stepper = _stepper("tokenizer.train.stepper", "train-stepper", t)
                 LiveText(channel="tokenizer.train.sentence", style="sentence", live=True, elem_id="train-sentence")
                 with gr.Row(elem_classes="two tables"):
-                    TokenRows(channel="tokenizer.train.words", label=t("tokenizer.train.words"), elem_id="train-words")
+                    with gr.Column(min_width=240):
+                        TokenRows(
+                            channel="tokenizer.train.words", label=t("tokenizer.train.words"), elem_id="train-words"
+                        )
+                        gr.HTML(f"<h3>{t('tokenizer.train.symbols')}</h3>", js_on_load=None)
+                        TokenRows(
+                            channel="tokenizer.train.symbols", label=t("tokenizer.train.symbols"),
+                            elem_id="train-symbols",
+                        )  # fmt: skip
                     TokenRows(channel="tokenizer.train.pairs", label=t("tokenizer.train.pairs"), elem_id="train-pairs")
-                gr.HTML(f"<h3>{t('tokenizer.train.symbols')}</h3>", js_on_load=None)
-                TokenRows(
-                    channel="tokenizer.train.symbols", label=t("tokenizer.train.symbols"), elem_id="train-symbols"
-                )
         with gr.Row(elem_classes="two lower"):
             with gr.Column(min_width=260):
                 gr.HTML(f"<h3>{t('tokenizer.train.curve')}</h3>", js_on_load=None)

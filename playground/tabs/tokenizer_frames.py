@@ -70,18 +70,13 @@ def _spaced(gap: str) -> str:
 def facts(segmentation: Segmentation, tokenizer: TextTokenizer, t: Translator) -> list[list[Any]]:
     """[number, what it counts, share of a meter?] each."""
     count = len(segmentation.tokens)
+    characters, size = len(segmentation.text), segmentation.byte_count
     rows: list[list[Any]] = [
         [f"{count:,}", t("tokenizer.fact.tokens")],
-        [f"{len(segmentation.text):,}", t("tokenizer.fact.characters")],
-        [f"{segmentation.byte_count:,}", t("tokenizer.fact.bytes")],
+        [f"{characters:,}", t("tokenizer.fact.characters", each=significant(characters / count) if count else "–")],
+        [f"{size:,}", t("tokenizer.fact.bytes", each=significant(size / count) if count else "–")],
     ]
-    if count:
-        rows += [
-            [significant(len(segmentation.text) / count), t("tokenizer.fact.characters_each")],
-            [significant(segmentation.byte_count / count), t("tokenizer.fact.bytes_each")],
-        ]
-    special = len(tokenizer.vocabulary.special_ids)
-    rows.append([f"{tokenizer.vocab_size:,}", t("tokenizer.fact.vocabulary", special=special)])
+    rows.append([f"{tokenizer.vocab_size:,}", t("tokenizer.fact.vocabulary")])
     if tokenizer.context_length:
         share = count / tokenizer.context_length
         rows.append([percent(share), t("tokenizer.fact.context", context=tokenizer.context_length), round(share, 4)])

@@ -39,14 +39,17 @@ class TokenizerTab:
     # ---- the start ---------------------------------------------------------------------------------------------
 
     def new_session(self) -> TokenizerSession:
-        return TokenizerSession(segment(self.first_text, self.shelf.first), self.shelf.first)
+        session = TokenizerSession(segment(self.first_text, self.shelf.first), self.shelf.first)
+        session.replaying = self._replaying(session, self.first_text.find(FIRST_WORD) + 1)
+        return session
 
     def first_frame(self) -> Channels:
         """Everything filled from the shipped tokenizer's file: nobody waits for a model."""
         session = self.new_session()
         return {
             **self._upper(session, 0, 0, settles=False),
-            **self._replay(session, self.first_text.find(FIRST_WORD) + 1),
+            **self._replay(session, None),
+            "tokenizer.lesson": {"parts": [self.t("tokenizer.example.notice.notice")]},
         }
 
     def welcome(self, session: TokenizerSession, text: str, name: str) -> Iterator[Any]:
@@ -118,8 +121,6 @@ class TokenizerTab:
 
     def step_replay(self, session: TokenizerSession, event: gr.EventData) -> Any:
         if session.replaying is None:
-            session.replaying = self._replaying(session, session.segmentation.text.find(FIRST_WORD) + 1)
-        if session.replaying is None:
             return gr.skip()
         session.replaying.step = max(0, int(event.picked))
         return frame(tokenizer_replay.replay(session.replaying, session.segmentation, self.t))
@@ -171,14 +172,16 @@ class TokenizerTab:
         if found is None:
             return None
         before = session.replaying
-        if place is not None:
-            chosen: int | None = next((i for i, one in reversed(list(enumerate(found))) if one.word.start <= place), 0)
-            if session.tokenizer.algorithm == "sentencepiece_bpe":
-                chosen = self._nearest(session, found, place)
-        else:
+        keeps = before is not None and place is None and before.tokenizer is session.tokenizer
+        if before and place is None and not keeps and before.chosen is not None and before.passages:
+            place = before.passages[min(before.chosen, len(before.passages) - 1)].word.start  # the same word, cut anew
+        if place is None:
             chosen = before.chosen if before else 0
             chosen = None if chosen is None else min(chosen, max(0, len(found) - 1))
-        keeps = before is not None and place is None and before.tokenizer is session.tokenizer
+        elif session.tokenizer.algorithm == "sentencepiece_bpe":
+            chosen = self._nearest(session, found, place)
+        else:
+            chosen = max((i for i, one in enumerate(found) if one.word.start <= place), default=0)
         return Replaying(session.tokenizer, found, chosen, before.step if before and keeps else None)
 
     def _nearest(self, session: TokenizerSession, found: Sequence[Any], place: int) -> int:

@@ -92,7 +92,7 @@ def words(state: Replaying, segmentation: Segmentation, t: Translator) -> dict[s
 
 def _spelt(passage: Passage, state: Replaying, segmentation: Segmentation) -> str:
     if state.tokenizer.algorithm == "sentencepiece_bpe":
-        return "".join(label(token_id, state.tokenizer) for token_id in passage.ids)
+        return printable(b"".join(map(state.tokenizer.piece, passage.ids))) or "∅"
     return printable(segmentation.text[passage.word.start : passage.word.end].encode()) or "∅"
 
 
@@ -214,7 +214,7 @@ def _lattice(
             rows.append(
                 {
                     "cells": [_arc(arc, end, word, "merged" if on_path else "pair" if is_best else "", state)],
-                    "tail": t("tokenizer.replay.scores", score=significant(arc.score), total=significant(arc.total)),
+                    "tail": t("tokenizer.replay.scores", score=_number(arc.score), total=_number(arc.total)),
                     "lit": end == step,
                 }
             )
@@ -223,13 +223,13 @@ def _lattice(
         sentence = [t("tokenizer.replay.viterbi")]
     elif is_done:
         best = lattice.best[-1]
-        sentence = [t("tokenizer.replay.best", total=significant(best.total if best else 0)) + " "]
+        sentence = [t("tokenizer.replay.best", total=_number(best.total if best else 0)) + " "]
         sentence += [{"text": label(token_id, state.tokenizer), "kind": "token"} for token_id in passage.ids]
     else:
         best = lattice.best[step]
         assert best is not None
         sentence = [
-            t("tokenizer.replay.arrives", place=step, count=len(lattice.arcs[step]), total=significant(best.total)),
+            t("tokenizer.replay.arrives", place=step, count=len(lattice.arcs[step]), total=_number(best.total)),
             {"text": _cut(word[best.start : step]), "kind": "token"},
         ]
     return sentence, {
@@ -248,3 +248,7 @@ def _arc(arc: Arc, end: int, word: str, kind: str, state: Replaying) -> Cell:
 def _cut(piece: str) -> str:
     """A piece of a word in the vocabulary's spelling, its ▁ as the space that it is."""
     return printable(piece.replace("▁", " ").encode())
+
+
+def _number(value: float) -> str:
+    return significant(value).replace("-", "−")

@@ -156,9 +156,9 @@ def likelihoods(
 ) -> dict[str, Any]:
     """Log-likelihoods in nats, under the loaded model."""
     rows = [
-        [t("tokenizer.round.chosen"), f"{len(found.ids):,}", unit.amount(chosen)],
-        [t("tokenizer.round.read_as"), f"{len(found.read_as):,}", unit.amount(read_as)],
-        [t("tokenizer.round.change"), f"{len(found.read_as) - len(found.ids):+,}", _signed(read_as - chosen, unit)],
+        [t("tokenizer.round.chosen"), f"{len(found.ids):,}", _signed(chosen, unit)],
+        [t("tokenizer.round.read_as"), f"{len(found.read_as):,}", _signed(read_as, unit)],
+        [t("tokenizer.round.change"), _sign(len(found.read_as) - len(found.ids)) + f"{abs(len(found.read_as) - len(found.ids)):,}", _signed(read_as - chosen, unit)],
     ]
     head = [
         t("tokenizer.round.model", model=model), t("tokenizer.side.tokens"),
@@ -167,8 +167,12 @@ def likelihoods(
     return {"blocks": [{"table": {"head": head, "rows": rows}}]}
 
 
+def _sign(number: float) -> str:
+    return "−" if number < 0 else "+" if number > 0 else ""
+
+
 def _signed(nats: float, unit: Unit) -> str:
-    return ("+" if nats > 0 else "") + unit.amount(nats)
+    return _sign(nats) + unit.amount(abs(nats))
 
 
 # ---- batch -------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from playground.components.live_bus import FrameLog
 from playground.tokenization.bpe_training import Learnt
@@ -58,7 +58,9 @@ class TokenizerSession:
 
     def __deepcopy__(self, memo: object) -> "TokenizerSession":
         """Gradio copies the initial state for every visitor: tokenizers and segmentations are frozen."""
-        return TokenizerSession(self.segmentation, self.tokenizer)
+        fresh = TokenizerSession(self.segmentation, self.tokenizer)
+        fresh.replaying = replace(self.replaying) if self.replaying else None
+        return fresh
 
     def new_text(self) -> int:
         """The number of a text that came in: of two answers the one to the later text is right."""

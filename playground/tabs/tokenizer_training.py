@@ -143,4 +143,4 @@ def _text(state: Training, step: int, text: str, t: Translator) -> dict[str, Any
         ]
     count = sum(1 for cell in cells if cell.get("kind") != "gap")
     tail = t("tokenizer.train.text_tail", count=count, words=min(len(words), TEXT_WORDS))
-    return {"blocks": [{"rows": [{"cells": cells, "tail": tail}]}]}
+    return {"blocks": [{"rows": [{"cells": cells}, {"cells": [{"text": tail, "kind": "plain"}]}]}]}

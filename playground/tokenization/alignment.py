@@ -16,7 +16,8 @@ class Cell:
         text: the characters, spelt visibly.
         at, width: its columns in the line, from 0.
         tokens: how many tokens share these characters (bytes of one character); 0: no token covers them.
-        is_shared: whether every other tokenizer cuts out the same characters.
+        is_shared: whether every other tokenizer cuts out the same characters, white space at their edges aside: a
+            WordPiece never holds any.
     """
 
     text: str
@@ -39,7 +40,7 @@ def align(segmentations: Sequence[Segmentation], columns: int, most: int) -> lis
     text = segmentations[0].text[:most]
     spelt = [_spelt(character) for character in text]
     cuts = [_pieces(segmentation, len(text)) for segmentation in segmentations]
-    shared = set.intersection(*({(start, end) for start, end, _ in pieces} for pieces in cuts))
+    shared = _shared(cuts, text)
     common = set.intersection(*({start for start, _, _ in pieces} for pieces in cuts)) | {len(text)}
     lines, start = [], 0
     while start < len(text):
@@ -61,7 +62,7 @@ def align(segmentations: Sequence[Segmentation], columns: int, most: int) -> lis
                     places[max(a, start) - start],
                     places[min(b, end) - start] - places[max(a, start) - start],
                     tokens,
-                    (a, b) in shared,
+                    _core(text, a, b) in shared,
                 )
                 for a, b, tokens in pieces
                 if a < end and b > start
@@ -75,9 +76,25 @@ def align(segmentations: Sequence[Segmentation], columns: int, most: int) -> lis
 
 def differences(segmentations: Sequence[Segmentation]) -> list[int]:
     """For each, how many of its pieces not every other one has."""
-    cuts = [_pieces(segmentation, len(segmentation.text)) for segmentation in segmentations]
-    shared = set.intersection(*({(start, end) for start, end, _ in pieces} for pieces in cuts))
-    return [sum((a, b) not in shared for a, b, tokens in pieces if tokens) for pieces in cuts]
+    text = segmentations[0].text
+    cuts = [_pieces(segmentation, len(text)) for segmentation in segmentations]
+    shared = _shared(cuts, text)
+    return [sum(_core(text, a, b) not in shared for a, b, tokens in pieces if tokens) for pieces in cuts]
+
+
+def _shared(cuts: Sequence[Sequence[tuple[int, int, int]]], text: str) -> set[tuple[int, int]]:
+    """The stretches that every tokenizer cuts out; white space alone counts as such."""
+    found = set.intersection(*({_core(text, a, b) for a, b, _ in pieces} for pieces in cuts))
+    return found | {(a, a) for a in range(len(text) + 1)}
+
+
+def _core(text: str, start: int, end: int) -> tuple[int, int]:
+    """A stretch without the white space at its edges; (end, end) if there is nothing else."""
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return (start, end)
 
 
 def _pieces(segmentation: Segmentation, length: int) -> list[tuple[int, int, int]]:

@@ -72,7 +72,8 @@ def find(segmentation: Segmentation, tokenizer: TextTokenizer) -> Findings:
     single = [word for word in words if len(word.ids) == 1]
     split = [word for word in words if len(word.ids) >= MANY]
     telling = sorted(
-        (word.word for word in words if len(word.word) > 2 and word.word.isascii()), key=lambda word: (len(word), word)
+        (word.word for word in words if len(word.word) > 2 and word.word.isascii()),
+        key=lambda word: (len(word) < 4, len(word)),  # the first of the short ones, but not a mere "the"
     )
     case, space = None, None
     for word in telling:

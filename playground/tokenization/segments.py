@@ -74,7 +74,7 @@ def _kind(token_id: int, tokenizer: TextTokenizer) -> Kind:
 
 def _in_place(kind: Kind, covered: str, token_id: int, tokenizer: TextTokenizer) -> Kind:
     """The token for the unknown, where the text spells it out or covers nothing, is a special token like others."""
-    if kind == "unknown" and covered.strip() in ("", tokenizer.label(token_id)):
+    if kind == "unknown" and (not covered or covered.strip() == tokenizer.label(token_id)):
         return "special"
     return kind
 
