@@ -36,8 +36,6 @@
       span.token = idText.token = token;
       return token;
     };
-    const parts = (some) => some.flatMap((token) => token.nodes);
-
     // The tokens [from, to) give way to `fresh`; the blocks they stand in are mended, none is rebuilt.
     const splice = (from, to, fresh) => {
       for (const token of tokens.slice(from, to)) { token.number.remove(); for (const one of token.nodes) one.remove(); }
@@ -48,24 +46,26 @@
         last.colour = (last.colour + 2) % COLOURS;
         last.span.dataset.colour = last.number.dataset.colour = last.colour;
       }
-      const home = (before ?? after)?.span.parentElement ?? text.appendChild(node("div", "tok-block"));
-      const place = document.createDocumentFragment();
-      place.append(...parts(fresh));
-      if (before) before.nodes.at(-1).after(place); else if (after) after.nodes[0].before(place); else home.append(place);
-      const idPlace = document.createDocumentFragment();
-      idPlace.append(...fresh.map((token) => token.number));
-      if (before) before.number.after(idPlace); else if (after) after.number.before(idPlace); else list.append(idPlace);
-      split(home);
-      for (const block of [...text.children]) if (!block.firstChild) block.remove();
+      put(text, fresh.flatMap((token) => token.nodes), before?.nodes.at(-1), after?.nodes[0]);
+      put(list, fresh.map((token) => token.number), before?.number, after?.number);
     };
-    const split = (block) => { // a block too long: its later part becomes one of its own, after a line end if there is one
+    // New nodes after one node, or before another, in that one's block; a block too long is split, an empty one goes.
+    const put = (box, nodes, before, after) => {
+      const home = (before ?? after)?.parentElement ?? box.appendChild(node("div", "tok-block"));
+      const place = document.createDocumentFragment();
+      place.append(...nodes);
+      if (before) before.after(place); else if (after) after.before(place); else home.append(place);
+      split(home);
+      for (const block of [...box.children]) if (!block.firstChild) block.remove();
+    };
+    const split = (block) => { // the later part becomes a block of its own: after a line end, or before a word
       while (block.childElementCount > 2 * CHUNK) {
-        const all = [...block.children];
+        const all = [...block.children].slice(0, 2 * CHUNK);
         let cut = all.findIndex((one, i) => i >= CHUNK && i < 1.5 * CHUNK && one.tagName === "BR") + 1;
         if (cut === 0) cut = all.findIndex((one, i) => i >= CHUNK && one.textContent.startsWith("␣"));
-        if (cut <= 0 || cut >= all.length) cut = CHUNK;
+        if (cut <= 0) cut = CHUNK;
         const rest = node("div", "tok-block");
-        rest.append(...all.slice(cut));
+        rest.append(...[...block.children].slice(cut));
         block.after(rest);
         block = rest;
       }

@@ -1,6 +1,6 @@
 """Trains the three small tokenizers in assets/tokenizers on a plain text, so that each algorithm can be seen offline.
 
-    python scripts/train_tokenizers.py stories.txt.xz
+python scripts/train_tokenizers.py stories.txt.xz
 """
 
 import json
@@ -72,7 +72,6 @@ def sentencepiece_bpe(text: str) -> Tokenizer:
     learnt = learner.get_vocab()
     names = special + bytes_of + sorted(learnt, key=lambda name: learnt[name])
     vocab = {name: token_id for token_id, name in enumerate(names)}
-
 
     merges = [tuple(pair) for pair in json.loads(learner.to_str())["model"]["merges"]]
     tokenizer = Tokenizer(models.BPE(vocab, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))

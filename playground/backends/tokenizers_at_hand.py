@@ -75,7 +75,7 @@ def _load(name: str) -> TextTokenizer:
         return _transformers(os.path.expanduser(name))
     except TokenizerUnavailableError:
         raise
-    except Exception as error:
+    except Exception:
         file = Path(os.path.expanduser(name)) / "tokenizer.json"
         if file.is_file():  # no configuration beside it: the file says all that is needed
             try:
@@ -97,7 +97,9 @@ def _transformers(name: str) -> TextTokenizer:
 
     tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
     length = int(min(tokenizer.model_max_length, _UNKNOWN_LENGTH))
-    return HuggingFaceTokenizer(tokenizer).text_tokenizer(shown_name(name), length if length < _UNKNOWN_LENGTH else None)
+    return HuggingFaceTokenizer(tokenizer).text_tokenizer(
+        shown_name(name), length if length < _UNKNOWN_LENGTH else None
+    )
 
 
 def tiktoken_encodings() -> list[str]:

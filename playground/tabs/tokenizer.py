@@ -67,7 +67,8 @@ def build(tab: TokenizerTab, bus: LiveBus, demo: gr.Blocks) -> None:
         "concurrency_limit": None, "api_visibility": "private",
     }  # fmt: skip
     show = lossless(tab.show)
-    text.input(lossless(tab.type), [state, text, name], **looking)
+    # "change", for Gradio's "input" does not see a text that was pasted with the mouse, dropped or filled in
+    text.change(lossless(tab.type), [state, text, name], **looking)
     # another tokenizer may have to be fetched first
     name.input(lossless(tab.type), [state, text, name], **{**looking, "queue": True, "concurrency_limit": None})
     finder.click(lossless(tab.find), [state, text, name], **looking)
@@ -80,18 +81,13 @@ def build(tab: TokenizerTab, bus: LiveBus, demo: gr.Blocks) -> None:
     replay.go(lossless(tab.step_replay), [state], **looking)
     train.go(lossless(tab.step_training), [state], **looking)
     spans.settle(show, **showing)
-    for event in (
-        section.change, at_hand.change, others.submit, others.blur, ids.input, texts.input, side.change,
-    ):  # fmt: skip
+    for event in (section.change, at_hand.change, others.submit, others.blur, ids.change, texts.change, side.change):
         event(show, **showing)
-    for event in (corpus.input, size.input, learn.click):
+    for event in (corpus.change, size.change, learn.click):
         event(lossless(tab.learn), **showing)
-    use.click(lambda text: text, [text], [corpus], queue=False, show_progress="hidden", api_visibility="private").then(
-        lossless(tab.learn), **showing
-    )
-    splitter.click(
-        tab.split_a_token, [state], [ids], queue=False, show_progress="hidden", api_visibility="private"
-    ).then(show, **showing)  # fmt: skip
+    filling: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    use.click(lambda text: text, [text], [corpus], **filling)
+    splitter.click(tab.split_a_token, [state], [ids], **filling)
     demo.load(
         lossless(tab.welcome), [state, text, name], [bus], show_progress="hidden", concurrency_limit=None,
         api_visibility="private",

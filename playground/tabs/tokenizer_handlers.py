@@ -10,8 +10,14 @@ from playground.backends.tokenizers_at_hand import LOADED, SHIPPED, TokenizerShe
 from playground.components.live_bus import Frame, frame
 from playground.errors import PlaygroundError
 from playground.i18n import Translator
-from playground.tabs import retokenization, tokenizer_frames, tokenizer_replay, tokenizer_sections, tokenizer_training
-from playground.tabs import wording
+from playground.tabs import (
+    retokenization,
+    tokenizer_frames,
+    tokenizer_replay,
+    tokenizer_sections,
+    tokenizer_training,
+    wording,
+)
 from playground.tabs.tokenizer_session import Replaying, TokenizerSession
 from playground.tokenization.findings import find
 from playground.tokenization.replay import passages
@@ -241,7 +247,9 @@ class TokenizerTab:
             return
         if not self.is_loaded(session):
             words = self.t("tokenizer.round.other")
-            yield {"tokenizer.round.likelihood": {"blocks": [{"rows": [{"cells": [{"text": words, "kind": "plain"}]}]}]}}
+            yield {
+                "tokenizer.round.likelihood": {"blocks": [{"rows": [{"cells": [{"text": words, "kind": "plain"}]}]}]}
+            }
             return
         backend = self.slot.get()
         chosen, read_as = (retokenization.log_likelihood(one, backend.model) for one in (found.ids, found.read_as))

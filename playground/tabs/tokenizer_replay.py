@@ -141,9 +141,7 @@ def _symbols(
     return cells
 
 
-def _merge_sentence(
-    merged: MergeReplay, step: int, rules: BpeRules, state: Replaying, t: Translator
-) -> list[Part]:
+def _merge_sentence(merged: MergeReplay, step: int, rules: BpeRules, state: Replaying, t: Translator) -> list[Part]:
     name = state.tokenizer.algorithm
     parts = merged.parts(step)
     if step == 0:

@@ -97,7 +97,7 @@ def example_ids(segmentation: Segmentation, chosen: int, tokenizer: TextTokenize
     rules = tokenizer.rules
     if not isinstance(rules, BpeRules):
         return tuple(ids)
-    parts = {result: pair for pair, (_, result) in reversed(rules.merges.items())}
+    parts = {result: pair for pair, (_, result) in reversed(list(rules.merges.items()))}
     mergeable = [i for i, token_id in enumerate(ids) if token_id in parts]
     if not mergeable:
         return tuple(ids)
@@ -158,7 +158,11 @@ def likelihoods(
     rows = [
         [t("tokenizer.round.chosen"), f"{len(found.ids):,}", _signed(chosen, unit)],
         [t("tokenizer.round.read_as"), f"{len(found.read_as):,}", _signed(read_as, unit)],
-        [t("tokenizer.round.change"), _sign(len(found.read_as) - len(found.ids)) + f"{abs(len(found.read_as) - len(found.ids)):,}", _signed(read_as - chosen, unit)],
+        [
+            t("tokenizer.round.change"),
+            _sign(len(found.read_as) - len(found.ids)) + f"{abs(len(found.read_as) - len(found.ids)):,}",
+            _signed(read_as - chosen, unit),
+        ],
     ]
     head = [
         t("tokenizer.round.model", model=model), t("tokenizer.side.tokens"),

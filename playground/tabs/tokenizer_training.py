@@ -27,7 +27,9 @@ def learn_from(text: str, size: float | None) -> Training:
     """
     words, is_table = word_counts(text[:MOST_CHARACTERS])
     if not words:
-        raise InvalidArgumentError(name="words", rule="a table (a word and its count in every line) or a text", value="")
+        raise InvalidArgumentError(
+            name="words", rule="a table (a word and its count in every line) or a text", value=""
+        )
     merges = learn(Corpus.of(words), int(size) if size else None, 2)
     return Training(words, is_table, [learnt for learnt, _ in islice(merges, MOST_MERGES)])
 

@@ -122,6 +122,6 @@ def _spelt(character: str) -> str:
 
 def _width(spelt: str) -> int:
     """Columns of a fixed-width font."""
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in spelt
-    ) or 1
+    return (
+        sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in spelt) or 1
+    )

@@ -6,6 +6,7 @@ Overlapping pairs count each: "aaa" holds the pair (a, a) twice.
 """
 
 import heapq
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -48,7 +49,7 @@ class Corpus:
         ids = {character: i for i, character in enumerate(alphabet)}
         corpus = cls(alphabet, [[ids[c] for c in word] for word in words], list(words.values()))
         for word, count in zip(corpus.words, corpus.counts, strict=True):
-            for pair in zip(word, word[1:], strict=False):
+            for pair in itertools.pairwise(word):
                 corpus.pair_counts[pair] += count
         return corpus
 
@@ -66,7 +67,7 @@ class Corpus:
 
     def frequent_pairs(self, most: int) -> list[tuple[str, str, int]]:
         """The pairs that stand in the corpus now, in the order in which the rule would choose them."""
-        standing = {pair for word in self.words for pair in zip(word, word[1:], strict=False)}
+        standing = {pair for word in self.words for pair in itertools.pairwise(word)}
         ranked = heapq.nsmallest(most, standing, key=lambda pair: (-self.pair_counts[pair], pair))
         return [(self.symbols[a], self.symbols[b], self.pair_counts[a, b]) for a, b in ranked]
 
@@ -88,7 +89,7 @@ def learn(corpus: Corpus, vocab_size: int | None = None, min_frequency: int = 2)
     """`train` from a corpus at its beginning, which it changes."""
     where: dict[Pair, set[int]] = {}
     for place, word in enumerate(corpus.words):
-        for pair in zip(word, word[1:], strict=False):
+        for pair in itertools.pairwise(word):
             where.setdefault(pair, set()).add(place)
     # a pair that comes up anew waits a second time, with the places that are new: as in the library
     queue: list[tuple[int, Pair, int, set[int]]] = []
@@ -149,7 +150,7 @@ def apply_merges(word: str, merges: list[Learnt]) -> list[str]:
     ranks = {(one.left, one.right): rank for rank, one in reversed(list(enumerate(merges)))}
     parts = list(word)
     while True:
-        ranked = [(ranks[pair], i) for i, pair in enumerate(zip(parts, parts[1:], strict=False)) if pair in ranks]
+        ranked = [(ranks[pair], i) for i, pair in enumerate(itertools.pairwise(parts)) if pair in ranks]
         if not ranked:
             return parts
         i = min(ranked)[1]

@@ -54,11 +54,10 @@ def words_in(segmentation: Segmentation) -> list[WordInText]:
     for match in _WORD.finditer(segmentation.text):
         while at < len(tokens) and tokens[at][1].end <= match.start():
             at += 1
-        inside = []
-        for i, token in tokens[at:]:
-            if token.start >= match.end():
-                break
-            inside.append((i, token))
+        end = at
+        while end < len(tokens) and tokens[end][1].start < match.end():
+            end += 1
+        inside = tokens[at:end]
         if not inside or any(token.kind in ("special", "unknown") for _, token in inside):
             continue
         before = segmentation.text[inside[0][1].start : match.start()]

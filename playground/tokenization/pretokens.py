@@ -1,5 +1,6 @@
 """Before the algorithm: the library's normalizer and pre-tokenizer cut the text into the words that it works on."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,7 +54,8 @@ def _normalise(part: NormalizedString, normalizer: Any) -> None:
 
 def _parts(whole: NormalizedString, marks: Sequence[tuple[int, int, int]], length: int) -> list[NormalizedString]:
     edges = sorted({0, length, *(edge for start, end, _ in marks for edge in (start, end))})
-    return [whole[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    parts: Any = whole  # its slices are never empty here, which the library's types can't say
+    return [parts[a:b] for a, b in itertools.pairwise(edges)]
 
 
 def _added_in(text: str, library: Tokenizer, added: dict[str, int]) -> list[tuple[int, int, int]]:

@@ -1,6 +1,7 @@
 """What there is to replay in a text: for each word the algorithm's own steps, whose last equals the encoding."""
 
 import heapq
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -74,7 +75,7 @@ def _cuts(parts: Sequence[tuple[int, int]], tokenizer: TextTokenizer) -> list[tu
     begins = [
         i
         for i, (_, token_id) in enumerate(parts)
-        if i == 0 or tokenizer.spelling[token_id].startswith("▁") and tokenizer.spelling[parts[i - 1][1]] != "▁"
+        if i == 0 or (tokenizer.spelling[token_id].startswith("▁") and tokenizer.spelling[parts[i - 1][1]] != "▁")
     ]
     return list(zip(begins, [*begins[1:], len(parts)], strict=True))
 
@@ -100,7 +101,7 @@ class MergeReplay:
         """For each neighbouring pair after `step` merges its rank, None where the list of merges lacks it."""
         parts = self.parts(step)
         found: list[int | None] = []
-        for (_, left), (place, right) in zip(parts, parts[1:], strict=False):
+        for (_, left), (place, right) in itertools.pairwise(parts):
             known = None if place in self.breaks else rules.merges.get((left, right))
             found.append(known[0] if known else None)
         return found

@@ -79,9 +79,7 @@ def _in_place(kind: Kind, covered: str, token_id: int, tokenizer: TextTokenizer)
     return kind
 
 
-def _exact_spans(
-    ids: Sequence[int], text: str, data: bytes, tokenizer: TextTokenizer
-) -> list[tuple[int, int]] | None:
+def _exact_spans(ids: Sequence[int], text: str, data: bytes, tokenizer: TextTokenizer) -> list[tuple[int, int]] | None:
     """From the tokens' own bytes, where they put together are the text's (byte-level BPE): None where they are not.
 
     The library's offsets may leave a token's space out; these never do.

@@ -9,7 +9,7 @@ UNKNOWN_PENALTY = 10.0  # an unknown character costs this much more than the wor
 
 
 class Arc(NamedTuple):
-    """A piece that ends at a place: it begins at `start`, has a log-probability, and the best way through it a total."""
+    """A piece that ends at a place: where it starts, its log-probability, and the sum of the best way that takes it."""
 
     start: int
     token_id: int
