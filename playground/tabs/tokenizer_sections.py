@@ -191,8 +191,8 @@ def batch(texts: str, side: Side, tokenizer: TextTokenizer, stand_in: int | None
     longest = max(map(len, rows), default=0)
     shape = t("tokenizer.batch.shape", rows=len(rows), length=longest)
     cut = " " + t("tokenizer.batch.cut", places=MOST_PLACES) if longest > MOST_PLACES else ""
-    token = label(pad_id, tokenizer)
-    sentence: list[Part] = [shape + " ", {"text": token, "kind": "token"}, t(key, id=pad_id), " " + t(f"tokenizer.batch.{side}"), cut]  # fmt: skip
+    token: Part = {"text": label(pad_id, tokenizer), "kind": "token"}
+    sentence: list[Part] = [shape + " ", token, t(key, id=pad_id), " " + t(f"tokenizer.batch.{side}"), cut]
     return {
         "tokenizer.batch.sentence": {"parts": sentence},
         "tokenizer.batch.ids": _table("input_ids", made, tokenizer, t),

@@ -121,14 +121,12 @@ def _symbols(before: Mapping[str, int], now: Mapping[str, int], step: int, t: Tr
     changed = {symbol for symbol in now if step and now[symbol] != before.get(symbol, 0)}
     gone = {symbol for symbol in before if symbol not in now}
     order = sorted({*now, *gone}, key=lambda s: (s not in changed and s not in gone, -now.get(s, 0), s))
-    cells: list[Cell] = [
-        {
-            "text": f"{_spelt(symbol)} {now.get(symbol, 0):,}",
-            "kind": "merged" if symbol not in before and step else "changed" if symbol in changed | gone else "",
-            "title": t("tokenizer.train.symbol", symbol=_spelt(symbol), before=before.get(symbol, 0), now=now.get(symbol, 0)),
-        }
-        for symbol in order[:SYMBOLS_SHOWN * 2]
-    ]  # fmt: skip
+    cells: list[Cell] = []
+    for symbol in order[: SYMBOLS_SHOWN * 2]:
+        counts = {"before": before.get(symbol, 0), "now": now.get(symbol, 0)}
+        kind = "merged" if symbol not in before and step else "changed" if symbol in changed | gone else ""
+        title = t("tokenizer.train.symbol", symbol=_spelt(symbol), **counts)
+        cells.append({"text": f"{_spelt(symbol)} {counts['now']:,}", "kind": kind, "title": title})
     return {"blocks": [{"rows": [{"cells": cells}]}]}
 
 

@@ -65,8 +65,11 @@ def _added_in(text: str, library: Tokenizer, added: dict[str, int]) -> list[tupl
         return []
     encoding = library.encode(text, add_special_tokens=False)
     names = {token_id: content for content, token_id in added.items()}
-    found = []
+    found: list[tuple[int, int, int]] = []
+    reached = 0
     for token_id, (start, end) in zip(encoding.ids, encoding.offsets, strict=True):
         if token_id in names and text[start:end].strip() == names[token_id].strip():
-            found.append((start, end, token_id))
+            # one that takes the white space after it along may lie over the beginning of the next
+            found.append((max(start, reached), end, token_id))
+            reached = end
     return found
