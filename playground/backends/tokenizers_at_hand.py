@@ -72,18 +72,22 @@ def _load(name: str) -> TextTokenizer:
     try:
         if name.startswith(TIKTOKEN):
             return _tiktoken(name.removeprefix(TIKTOKEN))
-        return _transformers(os.path.expanduser(name))
+        return _from_anywhere(os.path.expanduser(name))
     except TokenizerUnavailableError:
         raise
-    except Exception:
-        file = Path(os.path.expanduser(name)) / "tokenizer.json"
-        if file.is_file():  # no configuration beside it: the file says all that is needed
-            try:
-                return _from_file(file, shown_name(name))
-            except Exception as worse:
-                error = worse
+    except Exception as error:  # whatever goes wrong: the files are somebody else's
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise TokenizerUnavailableError(name=name, reason=reason[0].rstrip(".") + ".") from error
+
+
+def _from_anywhere(name: str) -> TextTokenizer:
+    try:
+        return _transformers(name)
+    except Exception:
+        file = Path(name) / "tokenizer.json"
+        if not file.is_file():
+            raise
+        return _from_file(file, shown_name(name))  # no configuration beside it: the file says all that is needed
 
 
 def _from_file(path: Path, name: str) -> TextTokenizer:

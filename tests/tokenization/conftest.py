@@ -42,12 +42,8 @@ def sentencepiece(split: bool, fuse: bool = True) -> Tokenizer:
     learnt = learner.get_vocab()
     # some bytes are missing: then an unknown character can't be spelt
     names = ["<unk>", "<s>", *(f"<0x{byte:02X}>" for byte in range(0xF0)), *sorted(learnt, key=lambda x: learnt[x])]
-    model = learner.model
-    model_merges = _merges(learner)
-    assert isinstance(model, models.BPE)
-    tokenizer = Tokenizer(
-        models.BPE({n: i for i, n in enumerate(names)}, model_merges, unk_token="<unk>", fuse_unk=fuse, byte_fallback=True)
-    )  # fmt: skip
+    vocab = {name: i for i, name in enumerate(names)}
+    tokenizer = Tokenizer(models.BPE(vocab, _merges(learner), unk_token="<unk>", fuse_unk=fuse, byte_fallback=True))
     if split:
         tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
     else:
@@ -104,7 +100,6 @@ def unigram(byte_fallback: bool = False) -> Tokenizer:
         ),
     )
     if byte_fallback:
-
         parsed = json.loads(tokenizer.to_str())
         parsed["model"]["vocab"] += [[f"<0x{byte:02X}>", -20.0] for byte in range(256)]
         parsed["model"]["byte_fallback"] = True

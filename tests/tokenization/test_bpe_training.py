@@ -1,5 +1,6 @@
 """The trainer against tokenizers.trainers.BpeTrainer: the same merges, in the same order."""
 
+import itertools
 import json
 import random
 from collections import Counter
@@ -24,7 +25,9 @@ def library_merges(words: Mapping[str, int], vocab_size: int = 30_000, min_frequ
     return [tuple(pair) for pair in json.loads(tokenizer.to_str())["model"]["merges"]]
 
 
-def our_merges(words: Mapping[str, int], vocab_size: int | None = None, min_frequency: int = 2) -> list[tuple[str, str]]:
+def our_merges(
+    words: Mapping[str, int], vocab_size: int | None = None, min_frequency: int = 2
+) -> list[tuple[str, str]]:
     return [(learnt.left, learnt.right) for learnt, _ in train(words, vocab_size, min_frequency)]
 
 
@@ -74,7 +77,7 @@ def test_counts_are_those_of_the_words(seed: int) -> None:
             spelt = [corpus.symbols[i] for i in word]
             for symbol in spelt:
                 symbols[symbol] += count
-            for pair in zip(spelt, spelt[1:], strict=False):
+            for pair in itertools.pairwise(spelt):
                 pairs[pair] += count
         assert corpus.symbol_counts() == symbols
         assert learnt.tokens == corpus.tokens == sum(symbols.values())
