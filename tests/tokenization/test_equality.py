@@ -6,6 +6,8 @@ from itertools import chain, pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
+from tokenizers.models import Unigram
 
 from playground.tokenization.bpe import BpeRules, after, merges_of
 from playground.tokenization.model import Algorithm
@@ -169,3 +171,12 @@ def test_merges_go_by_rank_and_from_the_left() -> None:
     ]  # fmt: skip
     assert after(rules.symbols("abcab"), steps[:1]) == [0, 4, 0, 1]
     assert rules.encode("aaa") == (6, 0)
+
+
+@given(st.lists(st.integers(-3, -1), min_size=9, max_size=9), st.text("abc", max_size=9))
+def test_ways_that_are_equally_probable(scores: list[int], word: str) -> None:
+    """Whole numbers as log-probabilities: ties abound, and the library's choice is ours."""
+    pieces = ["<unk>", "a", "b", "ab", "bc", "abc", "ba", "aa", "cab"]
+    vocab = [(piece, float(score)) for piece, score in zip(pieces, scores, strict=True)]
+    theirs = Tokenizer(Unigram(vocab, 0, False))
+    assert list(UnigramRules(vocab, 0).encode(word)) == theirs.encode(word).ids
