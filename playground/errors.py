@@ -6,6 +6,7 @@ PlaygroundError
 ├── OutOfRangeError           a setting outside its range
 ├── InvalidArgumentError      an argument of an endpoint that is no text, no truth value …
 ├── ModelUnavailableError     the model can't be loaded
+├── TokenizerUnavailableError a tokenizer can't be loaded
 ├── InvalidModelOutputError   NaN logits
 ├── NothingToInspectError     the architecture does not show this part of itself
 └── NothingLeftToChooseError  the settings removed every token
@@ -57,6 +58,12 @@ class ModelUnavailableError(PlaygroundError):
     """values: name, reason."""
 
     key = "error.model_unavailable"
+
+
+class TokenizerUnavailableError(PlaygroundError):
+    """values: name, reason."""
+
+    key = "error.tokenizer_unavailable"
 
 
 class InvalidModelOutputError(PlaygroundError):

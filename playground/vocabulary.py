@@ -75,7 +75,7 @@ def from_tokenizer_json(tokenizer: dict[str, object], size: int | None = None) -
         if isinstance(entries, list)
         else {i: token for token, i in entries.items()}
     )
-    to_bytes = _piece_reader(tokenizer)
+    to_bytes = piece_reader(tokenizer)
     pieces = {i: to_bytes(token) for i, token in by_id.items()}
     special: set[int] = set()
     added = tokenizer.get("added_tokens") or []
@@ -91,9 +91,9 @@ def from_tokenizer_json(tokenizer: dict[str, object], size: int | None = None) -
     )
 
 
-def _piece_reader(tokenizer: dict[str, object]):  # type: ignore[no-untyped-def]
+def piece_reader(tokenizer: dict[str, object]):  # type: ignore[no-untyped-def]
     """The function from a token's spelling in tokenizer.json to its bytes, chosen by the decoder named there."""
-    kinds = _decoder_kinds(tokenizer.get("decoder"))
+    kinds = decoder_kinds(tokenizer.get("decoder"))
     if "ByteLevel" in kinds:
         table = {character: byte for byte, character in byte_characters().items()}
         return lambda token: bytes(table[c] for c in token) if all(c in table for c in token) else token.encode()
@@ -102,11 +102,11 @@ def _piece_reader(tokenizer: dict[str, object]):  # type: ignore[no-untyped-def]
     return _sentencepiece_bytes
 
 
-def _decoder_kinds(decoder: object) -> set[str]:
+def decoder_kinds(decoder: object) -> set[str]:
     if not isinstance(decoder, dict):
         return set()
     nested: Sequence[object] = decoder.get("decoders") or []
-    return {str(decoder["type"])}.union(*(_decoder_kinds(d) for d in nested))
+    return {str(decoder["type"])}.union(*(decoder_kinds(d) for d in nested))
 
 
 def _sentencepiece_bytes(token: str) -> bytes:

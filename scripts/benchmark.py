@@ -24,7 +24,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as app.py sets it, for al
 from benchmark_report import Report
 
 # each a module benchmark_<name> with measure(report)
-SECTIONS = ("startup", "memory", "throughput", "beams", "slider", "live", "beam_live", "inside")
+SECTIONS = ("startup", "memory", "throughput", "beams", "slider", "live", "beam_live", "tokenizer", "inside")
 
 
 def main() -> int:

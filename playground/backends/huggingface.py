@@ -14,9 +14,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, Gene
 from playground.backends.kv_cache import GrowingLayer, fan_out, new_cache
 from playground.backends.loading import shown_name
 from playground.errors import ModelUnavailableError, PromptTooLongError
+from playground.tokenization.text_tokenizer import TextTokenizer, from_functions, from_json
 from playground.vocabulary import Vocabulary, from_tokenizer_json
 
 _UNBOUNDED_CONTEXT = 2**20  # for architectures without a position limit
+_SCORED_BYTES = 32 * 2**20
 _KEPT_CACHES = 8
 _KEPT_CACHE_BYTES = 512 * 2**20
 
@@ -51,6 +53,19 @@ class HuggingFaceTokenizer:
 
     def decode(self, token_ids: Sequence[int]) -> str:
         return str(self._tokenizer.decode(list(token_ids), skip_special_tokens=True))
+
+    def text_tokenizer(self, name: str, context_length: int | None) -> TextTokenizer:
+        """The same tokenizer with its inner workings (merges, offsets), as the Tokenizer tab shows it."""
+        inner = self._tokenizer
+        if getattr(inner, "is_fast", False):
+            return from_json(name, inner.backend_tokenizer.to_str(), context_length, inner.pad_token_id, False)
+        return from_functions(
+            name,
+            vocabulary_of(inner, len(inner)),
+            lambda text, special: list(inner(text, add_special_tokens=special, verbose=False).input_ids),
+            lambda ids: str(inner.decode(list(ids), skip_special_tokens=False)),
+            context_length,
+        )
 
 
 @dataclass(frozen=True)
@@ -166,6 +181,29 @@ class HuggingFaceModel:
         with self._forward_lock:
             output = self.module(input_ids=input_ids, past_key_values=cache, use_cache=True, **arguments)
         return cast(Tensor, output.logits[:, -1].to(copy=True, dtype=torch.float32))
+
+    @torch.inference_mode()
+    def logprobs(self, ids: Sequence[int]) -> tuple[float, ...]:
+        """The natural-log probability of each id but the first, after all those before it.
+
+        Reads at most as much at a time as keeps the logits within _SCORED_BYTES. Raises PromptTooLongError.
+        """
+        if len(ids) > self.context_length:
+            raise PromptTooLongError(tokens=len(ids), limit=self.context_length)
+        at_once = max(1, _SCORED_BYTES // (4 * self.vocab_size))
+        cache, found = DynamicCache(config=self.module.config), []
+        for start in range(0, len(ids) - 1, at_once):
+            end = min(start + at_once, len(ids) - 1)
+            arguments: dict[str, Any] = {}
+            if self._takes_positions:
+                arguments["position_ids"] = torch.arange(start, end)[None]
+            with self._forward_lock:
+                output = self.module(
+                    input_ids=torch.tensor([ids[start:end]]), past_key_values=cache, use_cache=True, **arguments
+                )
+            rows = torch.log_softmax(output.logits[0].float(), dim=-1)
+            found += rows.gather(1, torch.tensor(ids[start + 1 : end + 1])[:, None])[:, 0].tolist()
+        return tuple(found)
 
 
 @dataclass(eq=False)

@@ -47,14 +47,14 @@ class ModelSlot:
         threading.Thread(target=self._load, name="load-model", daemon=True).start()
         return self
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether `get` answers (or raises) at once."""
-        return self._result.done()
-
     def get(self) -> "Backend":
         """The model; waits while it loads. Raises ModelUnavailableError, with the reason, if it can't be loaded."""
         return self._result.result()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether `get` answers at once, and with a model."""
+        return self._result.done() and self._result.exception() is None
 
     def once(self, key: str, compute: Callable[[], Result]) -> Result:
         """The result of `compute` for this model, computed by the first who asks and kept for all others."""

@@ -14,7 +14,7 @@ from playground.decoding.diverse_beam_search import DiverseBeamSearch
 from playground.decoding.stochastic_beam_search import StochasticBeamSearch
 from playground.decoding.stopping import StopStrings
 from playground.errors import InvalidArgumentError
-from playground.tabs.endpoints import Json, prompt_ids, room, stream, truth
+from playground.tabs.answers import Json, prompt_ids, room, stream, truth
 
 if TYPE_CHECKING:
     from playground.backends.huggingface import Backend

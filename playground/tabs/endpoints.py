@@ -1,10 +1,8 @@
 """The public endpoints: the same core for programs, typed and documented, every number a plain JSON number."""
 
-from collections.abc import Callable, Iterator
-from functools import wraps
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-import gradio as gr
 import torch
 from gradio.events import api
 
@@ -13,19 +11,16 @@ from playground.backends.loading import ModelSlot
 from playground.decoding import pipeline
 from playground.decoding.trace import GenerationRequest, longest_run
 from playground.errors import (
-    EmptyPromptError,
-    InvalidArgumentError,
     InvalidModelOutputError,
     NothingLeftToChooseError,
-    PlaygroundError,
-    PromptTooLongError,
 )
-from playground.tabs import inside_endpoints
+from playground.tabs import beam_endpoints, inside_endpoints, tokenizer_endpoints
+from playground.tabs.answers import one_answer, prompt_ids, room, stream, truth
 from playground.views.next_token import next_token
 from playground.views.stages import stage_rows
 
 if TYPE_CHECKING:
-    from playground.backends.huggingface import Backend
+    pass
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
@@ -38,32 +33,9 @@ def build(slot: ModelSlot) -> None:
     endpoints = Endpoints(slot)
     for function in (endpoints.next_token, endpoints.generate, endpoints.models):
         api(function, api_name=function.__name__, concurrency_limit=None)
-    from playground.tabs import beam_endpoints  # here, because it uses what follows
-
     beam_endpoints.build(slot)
-    inside_endpoints.build(slot, _one_answer)
-
-
-def _one_answer(function: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
-    @wraps(function)
-    def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
-        try:
-            return function(*args, **kwargs)
-        except PlaygroundError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-
-    return guarded
-
-
-def stream(function: Callable[Arguments, Iterator[Answer]]) -> Callable[Arguments, Iterator[Answer]]:
-    @wraps(function)
-    def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Iterator[Answer]:
-        try:
-            yield from function(*args, **kwargs)
-        except PlaygroundError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-
-    return guarded
+    inside_endpoints.build(slot)
+    tokenizer_endpoints.build(slot)
 
 
 class Endpoints:
@@ -71,9 +43,9 @@ class Endpoints:
 
     def __init__(self, slot: ModelSlot) -> None:
         self._slot = slot
-        self.next_token = _one_answer(self._next_token)
+        self.next_token = one_answer(self._next_token)
         self.generate = stream(self._generate)
-        self.models = _one_answer(self._models)
+        self.models = one_answer(self._models)
         for name in ("next_token", "generate", "models"):
             getattr(self, name).__name__ = name
 
@@ -199,28 +171,3 @@ class Endpoints:
                 "context_length": info.context_length, "layers": info.layers, "heads": info.heads,
             }
         ]  # fmt: skip
-
-
-def truth(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise InvalidArgumentError(name=name, rule="true or false", value=value)
-    return value
-
-
-def room(ids: tuple[int, ...], backend: "Backend") -> int:
-    """How many tokens may follow the prompt. Raises PromptTooLongError if none may."""
-    left = backend.model.context_length - len(ids)
-    if left < 1:
-        raise PromptTooLongError(tokens=len(ids), limit=backend.model.context_length - 1)
-    return left
-
-
-def prompt_ids(prompt: str, backend: "Backend") -> tuple[int, ...]:
-    if not isinstance(prompt, str):
-        raise InvalidArgumentError(name="prompt", rule="text", value=prompt)
-    ids = backend.tokenizer.encode(prompt) or backend.model.eos_ids[:1]
-    if not ids:
-        raise EmptyPromptError()
-    if len(ids) > backend.model.context_length:
-        raise PromptTooLongError(tokens=len(ids), limit=backend.model.context_length)
-    return ids

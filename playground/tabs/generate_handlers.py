@@ -17,7 +17,7 @@ from playground.errors import EmptyPromptError, PlaygroundError, PromptTooLongEr
 from playground.examples import EXAMPLES, Example
 from playground.i18n import Translator
 from playground.settings import DEFAULT_MODEL_NAME
-from playground.tabs import frames, wording
+from playground.tabs import frames, retokenization, wording
 from playground.tabs.controls import Values
 from playground.tabs.frames import Look
 from playground.tabs.session import Session
@@ -197,6 +197,8 @@ class GenerateTab:
         # the text on the page is steered, even if the prompt field has another one by now
         request, words = self.request(controls, backend, session.trace.request.prompt_ids)
         trace = session.trace.branched(index, token_id, backend.model.eos_ids)
+        ids = trace.request.prompt_ids + trace.token_ids
+        words = words or retokenization.alarm(ids, backend, controls.unit, self.t)
         session.pinned = None
         if was_auto and trace.finish_reason is None:
             yield from self.stream(session, controls, backend, trace, words, request)

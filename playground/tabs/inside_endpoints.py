@@ -1,6 +1,6 @@
 """The public endpoints of the Attention and Inside tabs: a head's weights, and the logit lens, as plain JSON."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from gradio.events import api
@@ -8,6 +8,7 @@ from gradio.events import api
 from playground import catalog
 from playground.backends.loading import ModelSlot
 from playground.errors import EmptyPromptError, InvalidArgumentError, PromptTooLongError
+from playground.tabs.answers import one_answer
 from playground.tabs.looking import inspection_of
 from playground.views.logit_lens import LensCell, logit_lens
 
@@ -18,11 +19,11 @@ MOST_TOKENS = 512
 _LOGITS_AT_ONCE = 2**26  # of the lens: a quarter of a gigabyte
 
 
-def build(slot: ModelSlot, guarded: Any) -> None:
-    """Add the endpoints; `guarded` turns an error that a caller can mend into the answer."""
+def build(slot: ModelSlot) -> None:
+    """Add the endpoints to the Blocks that is being built."""
     endpoints = InsideEndpoints(slot)
     for name, function in (("attention", endpoints.attention), ("logit_lens", endpoints.logit_lens)):
-        api(guarded(function), api_name=name, concurrency_limit=None)
+        api(one_answer(function), api_name=name, concurrency_limit=None)
 
 
 class InsideEndpoints:

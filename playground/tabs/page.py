@@ -13,11 +13,12 @@ from playground.components.live_text import LiveText
 from playground.figures import theme
 from playground.i18n import translator
 from playground.settings import ASSETS, Settings
-from playground.tabs import attention, beam, endpoints, generate, inside
+from playground.tabs import attention, beam, endpoints, generate, inside, tokenizer
 from playground.tabs.attention_handlers import AttentionTab
 from playground.tabs.beam_handlers import BeamTab
 from playground.tabs.generate_handlers import GenerateTab
 from playground.tabs.inside_handlers import InsideTab
+from playground.tabs.tokenizer_handlers import TokenizerTab
 from playground.vocabulary import from_tokenizer_json
 
 _THEME_SWITCH = """
@@ -51,16 +52,18 @@ _REMEMBERED_THEME = """
 def build(slot: ModelSlot) -> gr.Blocks:
     """The whole page around one model."""
     t = translator()
-    tokenizer = json.loads((settings.DEFAULT_MODEL / "tokenizer.json").read_text(encoding="utf-8"))
+    shipped = json.loads((settings.DEFAULT_MODEL / "tokenizer.json").read_text(encoding="utf-8"))
     first_run = recording.load(settings.FIRST_RUN)
-    vocabulary = from_tokenizer_json(tokenizer, first_run.steps[0].logits.shape[-1])
+    vocabulary = from_tokenizer_json(shipped, first_run.steps[0].logits.shape[-1])
     tab = GenerateTab(slot, first_run, vocabulary, t)
     beams = BeamTab(slot, beam_recording.load(settings.FIRST_BEAM, vocabulary.pieces), vocabulary, t)
+    tokenizer_tab = TokenizerTab(slot, t)
     with gr.Blocks(
         title=t("page.title"), fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600)
     ) as demo:  # fmt: skip
         bus = LiveBus(frame(tab.first_frame()), elem_id="bus")
         beam_bus = LiveBus(frame(beams.first_frame()), elem_id="beam-bus")
+        tokenizer_bus = LiveBus(frame(tokenizer_tab.first_frame()), elem_id="tokenizer-bus")
         with gr.Row(elem_id="header"):
             gr.HTML(f"<h1>{t('page.title')}</h1>", js_on_load=None, apply_default_css=False, elem_id="brand")
             LiveText(channel="model", style="model", live=True, elem_id="model")
@@ -76,6 +79,8 @@ def build(slot: ModelSlot) -> gr.Blocks:
                 generate.build(tab, bus, demo)
             with gr.Tab(t("beam.tab"), id="beam"):
                 beam.build(beams, beam_bus, demo)
+            with gr.Tab(t("tab.tokenizer"), id="tokenizer"):
+                tokenizer.build(tokenizer_tab, tokenizer_bus, demo)
             with gr.Tab(t("tab.attention"), id="attention") as opened:
                 attention.build(AttentionTab(slot, vocabulary, t), opened)
             with gr.Tab(t("tab.inside"), id="inside") as opened:

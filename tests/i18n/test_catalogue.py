@@ -11,6 +11,7 @@ import pytest
 
 import playground
 from playground import errors
+from playground.backends.tokenizers_at_hand import SHIPPED
 from playground.catalog import PARAMETERS
 from playground.decoding.beam_steps import Fate, StopReason
 from playground.decoding.selection import Choice
@@ -23,6 +24,9 @@ from playground.tabs.beam_examples import BEAM_EXAMPLES
 from playground.tabs.controls import SPEEDS
 from playground.tabs.generate import SHADINGS
 from playground.tabs.inside_frames import MEASURES
+from playground.tabs.tokenizer_handlers import EXAMPLES as TOKENIZER_EXAMPLES
+from playground.tabs.tokenizer_handlers import SECTIONS
+from playground.tokenization.model import Algorithm
 from playground.views.anatomy import PARTS
 
 SOURCES = sorted(Path(playground.__file__).parent.rglob("*.py"))
@@ -33,6 +37,7 @@ BEAM_TREE = [
     "place", "logprob", "cum", "score", "spoken", "step", "help", "scrub", "show", "pause", "first", "back", "play",
     "next", "last", "closer", "farther", "fit", "follow", "show.all", "show.kept", "show.surviving",
 ]  # fmt: skip
+PANELS = [*CHARTS, "stages", "code", *(f"tokenizer_{section}" for section in SECTIONS)]
 PARAMETER_NAMES = [p.name for p in PARAMETERS]
 ATTENTION = ["masks", "lab", "heads", "entropy", "sink", "distance", "cache", *MASKS]
 INSIDE = ["walk", "lens", "anatomy", "family"]
@@ -53,8 +58,6 @@ FAMILIES = {
     "shading.*": [f"{name}{end}" for name in SHADINGS for end in ("", ".pale", ".strong")],
     "speed.*": list(SPEEDS),
     "chart.*.description": CHARTS,
-    "panel.*": [*CHARTS, "stages", "code"],
-    "panel.*.hint": [*CHARTS, "stages", "code"],
     "attention.*.title": ATTENTION,
     "attention.*.hint": ATTENTION,
     "attention.mask.*": ["future", "padding", "window"],
@@ -82,6 +85,17 @@ FAMILIES = {
     "beam.panel.*.hint": list(BEAM_PANELS),
     "beam.tree.*": [*BEAM_TREE, *(f"fate.{name}" for name in FATES)],
     "beam.pool.stop_*": list(get_args(StopReason)),
+    "panel.*": PANELS,
+    "panel.*.hint": PANELS,
+    "tokenizer.algorithm.*": get_args(Algorithm),
+    "tokenizer.batch.*": ["left", "right"],
+    "tokenizer.example.*.name": TOKENIZER_EXAMPLES,
+    "tokenizer.example.*.text": TOKENIZER_EXAMPLES,
+    "tokenizer.example.*.notice": TOKENIZER_EXAMPLES,
+    "tokenizer.section.*": SECTIONS,
+    "tokenizer.shipped.*": SHIPPED,
+    "tokenizer.side.*": ["name", "algorithm", "vocabulary", "tokens", "each", "own"],
+    "tokenizer.step.*": ["first", "back", "play", "forward", "last", "pause", "slider"],
 }
 LOOKS_LIKE_A_KEY = re.compile(r"[a-z_]+(\.[a-z_]+)+")
 

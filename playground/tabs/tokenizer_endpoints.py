@@ -1,0 +1,59 @@
+"""The endpoint /tokenize: a text as its tokens, for programs."""
+
+from typing import Any
+
+import gradio as gr
+from gradio.events import api
+
+from playground.backends.loading import ModelSlot
+from playground.backends.tokenizers_at_hand import TokenizerShelf
+from playground.errors import InvalidArgumentError, PlaygroundError
+from playground.tokenization.segments import segment
+
+MOST_CHARACTERS = 1_000_000
+
+
+def build(slot: ModelSlot) -> None:
+    """Add the endpoint to the Blocks that is being built."""
+    api(TokenizerEndpoints(slot).tokenize, api_name="tokenize", concurrency_limit=None)
+
+
+class TokenizerEndpoints:
+    """The function behind the endpoint. Bad input is an error that names the argument."""
+
+    def __init__(self, slot: ModelSlot) -> None:
+        self._shelf = TokenizerShelf(slot)
+
+    def tokenize(self, text: str, model: str = "default") -> dict:  # type: ignore[type-arg]  # any JSON object
+        """A text as the tokens that a model reads.
+
+        Args:
+            text: any text; half a surrogate pair is read as "?".
+            model: "default" (the loaded model), wordpiece, unigram, sentencepiece-bpe, a folder or a Hub id.
+        """
+        try:
+            return self._tokenize(text, model)
+        except PlaygroundError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    def _tokenize(self, text: str, model: str) -> dict[str, Any]:
+        for name, value in (("text", text), ("model", model)):
+            if not isinstance(value, str):
+                raise InvalidArgumentError(name=name, rule="text", value=value)
+        if len(text) > MOST_CHARACTERS:
+            rule = f"at most {MOST_CHARACTERS:,} characters"
+            raise InvalidArgumentError(name="text", rule=rule, value=f"{len(text):,} characters")
+        tokenizer = self._shelf.get(model)
+        return {
+            "tokens": [
+                {
+                    "token_id": token.token_id, "token": tokenizer.label(token.token_id),
+                    "bytes": list(tokenizer.piece(token.token_id)), "start": token.start, "end": token.end,
+                    "special": token.kind == "special",
+                }
+                for token in segment(text, tokenizer).tokens
+            ],
+            "vocab_size": tokenizer.vocab_size,
+            "context_length": tokenizer.context_length,
+            "special_tokens": tokenizer.special_labels,
+        }  # fmt: skip
