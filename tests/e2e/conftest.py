@@ -150,6 +150,16 @@ class Tab:
         self.prompt = page.locator("#prompt textarea")
         self.before = (0, 0)  # the frames of badge and strip when something was begun: what they say may be older
 
+    def open(self, name: str) -> None:
+        """Go to another tab; on a phone those that have no room are behind a button."""
+        tab = self.page.get_by_role("tab", name=name, exact=True)
+        more = self.page.get_by_role("button", name="More tabs")
+        expect(tab.or_(more).first).to_be_visible()
+        if not tab.is_visible():
+            more.click()
+            tab = self.page.get_by_role("button", name=name, exact=True)
+        tab.click()
+
     def chart(self, name: str) -> Locator:
         return self.page.locator(f"#chart-{name} .live-plot")
 

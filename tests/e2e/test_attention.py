@@ -143,7 +143,8 @@ def test_what_can_not_be_shown_is_said_and_the_picture_stays(opened: Page) -> No
 
 
 def test_it_fits_a_phone(visit: Callable[..., Tab]) -> None:
-    page = visit(size={"width": 390, "height": 844}).page
-    page.get_by_role("tab", name=t("tab.attention")).click()
+    tab = visit(size={"width": 390, "height": 844})
+    page = tab.page
+    tab.open(t("tab.attention"))
     expect(page.locator("#attention-badge .live-text")).to_have_attribute("data-kind", "good")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

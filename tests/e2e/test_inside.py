@@ -100,7 +100,8 @@ def test_an_empty_text_is_said_and_the_picture_stays(opened: Page) -> None:
 
 
 def test_it_fits_a_phone(visit: Callable[..., Tab]) -> None:
-    page = visit(size={"width": 390, "height": 844}).page
-    page.get_by_role("tab", name=t("tab.inside"), exact=True).click()
+    tab = visit(size={"width": 390, "height": 844})
+    page = tab.page
+    tab.open(t("tab.inside"))
     expect(page.locator("#inside-badge .live-text")).to_have_attribute("data-kind", "good")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
