@@ -40,7 +40,7 @@ class Parameter:
     """One setting of a processor, a number, named as in transformers' `generate` where that has it.
 
     Attributes:
-        name: also the stem of its texts (`parameter.<name>.label`, `.short`, `.help`; of a main setting `.formula` too).
+        name: also the stem of its texts (`parameter.<name>.label`, `.short`, `.help`; of a main one `.formula`).
         processor: built from the value; of a detail, the one that it belongs to.
         minimum, maximum: what is accepted.
         slider: (low, high, step), the range worth dragging through.

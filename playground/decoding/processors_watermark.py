@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -87,7 +88,7 @@ def watermark_score(token_ids: Sequence[int], vocab_size: int, ratio: float = 0.
     lists: dict[int, frozenset[int]] = {}
     for last_id in set(token_ids[:-1]):
         lists[last_id] = frozenset(green_list(last_id, vocab_size, ratio).tolist())
-    greens = tuple(i in lists[last] for last, i in zip(token_ids, token_ids[1:], strict=False))
+    greens = tuple(i in lists[last] for last, i in pairwise(token_ids))
     scored = len(greens)
     z = (sum(greens) - ratio * scored) / math.sqrt(scored * ratio * (1 - ratio))
     return WatermarkScore(greens, z, 0.5 * math.erfc(z / math.sqrt(2)))
