@@ -47,7 +47,7 @@ def most_removed() -> Tensor:
 
 ROWS = {
     "random": random_rows(3), "ties": random_rows(3).round(), "flat": torch.zeros(2, V), "most removed": most_removed(),
-    "all negative": random_rows(2) - 100, "large": random_rows(1e3), 
+    "all negative": random_rows(2) - 100, "large": random_rows(1e3),
     "peaked": random_rows(0.5).index_fill(1, torch.tensor(9), 40.0),
     "all removed": torch.full((2, V), -INF), "an infinite logit": random_rows(3).index_fill(1, torch.tensor(77), INF),
 }  # fmt: skip
