@@ -27,7 +27,7 @@ MUTATIONS: tuple[tuple[str, str, str], ...] = (
      "torch.min(epsilon, torch.sqrt(epsilon) * torch.exp(-entropy))",
      "torch.sqrt(epsilon) * torch.exp(-entropy)"),
     ("processors_truncation.py", "numpy() < np.float32(self.value)", "numpy() <= np.float32(1.3 * self.value)"),
-    ("processors_constraints.py",
+    ("processors.py",
      "context.shape[-1] - self.prompt_length >= self.value",
      "context.shape[-1] >= self.value"),
     ("processors_constraints.py", "if 1 < len(ids) == length:", "if False:"),
@@ -52,7 +52,7 @@ MUTATIONS: tuple[tuple[str, str, str], ...] = (
      "below * below * (np.float32(k) + np.float32(s) * below)",
      "below * below * (np.float32(k) - np.float32(s) * below)"),
     ("orders.py", '"typical_p",\n    "epsilon_cutoff"', '"epsilon_cutoff", "typical_p"'),
-    ("stopping.py", "begin = max(0, len(text) - len(last) - len(wanted) + 1)", "begin = 0"),
+    ("stopping.py", "max(0, before - len(w) + 1)", "0"),
 )  # fmt: skip
 
 
