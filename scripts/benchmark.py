@@ -24,7 +24,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as app.py sets it, for al
 from benchmark_report import Report
 
 # each a module benchmark_<name> with measure(report)
-SECTIONS = ("startup", "memory", "throughput", "beams", "slider", "live", "beam_live", "tokenizer", "inside")
+SECTIONS = (
+    "startup", "memory", "throughput", "processors", "beams", "slider", "live", "beam_live", "tokenizer", "inside"
+)  # fmt: skip
 
 
 def main() -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground.catalog import PARAMETERS
+from playground.catalog import FOR_BEAMS
 from playground.components.beam_tree import SHOWN, BeamTreeView
 from playground.components.knob import Knob
 from playground.components.live_bus import LiveBus
@@ -98,8 +98,8 @@ def _build_controls(t: Translator) -> BeamControls:
             elem_id="beam-speed", elem_classes="speed", filterable=False,
         )  # fmt: skip
         with gr.Accordion(t("parameters.more"), open=False, elem_classes="more"):
-            values = {p.name: first.processors.get(p.name, p.neutral) for p in PARAMETERS}
-            knobs = {p.name: knob(p, values[p.name], t, "beam-") for p in PARAMETERS}
+            values = {p.name: first.processors.get(p.name, p.neutral) for p in FOR_BEAMS}
+            knobs = {p.name: knob(p, values[p.name], t, "beam-") for p in FOR_BEAMS}
         gr.HTML(f"<p>{t('beam.warpers_note')}</p>", elem_classes="warpers-note", js_on_load=None)
         LiveText(channel="beam.lesson", style="lesson")
     return BeamControls(

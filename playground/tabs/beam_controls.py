@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from playground import catalog
-from playground.catalog import PARAMETERS
+from playground.catalog import FOR_BEAMS
 from playground.components.knob import Knob
 from playground.decoding.beam_search import BeamSearch
 from playground.decoding.beam_steps import BeamStrategy
@@ -52,7 +52,7 @@ class BeamValues:
     @classmethod
     def of(cls, values: tuple[Any, ...]) -> "BeamValues":
         (prompt, mode, beams, length, alpha, early, stop, groups, diversity, phrases, seed, speed, *knobs) = values
-        by_name = {p.name: neutral_if_none(value, p) for p, value in zip(PARAMETERS, knobs, strict=True)}
+        by_name = {p.name: neutral_if_none(value, p) for p, value in zip(FOR_BEAMS, knobs, strict=True)}
         numbers = [_number(v) for v in (beams, length, alpha, groups, diversity, seed)]
         beams, length, alpha, groups, diversity, seed = numbers
         return cls(
@@ -134,7 +134,7 @@ class BeamControls:
         return [
             self.prompt, self.mode, self.num_beams, self.length, self.length_penalty, self.early, self.stop_text,
             self.groups, self.diversity_penalty, self.phrases, self.seed, self.speed,
-            *(self.knobs[p.name] for p in PARAMETERS),
+            *(self.knobs[p.name] for p in FOR_BEAMS),
         ]  # fmt: skip
 
     @property
@@ -142,7 +142,7 @@ class BeamControls:
         """The components that an example sets."""
         return [
             self.prompt, self.mode, self.num_beams, self.length, self.length_penalty, self.early, self.stop_text,
-            *(self.knobs[p.name] for p in PARAMETERS),
+            *(self.knobs[p.name] for p in FOR_BEAMS),
         ]  # fmt: skip
 
 

@@ -110,7 +110,7 @@ def _strategy(given: Json, max_new_tokens: int, backend: "Backend") -> BeamStrat
     """The search that the arguments describe. Raises OutOfRangeError or InvalidArgumentError."""
     is_stochastic = truth("stochastic", given["stochastic"])
     do_sample = truth("do_sample", given["do_sample"])
-    values = {p.name: given[p.name] for p in catalog.PARAMETERS}
+    values = {p.name: given[p.name] for p in catalog.FOR_BEAMS}
     processors = catalog.processors(values, do_sample or is_stochastic)
     selection = catalog.sampling({}, do_sample, given["seed"]).selection
     groups = catalog.check_whole("num_beam_groups", given["num_beam_groups"], 1, MAX_BEAMS)

@@ -10,7 +10,7 @@ import gradio as gr
 
 from playground import engine
 from playground.backends.loading import ModelSlot
-from playground.catalog import PARAMETERS
+from playground.catalog import FOR_BEAMS
 from playground.components.live_bus import frame
 from playground.decoding.beam_search import BeamSearch
 from playground.decoding.beam_steps import Hypothesis
@@ -42,7 +42,7 @@ Update = tuple[Any, ...]
 def greedy_of(trace: BeamTrace, backend: "Backend") -> Hypothesis:
     """Greedy decoding under the rules of the same search: one beam that stops at its first end."""
     strategy = trace.strategy
-    warpers = {p.name for p in PARAMETERS if p.sampling_only}  # greedy leaves them out, as in `generate`
+    warpers = {p.name for p in FOR_BEAMS if p.sampling_only}  # greedy leaves them out, as in `generate`
     alone = BeamSearch(
         num_beams=1,
         length_penalty=trace.length_penalty,
@@ -391,6 +391,6 @@ class BeamTab:
         return [
             example.prompt, example.strategy, example.num_beams, example.length, example.length_penalty,
             example.early_stopping, example.stop,
-            *(example.processors.get(p.name, p.neutral) for p in PARAMETERS),
+            *(example.processors.get(p.name, p.neutral) for p in FOR_BEAMS),
             frame({"beam.lesson": {"parts": [self.t(f"beam.example.{example.key}.notice")]}}),
         ]  # fmt: skip

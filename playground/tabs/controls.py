@@ -13,6 +13,7 @@ from playground.decoding.processors import Processor
 from playground.decoding.sampling import Sampling
 from playground.i18n import Translator
 from playground.views.notation import NATS, UNITS, Unit
+from playground.vocabulary import Vocabulary
 
 SPEEDS: Mapping[str, float | None] = {"fast": None, "lively": 12.0, "aloud": 3.0, "slow": 1.0}
 MAX_LENGTH = 512
@@ -48,12 +49,13 @@ class Values:
     def tokens_per_second(self) -> float | None:
         return SPEEDS.get(self.speed)
 
-    def strategy(self) -> Sampling:
+    def strategy(self, vocabulary: Vocabulary | None = None) -> Sampling:
         """Raises OutOfRangeError, as do the other two, for a value that is not allowed."""
-        return catalog.sampling(self.parameters, self.do_sample, catalog.check_seed(self.seed))  # type: ignore[arg-type]
+        seed = catalog.check_seed(self.seed)  # type: ignore[arg-type]
+        return catalog.sampling(self.parameters, self.do_sample, seed, vocabulary=vocabulary)
 
-    def processors(self) -> tuple[Processor, ...]:
-        return catalog.processors(self.parameters, self.do_sample)
+    def processors(self, vocabulary: Vocabulary | None = None) -> tuple[Processor, ...]:
+        return catalog.processors(self.parameters, self.do_sample, vocabulary=vocabulary)
 
     def max_new_tokens(self) -> int:
         return catalog.check_whole("max_new_tokens", self.length, 1, MAX_LENGTH)
@@ -100,7 +102,7 @@ def knob(parameter: Parameter, value: float, t: Translator, prefix: str = "") ->
         value,
         label=label,
         help_text=t(f"parameter.{parameter.name}.help"),
-        off=t("parameter.off"),
+        off=t("parameter.usual", value=parameter.neutral) if parameter.belongs_to else t("parameter.off"),
         slider=parameter.slider,
         limits=(parameter.minimum, parameter.maximum),
         start=parameter.start,

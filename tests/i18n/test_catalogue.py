@@ -14,9 +14,11 @@ from playground import errors
 from playground.backends.tokenizers_at_hand import SHIPPED
 from playground.catalog import PARAMETERS
 from playground.decoding.beam_steps import Fate, StopReason
+from playground.decoding.orders import TRANSFORMERS_ORDER
 from playground.decoding.selection import Choice
 from playground.examples import EXAMPLES
 from playground.i18n import catalogue, translator
+from playground.lists import LISTS
 from playground.tabs.attention import MASKS
 from playground.tabs.beam import FATES
 from playground.tabs.beam_controls import EARLY, STRATEGIES
@@ -38,7 +40,7 @@ BEAM_TREE = [
     "next", "last", "closer", "farther", "fit", "follow", "show.all", "show.kept", "show.surviving",
 ]  # fmt: skip
 PANELS = [*CHARTS, "stages", "code", *(f"tokenizer_{section}" for section in SECTIONS)]
-PARAMETER_NAMES = [p.name for p in PARAMETERS]
+PARAMETER_NAMES = [*(p.name for p in PARAMETERS), *LISTS]
 ATTENTION = ["masks", "lab", "heads", "entropy", "sink", "distance", "cache", *MASKS]
 INSIDE = ["walk", "lens", "anatomy", "family"]
 STATIONS = [
@@ -52,6 +54,7 @@ FAMILIES = {
     "parameter.*.label": PARAMETER_NAMES,
     "parameter.*.short": PARAMETER_NAMES,
     "parameter.*.help": PARAMETER_NAMES,
+    "parameter.*.formula": TRANSFORMERS_ORDER,
     "example.*.name": [e.key for e in EXAMPLES],
     "example.*.notice": [e.key for e in EXAMPLES],
     "headline.*": get_args(get_type_hints(Choice)["by"]),

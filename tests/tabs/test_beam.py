@@ -13,7 +13,7 @@ import torch
 from playground import beam_recording, settings
 from playground.backends.huggingface import Backend
 from playground.backends.loading import ModelSlot
-from playground.catalog import PARAMETERS
+from playground.catalog import FOR_BEAMS
 from playground.decoding.beam_search import BeamSearch
 from playground.i18n import translator
 from playground.tabs.beam_examples import BEAM_EXAMPLES
@@ -35,7 +35,7 @@ class BeamVisitor:
         self.settings: dict[str, Any] = {
             "prompt": "The fox went out to", "mode": "beam", "num_beams": 3, "length": 6, "length_penalty": 1.0,
             "early": "heuristic", "stop_text": "", "groups": 3, "diversity_penalty": 0.5, "phrases": "tree", "seed": 1,
-            "speed": "fast", **{p.name: p.neutral for p in PARAMETERS},
+            "speed": "fast", **{p.name: p.neutral for p in FOR_BEAMS},
         }  # fmt: skip
 
     def set(self, **changes: Any) -> "BeamVisitor":
