@@ -1,6 +1,6 @@
 """The catalogue: every processor as data (name, range, default, neutral value), from which the page is built."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from playground.decoding.processors import (
@@ -76,16 +76,31 @@ PARAMETERS: tuple[Parameter, ...] = (
 )  # fmt: skip
 
 
-def sampling(values: Mapping[str, float], do_sample: bool, seed: int) -> Sampling:
-    """The strategy of these settings, in transformers' order; a missing value is off. Greedy search leaves out the
-    warpers, as `generate` does. Raises OutOfRangeError for a value that is not allowed."""
+# Presets of the order of application: transformers' own, and llama.cpp's, in which temperature comes last.
+ORDERS: Mapping[str, tuple[str, ...]] = {
+    "transformers": tuple(p.name for p in PARAMETERS),
+    "llama.cpp": (
+        "repetition_penalty", "no_repeat_ngram_size", "top_k", "typical_p", "top_p", "min_p", "temperature",
+    ),
+}  # fmt: skip
+
+
+def sampling(
+    values: Mapping[str, float], do_sample: bool, seed: int, order: Sequence[str] | None = None
+) -> Sampling:  # fmt: skip
+    """The strategy of these settings, in transformers' order unless another is given; a missing value is off. Greedy
+    search leaves out the warpers, as `generate` does. Raises OutOfRangeError for a value that is not allowed."""
     selection = Multinomial(check_seed(seed)) if do_sample else Argmax(check_seed(seed))
-    return Sampling(processors(values, do_sample), selection)
+    return Sampling(processors(values, do_sample, order), selection)
 
 
-def processors(values: Mapping[str, float], do_sample: bool = True) -> tuple[Processor, ...]:
+def processors(
+    values: Mapping[str, float], do_sample: bool = True, order: Sequence[str] | None = None
+) -> tuple[Processor, ...]:
     """The processors of these settings that are on. Raises OutOfRangeError for a value that is not allowed."""
-    built = [p.build(values.get(p.name, p.neutral)) for p in PARAMETERS if do_sample or not p.sampling_only]
+    place = {name: i for i, name in enumerate(order or ORDERS["transformers"])}
+    ordered = sorted(PARAMETERS, key=lambda p: place.get(p.name, len(place)))
+    built = [p.build(values.get(p.name, p.neutral)) for p in ordered if do_sample or not p.sampling_only]
     return tuple(p for p in built if not p.is_neutral)
 
 

@@ -1,0 +1,116 @@
+"""Same dice: a band a knob, its range cut into stretches at which the same noise takes the same token."""
+
+from playground.figures.theme import MONOSPACE, Figure, axis, colour, layout, literal
+from playground.i18n import Translator
+from playground.views.notation import shorter
+from playground.views.same_dice import KnobBand, SameDice
+
+_SHADES = ("accent", "green", "warm", "cool", "hot")  # by first appearance; the token that was taken has its own
+_PER_CHARACTER = 1 / 52  # share of the band's width
+
+
+def same_dice_figure(view: SameDice, t: Translator) -> Figure:
+    """customdata is [name of the knob, value]."""
+    shades = {view.taken_id: "chosen"}
+    for band in view.bands:
+        for stretch in band.stretches:
+            if stretch.token_id is not None and stretch.token_id not in shades:
+                shades[stretch.token_id] = _SHADES[(len(shades) - 1) % len(_SHADES)]
+    data, shapes, marks = [], [], []
+    for i, band in enumerate(view.bands):
+        row = float(-i)
+        data.append(_cells(band, row, shades, t))
+        marks.append(_words(band, row))
+        at = _position(band, band.value)
+        if at is not None:
+            shapes.append(
+                {
+                    "type": "rect", "xref": "x", "yref": "y", "x0": at - 0.006, "x1": at + 0.006,
+                    "y0": row - 0.43, "y1": row + 0.43, "fillcolor": colour("ink"), "line": {"width": 0},
+                }
+            )  # fmt: skip
+    count = len(view.bands)
+    names = [
+        t("chart.same_dice.off", name=t(f"parameter.{b.name}.short"))
+        if b.value == b.neutral and _position(b, b.value) is None
+        else t("chart.same_dice.now", name=t(f"parameter.{b.name}.short"), value=shorter(b.value))
+        for b in view.bands
+    ]
+    parts = [
+        t("chart.same_dice.part", name=t(f"parameter.{b.name}.short"), tokens=len({s.token_id for s in b.stretches}))
+        for b in view.bands
+    ]
+    return {
+        "data": [*data, *marks],
+        "layout": layout(
+            barmode="overlay",
+            dragmode=False,
+            margin={"l": 116, "r": 10, "t": 4, "b": 6},
+            xaxis=axis(range=[0, 1], visible=False, fixedrange=True),
+            yaxis=axis(
+                range=[-count + 0.28, 0.5], fixedrange=True, showgrid=False, tickvals=[float(-i) for i in range(count)],
+                ticktext=names, tickfont={"size": 13, "color": colour("ink")},
+            ),
+            shapes=shapes,
+        ),
+        "label": t("chart.same_dice.label", token=view.taken_label, parts="; ".join(parts)),
+    }  # fmt: skip
+
+
+def _cells(band: KnobBand, row: float, shades: dict[int, str], t: Translator) -> Figure:
+    values = [(v, s) for s in band.stretches for v in s.values]
+    width = 1 / len(values)
+    name = t(f"parameter.{band.name}.short")
+    return {
+        "type": "bar", "orientation": "h", "y": [row] * len(values), "base": [i * width for i in range(len(values))],
+        "x": [width * 1.001] * len(values), "width": 0.62,
+        "marker": {
+            "color": [colour(shades[s.token_id]) if s.token_id is not None else colour("raised") for _, s in values],
+            "opacity": [1 if s.token_id is not None and shades[s.token_id] == "chosen" else 0.5 for _, s in values],
+            "line": {"width": 0},
+        },
+        "customdata": [[band.name, v] for v, _ in values],
+        "hovertext": [
+            t("chart.same_dice.nothing", name=name, value=shorter(v)) if s.token_id is None
+            else t("chart.same_dice.hover", name=name, value=shorter(v), token=literal(s.label))
+            for v, s in values
+        ],
+        "hoverinfo": "text",
+    }  # fmt: skip
+
+
+def _words(band: KnobBand, row: float) -> Figure:
+    """The token of every stretch that is wide enough for it, and the values at both ends of the band."""
+    total = sum(len(s.values) for s in band.stretches)
+    x, text, done = [], [], 0
+    for stretch in band.stretches:
+        width = len(stretch.values) / total
+        room = int(width / _PER_CHARACTER)
+        if room >= min(3, len(stretch.label)) and stretch.label:
+            x.append((done + len(stretch.values) / 2) / total)
+            text.append(literal(stretch.label, room))
+        done += len(stretch.values)
+    first, last = band.stretches[0].values[0], band.stretches[-1].values[-1]
+    return {
+        "type": "scatter", "mode": "text", "hoverinfo": "skip", "cliponaxis": False,
+        "x": [*x, 0, 1], "y": [*[row] * len(x), row - 0.43, row - 0.43],
+        "text": [*text, shorter(first), shorter(last)],
+        "textposition": [*["middle center"] * len(x), "middle right", "middle left"],
+        "textfont": {
+            "family": MONOSPACE, "size": [*[13] * len(x), 11, 11],
+            "color": [*[colour("ink")] * len(x), colour("muted"), colour("muted")],
+        },
+    }  # fmt: skip
+
+
+def _position(band: KnobBand, value: float) -> float | None:
+    """Where a value stands on its band, 0 to 1; None if it is off the band."""
+    values = [v for s in band.stretches for v in s.values]
+    if not values[0] <= value <= values[-1]:
+        return None
+    after = next(i for i, v in enumerate(values) if v >= value)
+    place = float(after)
+    if values[after] != value:
+        before = values[after - 1]
+        place = after - 1 + (value - before) / (values[after] - before)
+    return (place + 0.5) / len(values)
