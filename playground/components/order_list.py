@@ -32,8 +32,8 @@ class OrderList(gr.HTML):
         super().__init__(
             json.dumps(list(value)),
             html_template=(
-                f'<div class="order-list"><div class="order-presets" role="group" aria-label="{escape(words["presets"])}">'
-                f'{buttons}</div><ol class="order-stages" aria-label="{escape(words["stages"])}"></ol></div>'
+                '<div class="order-list"><div class="order-presets" role="group" '
+                f'aria-label="{escape(words["presets"])}">{buttons}</div><ol class="order-stages" aria-label="{escape(words["stages"])}"></ol></div>'
             ),
             js_on_load="window.livePage.orderList({element, props, trigger, watch}); // triggers 'input'",
             apply_default_css=False,

@@ -1,4 +1,4 @@
-"""Mass flow: the probability of the leading tokens, and of all others by their fate, from stage to stage to the draw."""
+"""Mass flow: the probability of the leading tokens, and of all others by their fate, from stage to stage."""
 
 import math
 
@@ -9,40 +9,44 @@ from playground.views.notation import Unit, percent
 
 _FLAT = 0.09  # half the width of a column
 _SHADES = ("accent", "cool", "green", "warm", "hot")
+_LINE = 0.062  # the height of a line of words
 _LEAST = 0.028  # a band thinner than this has no words of its own
 
 
 def mass_flow_figure(view: MassFlow, t: Translator, unit: Unit) -> Figure:
     count = len(view.columns)
-    order = _from_the_top(view)
     tops = [1.0] * count
     data: list[Figure] = []
-    x, y, words, inks, sides = [], [], [], [], []
+    x, y, words, inks = [], [], [], []
+    ends: list[tuple[float, str, bool]] = []
     leading = 0
-    for band in order:
+    for band in _from_the_top(view):
         bottoms = [top - mass for top, mass in zip(tops, band.masses, strict=True)]
-        name = _shade(band, view, leading)
+        data.append(_area(band, tops, bottoms, _shade(band, view, leading), view, t))
         leading += band.token_id is not None
-        data.append(_area(band, tops, bottoms, name, view, t))
         middle = [(top + bottom) / 2 for top, bottom in zip(tops, bottoms, strict=True)]
-        if band.masses[-1] >= _LEAST:
-            x.append(count - 1 + _FLAT)
-            y.append(middle[-1])
-            words.append(_end(band, view, t))
-            inks.append(colour("ink" if band.token_id == view.chosen_id else "muted"))
-            sides.append("middle right")
+        is_chosen = band.token_id == view.chosen_id
+        if is_chosen or band.masses[-1] >= _LEAST:
+            ends.append((middle[-1], _end(band, view, t), is_chosen))
         if band.token_id is None and band.removed_at and band.masses[band.removed_at - 1] >= 2 * _LEAST:
             at = band.removed_at - 1
-            x.append(at + _FLAT)
+            x.append(at - _FLAT)
             y.append(middle[at])
-            words.append(t("chart.mass_flow.removed", tokens=band.tokens))
+            words.append(t("chart.mass_flow.removed", share=percent(band.masses[at])))
             inks.append(colour("ink"))
-            sides.append("middle right")
         tops = bottoms
+    below = math.inf
+    for height, text, is_chosen in ends:  # words that would touch give way downwards
+        below = min(height, below - _LINE)
+        x.append(count - 1 + _FLAT)
+        y.append(below)
+        words.append(text)
+        inks.append(colour("ink" if is_chosen else "muted"))
     data.append(
         {
             "type": "scatter", "mode": "text", "x": x, "y": rounded(y), "text": [f" {w}" for w in words],
-            "textposition": sides, "textfont": {"size": 12.5, "color": inks}, "hoverinfo": "skip", "cliponaxis": False,
+            "textposition": "middle right", "textfont": {"size": 12.5, "color": inks}, "hoverinfo": "skip",
+            "cliponaxis": False,
         }
     )  # fmt: skip
     last = view.columns[-1]
@@ -50,12 +54,13 @@ def mass_flow_figure(view: MassFlow, t: Translator, unit: Unit) -> Figure:
         "data": data,
         "layout": layout(
             dragmode=False,
-            margin={"l": 8, "r": 112, "t": 62, "b": 4},
+            margin={"l": 8, "r": 128, "t": 72, "b": 4},
             xaxis=axis(
-                side="top", range=[-0.34, count - 1 + _FLAT], tickvals=list(range(count)), fixedrange=True,
+                side="top", range=[-0.4, count - 1 + _FLAT], tickvals=list(range(count)), fixedrange=True,
                 showgrid=False, ticktext=[_head(c, t, unit) for c in view.columns], tickangle=0,
+                tickfont={"color": colour("muted"), "size": 12 if count <= 5 else 10},
             ),
-            yaxis=axis(range=[-0.01, 1.01], visible=False, fixedrange=True),
+            yaxis=axis(range=[-0.01, 1.04], visible=False, fixedrange=True),
         ),
         "label": t(
             "chart.mass_flow.label", before=view.columns[0].tokens, after=last.tokens,
@@ -85,7 +90,7 @@ def _area(band: Band, tops: list[float], bottoms: list[float], ink: str, view: M
     xs, upper = _line(tops)
     _, lower = _line(bottoms)
     if band.label is not None:
-        name = t("chart.mass_flow.token", token=literal(band.label))
+        name = f"<b>{literal(band.label)}</b>"
     elif band.removed_at is not None:
         cut = t(f"parameter.{view.columns[band.removed_at].name}.short")
         name = t("chart.mass_flow.gone", tokens=band.tokens, cut=cut)
@@ -97,7 +102,7 @@ def _area(band: Band, tops: list[float], bottoms: list[float], ink: str, view: M
         "y": rounded([*upper, *reversed(lower)]), "fill": "toself", "fillcolor": ink,
         "line": {"width": 1, "color": colour("panel")}, "opacity": 1 if is_solid or band.removed_at is None else 0.62,
         "hoveron": "fills", "hoverinfo": "text",
-        "text": t("chart.mass_flow.hover", name=name, masses=" → ".join(percent(m) for m in band.masses)),
+        "text": f"{name}<br>{' → '.join(percent(m) for m in band.masses)}",
     }  # fmt: skip
 
 
@@ -124,14 +129,13 @@ def _end(band: Band, view: MassFlow, t: Translator) -> str:
 
 
 def _head(column: Column, t: Translator, unit: Unit) -> str:
-    entropy = t("chart.mass_flow.entropy", entropy=unit.amount(column.entropy), unit=unit.name)
+    after = unit.amount(column.entropy)
     if column.name is None:
-        title, what = t("chart.mass_flow.model"), t("chart.mass_flow.tokens", tokens=column.tokens)
+        title = t("chart.mass_flow.model")
+        lines = [f"{after} {unit.name}", t("chart.mass_flow.tokens", tokens=column.tokens), ""]
     else:
         title = t(f"parameter.{column.name}.short")
-        what = (
-            t("chart.mass_flow.took", tokens=column.removed_tokens, mass=percent(column.removed_mass))
-            if column.removed_tokens
-            else t("chart.mass_flow.took_none")
-        )
-    return f"{tinted(f'<b>{title}</b>', 'ink')}<br>{what}<br>{entropy}"
+        taken = t("chart.mass_flow.took", tokens=column.removed_tokens) if column.removed_tokens else ""
+        mass = t("chart.mass_flow.took_mass", mass=percent(column.removed_mass)) if column.removed_tokens else ""
+        lines = [t("chart.mass_flow.entropy", before=unit.amount(column.entropy_before), after=after), taken, mass]
+    return "<br>".join([tinted(f"<b>{title}</b>", "ink"), *lines])

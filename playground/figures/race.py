@@ -7,6 +7,7 @@ from playground.views.race import Race
 
 _LABEL_WIDTH = 7.9  # pixels of one monospace character at size 13
 _LONGEST = 12
+_BAR = 42  # characters that fit on the whole bar of chances
 _SHADES = ("accent", "cool", "green", "warm", "hot")
 
 
@@ -15,7 +16,7 @@ def race_figure(view: Race, t: Translator) -> Figure:
     count = len(racers)
     rows = [float(-i) for i in range(count)]
     top = view.winner.quotient
-    span = top * 1.9  # room for the division beside the longest bar
+    span = top * 2.35  # room for the division beside the longest bar
     labels = [literal(r.label, _LONGEST) for r in racers]
     division = [
         t(
@@ -44,12 +45,12 @@ def race_figure(view: Race, t: Translator) -> Figure:
             "type": "scatter", "mode": "text", "hoverinfo": "skip", "textposition": "middle right", "cliponaxis": False,
             "x": rounded(r.quotient for r in racers), "y": rows,
             "text": [f" <b>{words}</b>" if i == 0 else f" {words}" for i, words in enumerate(division)],
-            "textfont": {"size": 12.5, "color": [colour("ink" if i == 0 else "muted") for i in range(count)]},
+            "textfont": {"size": 12, "color": [colour("ink" if i == 0 else "muted") for i in range(count)]},
         },
     ]  # fmt: skip
     left, row = 0.0, 1.55
     for i, (label, share, token_id) in enumerate(view.shares):
-        shown = literal(label, max(1, int(share * 60)))
+        shown = literal(label, int(share * _BAR)) if share * _BAR >= min(3, len(label)) else ""
         data.append(_share(left, share, row, token_id == view.winner.token_id, i, shown, label, span, t))
         left += share
     others = max(0.0, 1 - left)
@@ -86,10 +87,11 @@ def _share(
     name = "chosen" if is_winner else "raised" if place < 0 else _SHADES[place % len(_SHADES)]
     return {
         "type": "bar", "orientation": "h", "y": [row], "base": [left * span], "x": [share * span], "width": 0.8,
-        "marker": {"color": colour(name), "line": {"width": 1, "color": colour("panel")}, "opacity": 1 if is_winner or place < 0 else 0.55},
+        "marker": {"color": colour(name), "line": {"width": 1, "color": colour("panel")},
+                   "opacity": 1 if is_winner or place < 0 else 0.55},
         "text": [words], "textposition": "inside", "insidetextanchor": "middle", "textangle": 0,
         "constraintext": "none",
-        "textfont": {"size": 12, "family": MONOSPACE, "color": colour("muted" if place < 0 else "ink")},
+        "textfont": {"size": 12, "family": MONOSPACE, "color": colour("on-chosen" if is_winner else "muted" if place < 0 else "ink")},
         "hovertext": [t("chart.race.chance_hover", token=literal(label), probability=percent(share))],
         "hoverinfo": "text",
     }  # fmt: skip

@@ -1,6 +1,6 @@
 """Same dice: a band a knob, its range cut into stretches at which the same noise takes the same token."""
 
-from playground.figures.theme import MONOSPACE, Figure, axis, colour, layout, literal
+from playground.figures.theme import MONOSPACE, Figure, axis, colour, layout, literal, rounded
 from playground.i18n import Translator
 from playground.views.notation import shorter
 from playground.views.same_dice import KnobBand, SameDice
@@ -16,23 +16,16 @@ def same_dice_figure(view: SameDice, t: Translator) -> Figure:
         for stretch in band.stretches:
             if stretch.token_id is not None and stretch.token_id not in shades:
                 shades[stretch.token_id] = _SHADES[(len(shades) - 1) % len(_SHADES)]
-    data, shapes, marks = [], [], []
+    colours, targets, marks = [], [], []
     for i, band in enumerate(view.bands):
         row = float(-i)
-        data.append(_cells(band, row, shades, t))
-        marks.append(_words(band, row))
-        at = _position(band, band.value)
-        if at is not None:
-            shapes.append(
-                {
-                    "type": "rect", "xref": "x", "yref": "y", "x0": at - 0.006, "x1": at + 0.006,
-                    "y0": row - 0.43, "y1": row + 0.43, "fillcolor": colour("ink"), "line": {"width": 0},
-                }
-            )  # fmt: skip
+        colours.append(_stretches(band, row, shades))
+        targets.append(_targets(band, row, t))
+        marks.append(_words(band, row, shades))
     count = len(view.bands)
     names = [
         t("chart.same_dice.off", name=t(f"parameter.{b.name}.short"))
-        if b.value == b.neutral and _position(b, b.value) is None
+        if b.value == b.neutral
         else t("chart.same_dice.now", name=t(f"parameter.{b.name}.short"), value=shorter(b.value))
         for b in view.bands
     ]
@@ -41,34 +34,44 @@ def same_dice_figure(view: SameDice, t: Translator) -> Figure:
         for b in view.bands
     ]
     return {
-        "data": [*data, *marks],
+        "data": [*colours, *targets, *marks],
         "layout": layout(
             barmode="overlay",
             dragmode=False,
             margin={"l": 116, "r": 10, "t": 4, "b": 6},
             xaxis=axis(range=[0, 1], visible=False, fixedrange=True),
             yaxis=axis(
-                range=[-count + 0.28, 0.5], fixedrange=True, showgrid=False, tickvals=[float(-i) for i in range(count)],
-                ticktext=names, tickfont={"size": 13, "color": colour("ink")},
+                range=[-count + 0.42, 0.55], fixedrange=True, showgrid=False,
+                tickvals=[float(-i) for i in range(count)], ticktext=names, tickfont={"size": 13, "color": colour("ink")},
             ),
-            shapes=shapes,
         ),
         "label": t("chart.same_dice.label", token=view.taken_label, parts="; ".join(parts)),
     }  # fmt: skip
 
 
-def _cells(band: KnobBand, row: float, shades: dict[int, str], t: Translator) -> Figure:
+def _stretches(band: KnobBand, row: float, shades: dict[int, str]) -> Figure:
+    lengths = [len(s.values) for s in band.stretches]
+    total = sum(lengths)
+    names = [shades[s.token_id] if s.token_id is not None else "raised" for s in band.stretches]
+    return {
+        "type": "bar", "orientation": "h", "y": [row] * len(lengths),
+        "base": rounded(sum(lengths[:i]) / total for i in range(len(lengths))),
+        "x": rounded(n / total for n in lengths), "width": 0.56, "hoverinfo": "skip",
+        "marker": {
+            "color": [colour(name) for name in names], "opacity": [1 if n == "chosen" else 0.55 for n in names],
+            "line": {"width": 1, "color": colour("panel")},
+        },
+    }  # fmt: skip
+
+
+def _targets(band: KnobBand, row: float, t: Translator) -> Figure:
+    """What the pointer meets: a cell a value, seen through to the stretches."""
     values = [(v, s) for s in band.stretches for v in s.values]
     width = 1 / len(values)
     name = t(f"parameter.{band.name}.short")
     return {
         "type": "bar", "orientation": "h", "y": [row] * len(values), "base": [i * width for i in range(len(values))],
-        "x": [width * 1.001] * len(values), "width": 0.62,
-        "marker": {
-            "color": [colour(shades[s.token_id]) if s.token_id is not None else colour("raised") for _, s in values],
-            "opacity": [1 if s.token_id is not None and shades[s.token_id] == "chosen" else 0.5 for _, s in values],
-            "line": {"width": 0},
-        },
+        "x": [width] * len(values), "width": 0.9, "marker": {"color": colour("clear")},
         "customdata": [[band.name, v] for v, _ in values],
         "hovertext": [
             t("chart.same_dice.nothing", name=name, value=shorter(v)) if s.token_id is None
@@ -79,26 +82,31 @@ def _cells(band: KnobBand, row: float, shades: dict[int, str], t: Translator) ->
     }  # fmt: skip
 
 
-def _words(band: KnobBand, row: float) -> Figure:
+def _words(band: KnobBand, row: float, shades: dict[int, str]) -> Figure:
     """The token of every stretch that is wide enough for it, and the values at both ends of the band."""
     total = sum(len(s.values) for s in band.stretches)
-    x, text, done = [], [], 0
+    x, text, inks, done = [], [], [], 0
     for stretch in band.stretches:
         width = len(stretch.values) / total
         room = int(width / _PER_CHARACTER)
         if room >= min(3, len(stretch.label)) and stretch.label:
             x.append((done + len(stretch.values) / 2) / total)
             text.append(literal(stretch.label, room))
+            is_taken = stretch.token_id is not None and shades[stretch.token_id] == "chosen"
+            inks.append(colour("on-chosen" if is_taken else "ink"))
         done += len(stretch.values)
     first, last = band.stretches[0].values[0], band.stretches[-1].values[-1]
+    at = _position(band, band.value)
+    x, y, marks = [*x, 0, 1], [*[row] * len(x), row - 0.4, row - 0.4], len(x)
+    text += [shorter(first), shorter(last)]
+    if at is not None:  # where the knob stands
+        x, y, text = [*x, at], [*y, row + 0.4], [*text, "▼"]
     return {
-        "type": "scatter", "mode": "text", "hoverinfo": "skip", "cliponaxis": False,
-        "x": [*x, 0, 1], "y": [*[row] * len(x), row - 0.43, row - 0.43],
-        "text": [*text, shorter(first), shorter(last)],
-        "textposition": [*["middle center"] * len(x), "middle right", "middle left"],
+        "type": "scatter", "mode": "text", "hoverinfo": "skip", "cliponaxis": False, "x": x, "y": y, "text": text,
+        "textposition": [*["middle center"] * marks, "middle right", "middle left", "middle center"][: len(x)],
         "textfont": {
-            "family": MONOSPACE, "size": [*[13] * len(x), 11, 11],
-            "color": [*[colour("ink")] * len(x), colour("muted"), colour("muted")],
+            "family": MONOSPACE, "size": [*[13] * marks, 11, 11, 13][: len(x)],
+            "color": [*inks, colour("muted"), colour("muted"), colour("ink")][: len(x)],
         },
     }  # fmt: skip
 

@@ -3,7 +3,7 @@
 import math
 from typing import Literal
 
-from playground.figures.theme import Figure, axis, colour, layout, titled
+from playground.figures.theme import Figure, colour, layout, titled
 from playground.i18n import Translator
 from playground.views.notation import Unit, shorter
 from playground.views.survival_map import SurvivalMap
@@ -43,7 +43,7 @@ def survival_map_figure(
             "z": [[float(f"{v:.4g}") for v in row] for row in heat], "zmin": 0, "zmax": float(f"{full:.4g}"),
             "colorscale": [[0, colour("raised")], [0.35, colour("accent-soft")], [1, colour("accent")]],
             "showscale": False, "xgap": 1, "ygap": 1, "text": words, "texttemplate": "%{text}",
-            "textfont": {"size": 12}, "hovertext": hover, "hoverinfo": "text",
+            "textfont": {"size": 11.5}, "hovertext": hover, "hoverinfo": "text",
             "customdata": [[[temperature, view.cut, v] for temperature in view.temperatures] for v in view.values],
         }
     ]  # fmt: skip
@@ -61,16 +61,16 @@ def survival_map_figure(
     return {
         "data": data,
         "layout": layout(
-            margin={"l": 52, "r": 8, "t": 4, "b": 42},
+            margin={"l": 56, "r": 8, "t": 4, "b": 42},
             dragmode=False,
             xaxis=titled(
                 t("parameter.temperature.label"), tickvals=list(range(across)),
                 ticktext=[shorter(v) for v in view.temperatures], fixedrange=True, showgrid=False,
                 range=[-0.5, across - 0.5],
             ),
-            yaxis=axis(
-                tickvals=list(range(up)), ticktext=[shorter(v) for v in view.values], fixedrange=True, showgrid=False,
-                range=[-0.5, up - 0.5],
+            yaxis=titled(
+                cut, tickvals=list(range(up)), ticktext=[shorter(v) for v in view.values], fixedrange=True,
+                showgrid=False, range=[-0.5, up - 0.5],
             ),
         ),
         "label": t(

@@ -18,6 +18,7 @@ from playground.views.notation import NATS, UNITS, Unit
 
 SPEEDS: Mapping[str, float | None] = {"fast": None, "lively": 12.0, "aloud": 3.0, "slow": 1.0}
 MAX_LENGTH = 512
+ORDER_WORDS = ("presets", "stages", "earlier", "later", "off", "empty")
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def order_list(t: Translator) -> OrderList:
         catalog.ORDERS["transformers"],
         labels={p.name: t(f"parameter.{p.name}.short") for p in PARAMETERS},
         presets={key: (t(f"dice.order.{key.replace('.', '_')}"), order) for key, order in catalog.ORDERS.items()},
-        words={name: t(f"dice.order.{name}") for name in ("presets", "stages", "earlier", "later", "off", "empty")},
+        words={name: t(f"dice.order.{name}") for name in ORDER_WORDS},
         channel="headline",
         elem_id="order",
         render=False,

@@ -21,7 +21,7 @@ from playground.views.headline import end_of
 from playground.views.mass_flow import OrderDifference, mass_flow, order_difference
 from playground.views.notation import percent, shorter, significant
 from playground.views.race import Race, drawn, noise, race
-from playground.views.same_dice import Parting, knob_values, same_dice
+from playground.views.same_dice import Parting, same_dice
 from playground.views.strip import spelt_together
 from playground.views.survival_map import SurvivalMap, survival_map
 
@@ -150,7 +150,7 @@ def _parting_words(scene: Scene, partings: Mapping[str, Parting]) -> list[Part]:
         parts += wording.with_tokens(sentence, parting.their_label, labels=(parting.our_label,))
         parts += [
             " ",
-            {"text": t("dice.same.go", number=parting.index + 1), "kind": "action", "action": f"go:{change}"},
+            {"text": t("dice.same.go"), "kind": "action", "action": f"go:{change}"},
         ]
     parts += ["\n", {"text": t("dice.same.beyond"), "kind": "muted"}]
     return parts
@@ -162,7 +162,7 @@ def _parting_words(scene: Scene, partings: Mapping[str, Parting]) -> list[Part]:
 def survival_panel(scene: Scene, cut: str, shown: Shown) -> Channels:
     look, trace = scene.look, scene.trace
     temperature, value = scene.value("temperature"), scene.value(cut)
-    values = _grid(cut, value)
+    values = _grid(cut)
     other = most_different(trace, scene.index)
     views = [_map(scene, i, cut, _temperatures(), values) for i in (scene.index, other)]
     vocab_size = scene.step.logits.shape[-1]
@@ -191,13 +191,13 @@ def _temperatures() -> tuple[float, ...]:
     return tuple(round(high * i / _MAP_STEPS, 2) for i in range(1, _MAP_STEPS + 1) if high * i / _MAP_STEPS >= low)
 
 
-def _grid(cut: str, value: float) -> tuple[float, ...]:
-    """Every so many of the values of the knob; the last one is its widest."""
-    values = knob_values(by_name(cut))
-    if by_name(cut).neutral == values[0]:
-        values = values[1:]
-    kept = {values[round(i * (len(values) - 1) / (_MAP_STEPS - 1))] for i in range(_MAP_STEPS)}
-    return tuple(sorted(kept))
+def _grid(cut: str) -> tuple[float, ...]:
+    """Round values of the cut-off: tenths of its slider; of whole numbers those that a person tries."""
+    parameter = by_name(cut)
+    if parameter.is_whole:
+        return (1, 2, 5, 10, 20, 40, 100, 200, 500, 1000)
+    high = parameter.slider[1]
+    return tuple(round(high * i / _MAP_STEPS, 3) for i in range(1, _MAP_STEPS + 1))
 
 
 def _map(scene: Scene, index: int, cut: str, temperatures: tuple[float, ...], values: tuple[float, ...]) -> SurvivalMap:

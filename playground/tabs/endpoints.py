@@ -21,6 +21,7 @@ from playground.errors import (
     PlaygroundError,
     PromptTooLongError,
 )
+from playground.tabs import dice_endpoints
 from playground.views.next_token import next_token
 from playground.views.stages import stage_rows
 
@@ -39,6 +40,7 @@ def build(slot: ModelSlot) -> None:
     endpoints = Endpoints(slot)
     for function in (endpoints.next_token, endpoints.generate, endpoints.beam_search, endpoints.models):
         api(function, api_name=function.__name__, concurrency_limit=None)
+    dice_endpoints.build(slot, lambda prompt, backend: (ids := _prompt_ids(prompt, backend), _room(ids, backend)))
 
 
 def _one_answer(function: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:

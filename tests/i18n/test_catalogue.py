@@ -11,11 +11,13 @@ import pytest
 
 import playground
 from playground import errors
-from playground.catalog import PARAMETERS
+from playground.catalog import ORDERS, PARAMETERS
 from playground.decoding.selection import Choice
 from playground.examples import EXAMPLES
 from playground.i18n import catalogue, translator
-from playground.tabs.controls import SPEEDS
+from playground.tabs.controls import ORDER_WORDS, SPEEDS
+from playground.tabs.dice import SHOWN
+from playground.tabs.dice_handlers import PANELS
 from playground.tabs.generate import SHADINGS
 
 SOURCES = sorted(Path(playground.__file__).parent.rglob("*.py"))
@@ -32,9 +34,13 @@ FAMILIES = {
     "headline.*": get_args(get_type_hints(Choice)["by"]),
     "shading.*": [f"{name}{end}" for name in SHADINGS for end in ("", ".pale", ".strong")],
     "speed.*": list(SPEEDS),
-    "chart.*.description": CHARTS,
-    "panel.*": [*CHARTS, "stages", "code"],
-    "panel.*.hint": [*CHARTS, "stages", "code"],
+    "chart.*.description": [*CHARTS, *PANELS],
+    "panel.*": [*CHARTS, "stages", "code", *PANELS],
+    "panel.*.hint": [*CHARTS, "stages", "code", *PANELS],
+    "dice.race.*": get_args(get_type_hints(Choice)["by"])[::2],
+    "dice.map.*": ("here", "there"),
+    "dice.map.shown.*": SHOWN,
+    "dice.order.*": [*(key.replace(".", "_") for key in ORDERS), *ORDER_WORDS],
 }
 LOOKS_LIKE_A_KEY = re.compile(r"[a-z_]+(\.[a-z_]+)+")
 
