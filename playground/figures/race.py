@@ -85,13 +85,14 @@ def _share(
     t: Translator,
 ) -> Figure:  # fmt: skip
     name = "chosen" if is_winner else "raised" if place < 0 else _SHADES[place % len(_SHADES)]
+    ink = colour("on-chosen" if is_winner else "muted" if place < 0 else "ink")
     return {
         "type": "bar", "orientation": "h", "y": [row], "base": [left * span], "x": [share * span], "width": 0.8,
         "marker": {"color": colour(name), "line": {"width": 1, "color": colour("panel")},
                    "opacity": 1 if is_winner or place < 0 else 0.55},
         "text": [words], "textposition": "inside", "insidetextanchor": "middle", "textangle": 0,
         "constraintext": "none",
-        "textfont": {"size": 12, "family": MONOSPACE, "color": colour("on-chosen" if is_winner else "muted" if place < 0 else "ink")},
+        "textfont": {"size": 12, "family": MONOSPACE, "color": ink},
         "hovertext": [t("chart.race.chance_hover", token=literal(label), probability=percent(share))],
         "hoverinfo": "text",
     }  # fmt: skip

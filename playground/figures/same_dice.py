@@ -42,7 +42,8 @@ def same_dice_figure(view: SameDice, t: Translator) -> Figure:
             xaxis=axis(range=[0, 1], visible=False, fixedrange=True),
             yaxis=axis(
                 range=[-count + 0.42, 0.55], fixedrange=True, showgrid=False,
-                tickvals=[float(-i) for i in range(count)], ticktext=names, tickfont={"size": 13, "color": colour("ink")},
+                tickvals=[float(-i) for i in range(count)], ticktext=names,
+                tickfont={"size": 13, "color": colour("ink")},
             ),
         ),
         "label": t("chart.same_dice.label", token=view.taken_label, parts="; ".join(parts)),

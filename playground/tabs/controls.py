@@ -69,7 +69,10 @@ def neutral_if_none(value: float | None, parameter: Parameter) -> float:
 
 def order_of(value: str | None) -> tuple[str, ...]:
     """The order of the stages that an OrderList says; what it leaves out comes last, as in transformers."""
-    names = json.loads(value) if isinstance(value, str) else []
+    try:
+        names = json.loads(value or "[]")
+    except ValueError:
+        names = []
     usual = catalog.ORDERS["transformers"]
     named = [name for name in dict.fromkeys(map(str, names)) if name in usual] if isinstance(names, list) else []
     return (*named, *(name for name in usual if name not in named))

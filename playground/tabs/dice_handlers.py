@@ -15,6 +15,7 @@ from playground.figures.survival_map import Shown
 from playground.tabs import dice_frames, wording
 from playground.tabs.controls import Values
 from playground.tabs.dice_frames import Scene
+from playground.tabs.dice_help import knob_help
 from playground.tabs.generate_handlers import GenerateTab, Update, reported
 from playground.tabs.session import Session
 from playground.views.same_dice import Parting, carried_over, parting
@@ -100,6 +101,9 @@ class DiceTab:
                 channels |= dice_frames.survival_panel(scene, cut if cut in CUTS else CUTS[0], measure)
             if "mass_flow" in wanted:
                 channels |= dice_frames.mass_panel(scene)
+            asked = [p for p in PARAMETERS if f"help:{p.name}" in wanted]
+            if asked:
+                channels["dice.help"] = {p.name: knob_help(p, scene) for p in asked}
         except PlaygroundError:
             return gr.skip()  # type: ignore[no-any-return]  # the charts above say what is wrong
         return frame(channels) if channels else gr.skip()  # type: ignore[no-any-return]

@@ -18,6 +18,7 @@ from playground.i18n import catalogue, translator
 from playground.tabs.controls import ORDER_WORDS, SPEEDS
 from playground.tabs.dice import SHOWN
 from playground.tabs.dice_handlers import PANELS
+from playground.tabs.dice_help import FILLED
 from playground.tabs.generate import SHADINGS
 
 SOURCES = sorted(Path(playground.__file__).parent.rglob("*.py"))
@@ -37,6 +38,7 @@ FAMILIES = {
     "chart.*.description": [*CHARTS, *PANELS],
     "panel.*": [*CHARTS, "stages", "code", *PANELS],
     "panel.*.hint": [*CHARTS, "stages", "code", *PANELS],
+    "help.filled.*": FILLED,
     "dice.race.*": get_args(get_type_hints(Choice)["by"])[::2],
     "dice.map.*": ("here", "there"),
     "dice.map.shown.*": SHOWN,
