@@ -4,6 +4,7 @@ from typing import Any
 
 import gradio as gr
 
+from playground.catalog import PARAMETERS
 from playground.components.live_bus import LiveBus
 from playground.components.live_plot import LivePlot
 from playground.components.live_text import LiveText
@@ -90,8 +91,8 @@ def wire(
         radio.change(lossless(dice.redraw_map), **asking)
     controls.order.input(lossless(tab.redraw), **looking)
 
-    knobs = list(controls.knobs.values())
-    turning: dict[str, Any] = {**looking, "inputs": [mine], "outputs": knobs}
+    knobs = [controls.knobs[p.name] for p in PARAMETERS]
+    turning: dict[str, Any] = {**looking, "inputs": [mine, *controls.all], "outputs": knobs}
     for name in ("same_dice", "map_here", "map_there"):
         panels.plots[name].pick(dice.turn, **turning).then(lossless(tab.redraw), **looking)
     parting = {**streaming, "inputs": [state, mine, *controls.all]}

@@ -108,8 +108,8 @@ class DiceTab:
             return gr.skip()  # type: ignore[no-any-return]  # the charts above say what is wrong
         return frame(channels) if channels else gr.skip()  # type: ignore[no-any-return]
 
-    def turn(self, mine: DiceSession, event: gr.EventData) -> list[Any]:
-        """A place on a picture was clicked: the knobs that it stands for, in the order of PARAMETERS."""
+    def turn(self, mine: DiceSession, event: gr.EventData, *values: Any) -> list[float]:
+        """A place on a picture was clicked: the values of all knobs, in the order of PARAMETERS, with those it names."""
         picked = event.picked
         mine.wants_branch = isinstance(picked, str) and picked.startswith("go:")
         wanted: dict[str, float] = {}
@@ -121,11 +121,8 @@ class DiceTab:
             wanted = {"temperature": picked[0], str(picked[1]): picked[2]}
         elif isinstance(picked, list) and len(picked) == 2:
             wanted = {str(picked[0]): picked[1]}
-        updates = []
-        for parameter in PARAMETERS:
-            value = wanted.get(parameter.name)
-            updates.append(gr.skip() if value is None else gr.update(value=parameter.check(value)))
-        return updates
+        settings = {**Values.of(values).parameters, **wanted}
+        return [p.check(settings[p.name]) if p.name in wanted else settings[p.name] for p in PARAMETERS]
 
     @property
     def pause_button(self) -> Any:

@@ -1,4 +1,4 @@
-"""The panels below the charts in a real browser: drawn when looked at, clicks that set knobs, orders, a branch, help."""
+"""The panels below the charts in a real browser: drawn when looked at, clicks, orders, a branch, help, search."""
 
 import re
 from collections.abc import Callable

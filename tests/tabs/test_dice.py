@@ -1,4 +1,4 @@
-"""The panels below the charts, without a browser: what is asked for comes, a click sets the knobs, a branch is that run."""
+"""The panels below the charts, without a browser: what is asked for, what a click sets, what a branch is."""
 
 import json
 from collections.abc import Callable
@@ -37,9 +37,9 @@ class Panels:
         return json.loads(sent)["channels"] if isinstance(sent, str) else {}
 
     def turn(self, picked: object) -> dict[str, float]:
-        updates = self.dice.turn(self.mine, gr.EventData(None, {"picked": picked}))
-        assert len(updates) == len(PARAMETERS)
-        return {p.name: u["value"] for p, u in zip(PARAMETERS, updates, strict=True) if "value" in u}
+        before = self.visitor.settings
+        after = self.dice.turn(self.mine, gr.EventData(None, {"picked": picked}), *before.values())
+        return {p.name: v for p, v in zip(PARAMETERS, after, strict=True) if v != before[p.name]}
 
     def part(self) -> list[Channels]:
         updates = self.dice.part(self.visitor.session, self.mine, *self.visitor.settings.values())
@@ -131,10 +131,8 @@ def test_every_line_of_the_text_is_true(panels: Panels, storyteller: Any) -> Non
         found = panels.mine.parting(scene, values)
         strategy = Sampling(catalog.processors(values), Multinomial(5))
         *_, trace = engine.generate(storyteller.model, GenerationRequest(ids, strategy, 8))
-        theirs = trace.token_ids
-        expected = next(
-            (i for i, (a, b) in enumerate(zip(session.trace.token_ids, theirs, strict=True)) if a != b), None
-        )
+        pairs = enumerate(zip(session.trace.token_ids, trace.token_ids, strict=True))
+        expected = next((i for i, (a, b) in pairs if a != b), None)
         assert found.index == expected, change
 
 
