@@ -33,7 +33,8 @@ class OrderList(gr.HTML):
             json.dumps(list(value)),
             html_template=(
                 '<div class="order-list"><div class="order-presets" role="group" '
-                f'aria-label="{escape(words["presets"])}">{buttons}</div><ol class="order-stages" aria-label="{escape(words["stages"])}"></ol></div>'
+                f'aria-label="{escape(words["presets"])}">{buttons}</div>'
+                f'<ol class="order-stages" aria-label="{escape(words["stages"])}"></ol></div>'
             ),
             js_on_load="window.livePage.orderList({element, props, trigger, watch}); // triggers 'input'",
             apply_default_css=False,

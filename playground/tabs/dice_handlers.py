@@ -109,7 +109,7 @@ class DiceTab:
         return frame(channels) if channels else gr.skip()  # type: ignore[no-any-return]
 
     def turn(self, mine: DiceSession, event: gr.EventData, *values: Any) -> list[float]:
-        """A place on a picture was clicked: the values of all knobs, in the order of PARAMETERS, with those it names."""
+        """A place on a picture was clicked: the values of all knobs, in the order of PARAMETERS, with the new."""
         picked = event.picked
         mine.wants_branch = isinstance(picked, str) and picked.startswith("go:")
         wanted: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""The help beside a knob: what it does, its formula, its formula with the numbers of this step, neutral value, paper."""
+"""The help beside a knob: what it does, its formula, the numbers of this step in it, neutral value, paper."""
 
 import math
 from typing import Any
