@@ -22,7 +22,7 @@ def generate(model: LanguageModel, request: GenerationRequest, trace: Trace | No
     Raises InvalidModelOutputError on NaN logits, NothingLeftToChooseError when the processors removed every token.
     """
     trace = Trace(request, trace.unlimited().steps if trace else ())
-    going_on = replace(request, taken_ids=trace.token_ids)
+    going_on = replace(request, taken_ids=trace.token_ids, states=trace.states)
     for step in _mendable(model, request.strategy.decode(model, going_on)):
         trace = trace.appended(step)
         yield trace

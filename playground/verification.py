@@ -1,7 +1,7 @@
 """Verification: replay a run through transformers itself, and say whether tokens and numbers are equal."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -15,8 +15,11 @@ from transformers import (
     StoppingCriteriaList,
 )
 
-from playground.backends.huggingface import HuggingFaceModel
+from playground.backends import in_generate
+from playground.backends.huggingface import HuggingFaceModel, HuggingFaceTokenizer
 from playground.decoding import pipeline
+from playground.decoding.processors import Processor
+from playground.decoding.processors_guidance import Guidance
 from playground.decoding.sampling import Sampling
 from playground.decoding.selection import Multinomial, skip_race
 from playground.decoding.trace import Step, Trace
@@ -51,6 +54,10 @@ class Verification:
             the compared steps; infinite where one side removed a token that the other kept.
         first_difference: None if all are equal.
         tolerance: what `passed` allows, in nats.
+        own: processors that transformers does not have: inside `generate` they were ours, so that they themselves have
+            not been compared with anything.
+        is_listed: whether the processors were handed to `generate` as a list, in the order of the run, because its
+            arguments can't say them.
     """
 
     method: Literal["generate", "teacher-forced"]
@@ -60,6 +67,8 @@ class Verification:
     largest_difference: float
     first_difference: Difference | None
     tolerance: float = TOLERANCE
+    own: tuple[str, ...] = ()
+    is_listed: bool = False
 
     @property
     def passed(self) -> bool:
@@ -81,10 +90,19 @@ def verify(
     model: HuggingFaceModel,
     is_wanted: Callable[[], bool] = lambda: True,
     tolerance: float = TOLERANCE,
+    tokenizer: HuggingFaceTokenizer | None = None,
 ) -> Verification:
-    """Compare a run (at least one step) with transformers. Raises Cancelled once `is_wanted()` says no."""
-    compare = _by_teacher if is_steered(trace) else _by_generate
-    return replace(compare(trace, model, is_wanted), tolerance=tolerance)
+    """Compare a run (at least one step) with transformers. Raises Cancelled once `is_wanted()` says no.
+
+    `tokenizer` is needed for a run with stop strings: without it (ValueError), transformers can't look for them.
+    """
+    if is_steered(trace):
+        found = _by_teacher(trace, model, is_wanted)
+    else:
+        found = _by_generate(trace, model, is_wanted, tokenizer)
+    guided = [s.processors for s in trace.steps if any(isinstance(p, Guidance) for p in s.processors)]
+    scale = max((abs(p.value) for chain in guided for p in chain if isinstance(p, Guidance)), default=0.0)
+    return replace(found, tolerance=tolerance * (1 + 2 * scale))  # guidance multiplies what the last bits differ by
 
 
 class _Until(StoppingCriteria):
@@ -108,16 +126,27 @@ class _Lead(LogitsProcessor):
         return led
 
 
-def _by_generate(trace: Trace, model: HuggingFaceModel, is_wanted: Callable[[], bool]) -> Verification:
-    strategy = Sampling(trace.steps[0].processors, trace.steps[0].selection)  # type: ignore[arg-type]
+def _by_generate(
+    trace: Trace, model: HuggingFaceModel, is_wanted: Callable[[], bool], tokenizer: HuggingFaceTokenizer | None
+) -> Verification:
+    stop = getattr(trace.request.strategy, "stop", None)
+    strategy = Sampling(trace.steps[0].processors, trace.steps[0].selection, stop)  # type: ignore[arg-type]
     prompt = torch.tensor([trace.request.prompt_ids])
+    is_listed = bool(strategy.beyond_generate) or strategy.is_reordered
+    arguments = strategy.bare_arguments() if is_listed else strategy.generate_arguments()
+    listed = _chain(trace, strategy.processors, model) if is_listed else LogitsProcessorList()
+    if stop and tokenizer is None:
+        raise ValueError("a run with stop strings is compared with a tokenizer")
     with _global_generator, torch.random.fork_rng(devices=[]):
         torch.manual_seed(strategy.selection.seed)
         output = model.module.generate(
             prompt,
             attention_mask=torch.ones_like(prompt),
-            generation_config=_configuration(strategy, model, len(trace.steps)),
+            generation_config=_configuration(arguments, model, len(trace.steps)),
+            logits_processor=listed,
             stopping_criteria=StoppingCriteriaList([_Until(is_wanted)]),
+            negative_prompt_ids=in_generate.negative_prompt(arguments),
+            tokenizer=tokenizer.tokenizer if stop and tokenizer else None,
         )
     if not is_wanted():
         raise Cancelled
@@ -131,10 +160,16 @@ def _by_generate(trace: Trace, model: HuggingFaceModel, is_wanted: Callable[[], 
     largest = max(
         (_difference(trace, i, output.logits[i][0], output.scores[i][0]) for i in compared), default=float("inf")
     )
-    return Verification("generate", len(ours), equal, 0, largest, differs)
+    own = strategy.beyond_generate
+    return Verification("generate", len(ours), equal, 0, largest, differs, own=own, is_listed=is_listed)
 
 
-def _configuration(strategy: Sampling, model: HuggingFaceModel, max_new_tokens: int) -> GenerationConfig:
+def _chain(trace: Trace, processors: Sequence[Processor], model: HuggingFaceModel) -> LogitsProcessorList:
+    seed = trace.steps[0].situation.seed
+    return in_generate.chain(model.module, processors, len(trace.request.prompt_ids), model.eos_ids, seed)
+
+
+def _configuration(arguments: dict[str, Any], model: HuggingFaceModel, max_new_tokens: int) -> GenerationConfig:
     eos_ids = list(model.eos_ids)
     return GenerationConfig(
         max_new_tokens=max_new_tokens,
@@ -143,7 +178,7 @@ def _configuration(strategy: Sampling, model: HuggingFaceModel, max_new_tokens: 
         return_dict_in_generate=True,
         output_logits=True,
         output_scores=True,
-        **strategy.generate_arguments(),
+        **in_generate.configured(arguments),
     )
 
 
@@ -153,16 +188,17 @@ def _by_teacher(trace: Trace, model: HuggingFaceModel, is_wanted: Callable[[], b
     output = model.module.generate(
         prompt,
         attention_mask=torch.ones_like(prompt),
-        generation_config=_configuration(Sampling(), model, len(trace.steps)),
+        generation_config=_configuration(Sampling().generate_arguments(), model, len(trace.steps)),
         logits_processor=LogitsProcessorList([_Lead(prompt.shape[1], trace.token_ids)]),
         stopping_criteria=StoppingCriteriaList([_Until(is_wanted)]),
     )
     if not is_wanted():
         raise Cancelled
     equal, largest = 0, 0.0
+    chains = _Chains(trace, model)
     differs: Difference | None = None
     for step, logits in zip(trace.steps, output.logits, strict=False):  # logits (1, V)
-        scores = _processors(step, model)(torch.tensor([trace.context(step.index)]), logits.clone())
+        scores = chains.scores(step, logits)
         largest = max(largest, _difference(trace, step.index, logits[0], scores[0]))
         theirs = step.choice.token_id if step.choice.by == "hand" else _their_choice(step, scores, model.vocab_size)
         if differs is None and theirs != step.choice.token_id:
@@ -171,16 +207,45 @@ def _by_teacher(trace: Trace, model: HuggingFaceModel, is_wanted: Callable[[], b
     if differs is None and equal < len(trace.steps):  # `generate` had come to an end of text
         differs = Difference(equal, trace.token_ids[equal], None)
     by_hand = sum(step.choice.by == "hand" for step in trace.steps)
-    return Verification("teacher-forced", len(trace.steps), equal, by_hand, largest, differs)
-
-
-def _processors(step: Step, model: HuggingFaceModel) -> Any:
-    """transformers' own processors for the settings of a step, from the routine that `generate` calls."""
-    strategy = Sampling(step.processors, step.selection)  # type: ignore[arg-type]
-    configuration, _ = model.module._prepare_generation_config(_configuration(strategy, model, 1))
-    return model.module._get_logits_processor(
-        generation_config=configuration, input_ids_seq_length=1, logits_processor=[], device="cpu", model_kwargs={}
+    own = {p.name for step in trace.steps for p in step.processors if p.arguments is None}
+    return Verification(
+        "teacher-forced", len(trace.steps), equal, by_hand, largest, differs, own=tuple(sorted(own)), is_listed=True
     )
+
+
+class _Chains:
+    """What the processors of a step make of its logits: transformers' own where it has them, ours where it has not."""
+
+    def __init__(self, trace: Trace, model: HuggingFaceModel) -> None:
+        self.trace = trace
+        self.model = model
+        self._guides: dict[Guidance, Any] = {}  # each with a KV cache of its own, which grows with the text
+        self._read: dict[Guidance, int] = {}
+
+    def scores(self, step: Step, logits: Tensor) -> Tensor:
+        """(1, V), from raw logits (1, V)."""
+        context, scores = torch.tensor([self.trace.context(step.index)]), logits.clone()
+        for processor in step.processors:
+            if processor.is_neutral:
+                continue
+            if isinstance(processor, Guidance):
+                scores = self._guided(processor, step.index, scores)
+            elif processor.arguments is None:
+                scores = processor.at(step.situation)(context, scores)
+            else:
+                scores = _chain(self.trace, [processor], self.model)(context, scores)
+        return scores
+
+    def _guided(self, guidance: Guidance, index: int, scores: Tensor) -> Tensor:
+        """The guide has to read every token, also those of steps at which it was not in force."""
+        if guidance not in self._guides:
+            self._guides[guidance] = _chain(self.trace, [guidance], self.model)
+            self._read[guidance] = 0
+        guided = scores
+        for step in range(self._read[guidance], index + 1):
+            guided = self._guides[guidance](torch.tensor([self.trace.context(step)]), scores)
+        self._read[guidance] = index + 1
+        return guided
 
 
 def _their_choice(step: Step, scores: Tensor, vocab_size: int) -> int:

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 _VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍"}
 
@@ -35,8 +36,21 @@ class Vocabulary:
         kept = (self.piece(i) for i in token_ids if i not in self.special_ids)
         return b"".join(kept).decode("utf-8", errors="replace")
 
+    def holding(self, texts: tuple[str, ...]) -> frozenset[int]:
+        """The ids of all tokens, special ones aside, that hold one of these texts."""
+        return _holding(self, texts)
+
     def labels(self, token_ids: Iterable[int]) -> list[str]:
         return [self.label(i) for i in token_ids]
+
+
+@lru_cache(maxsize=8)
+def _holding(vocabulary: Vocabulary, texts: tuple[str, ...]) -> frozenset[int]:
+    wanted = [text.encode() for text in texts]
+    special = vocabulary.special_ids
+    return frozenset(
+        i for i, piece in enumerate(vocabulary.pieces) if i not in special and any(text in piece for text in wanted)
+    )
 
 
 def printable(piece: bytes) -> str:

@@ -39,6 +39,11 @@ class HuggingFaceTokenizer:
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
 
+    @property
+    def tokenizer(self) -> Any:
+        """transformers' own, for what only it can do."""
+        return self._tokenizer
+
     def encode(self, text: str) -> tuple[int, ...]:
         """The ids of a text, with the special tokens that the model's own tokenizer adds."""
         # a lone surrogate (half an emoji, cut by an editor) is no character: encode what UTF-8 can hold

@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from playground.decoding import pipeline
 from playground.decoding.model import LanguageModel
-from playground.decoding.processors import Processor
+from playground.decoding.processors import Processor, Situation
 from playground.decoding.selection import Argmax, InvalidLogitsError, Multinomial, NothingLeftError, dice
 
 EarlyStopping = bool | Literal["never"]
@@ -156,7 +156,8 @@ class _Search:
             raise InvalidLogitsError("the model returned logits that are not numbers")
         logprobs = torch.log_softmax(logits, dim=-1).expand(k, -1)  # (K, V)
         contexts = torch.tensor([prompt_ids + beam.token_ids for beam in self.beams])
-        stages = pipeline.run(self.settings.processors, contexts, logprobs)
+        situation = Situation(len(prompt_ids), tuple(sorted(self.eos_ids)), self.settings.selection.seed)
+        stages = pipeline.run(self.settings.processors, contexts, logprobs, situation)
         processed = pipeline.processed_logits(stages, logprobs)
         if bool(processed.isneginf().all()):
             raise NothingLeftError("every token of the vocabulary was removed")

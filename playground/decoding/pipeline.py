@@ -1,6 +1,6 @@
 """The pipeline: processors applied in order, each leaving a Stage that records what it made of the logits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from playground.decoding.distribution import Distribution
-from playground.decoding.processors import Processor
+from playground.decoding.processors import Processor, Situation, Stateful
+
+NOWHERE = Situation()
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +19,7 @@ class Stage:
     """One processor's work on the logits of a step.
 
     Attributes:
-        processor: what was applied.
+        processor: what was applied, knowing the situation of the step.
         before: (B, V) float32, the logits that came in.
         logits: (B, V) float32, the logits that went out.
     """
@@ -43,13 +45,19 @@ class Stage:
         return self.outgoing.kept < Distribution.of(self.before[0]).kept
 
 
-def run(processors: Sequence[Processor], context: Tensor, logits: Tensor) -> tuple[Stage, ...]:
-    """Apply every processor that is not neutral to logits (B, V), given context (B, L); one Stage each, in order."""
+def run(
+    processors: Sequence[Processor], context: Tensor, logits: Tensor, situation: Situation = NOWHERE
+) -> tuple[Stage, ...]:
+    """Apply every processor that is not neutral to logits (B, V), given context (B, L); one Stage each, in order.
+
+    Raises NotRecordedError if a processor needs what the situation does not hold.
+    """
     stages: list[Stage] = []
     for processor in processors:
         if not processor.is_neutral:
-            processed = processor(context, logits)
-            stages.append(Stage(processor, logits, processed))
+            situated = processor.at(situation)
+            processed = situated(context, logits)
+            stages.append(Stage(situated, logits, processed))
             logits = processed
     return tuple(stages)
 
@@ -57,3 +65,20 @@ def run(processors: Sequence[Processor], context: Tensor, logits: Tensor) -> tup
 def processed_logits(stages: Sequence[Stage], logits: Tensor) -> Tensor:
     """The logits (B, V) from which the token is taken: those of the last stage, or the raw ones without any."""
     return stages[-1].logits if stages else logits
+
+
+def states_after(stages: Sequence[Stage], situation: Situation, token_id: int) -> dict[str, float]:
+    """What the stateful processors among the stages carry on to the next step, once `token_id` has been taken."""
+    states: dict[str, float] = {}
+    for stage in stages:
+        processor = stage.processor
+        if isinstance(processor, Stateful):
+            state = situation.states.get(processor.name, processor.first_state)
+            states[processor.name] = processor.state_after(state, stage.before[0], token_id)
+    return states
+
+
+def states_before(processors: Sequence[Processor], carried: Mapping[str, float]) -> dict[str, float]:
+    """What the stateful processors stand at before a step: what was carried on, or where they begin."""
+    stateful = [p for p in processors if isinstance(p, Stateful) and not p.is_neutral]
+    return {p.name: carried.get(p.name, p.first_state) for p in stateful}

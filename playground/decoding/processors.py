@@ -1,40 +1,113 @@
-"""Logits processors: pure functions that reshape or cut a row of logits, each exactly as transformers computes it.
+"""Processors: pure functions that reshape or cut a row of logits; here what they share, and the best known of them.
 
 Every processor maps `context` (B, L) int64 and `logits` (B, V) float32 to new logits (B, V); it never writes into
 its input. A removed token has the logit -inf. A neutral value returns the input itself: an exact no-op.
-`name` is the argument of `generate` that switches the processor on, `value` what to pass there.
+Those that transformers has are exactly as it computes them; the others name the convention they follow.
+`processors_*.py` hold the rest, one idea a file.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
 REMOVED = -float("inf")
+Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+Self = TypeVar("Self")
+
+
+class NotRecordedError(ValueError):
+    """The processor needs numbers that the step does not hold, such as the logits after a negative prompt."""
+
+
+@dataclass(frozen=True, eq=False)
+class Situation:
+    """What a processor may need to know of a step besides context and logits. A fact of the step, recorded with it.
+
+    Attributes:
+        prompt_length: how many ids of the context are the prompt.
+        eos_ids: ids that end a text.
+        seed: of the run; a processor with chances of its own (XTC) has a stream of its own made of it.
+        guidance: (V,) float32, the logits after the negative prompt and the tokens taken, where they were computed.
+        states: what stateful processors (mirostat) carry from step to step, by name.
+    """
+
+    prompt_length: int = 0
+    eos_ids: tuple[int, ...] = ()
+    seed: int = 0
+    guidance: Tensor | None = None
+    states: Mapping[str, float] = field(default_factory=dict)
 
 
 class Processor(Protocol):
     """A named, parametrised function of the context and the logits of the next token.
 
-    `truncates` says whether it cuts the tail: removes tokens by how probable they are.
+    `name` is that of its setting in the catalogue. `truncates` says whether it removes tokens by how probable they are.
     """
 
     name: ClassVar[str]
     truncates: ClassVar[bool]
 
     @property
-    def value(self) -> float: ...
+    def value(self) -> float:
+        """Its main setting; of a list, how many entries it has."""
+        ...
 
     @property
     def is_neutral(self) -> bool: ...
 
+    @property
+    def arguments(self) -> Mapping[str, object] | None:
+        """The arguments with which `generate` does the same; None if it has none."""
+        ...
+
+    def at(self, situation: Situation) -> "Processor":
+        """The same processor, knowing the situation of a step. Equal to this one."""
+        ...
+
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor: ...
 
 
-def _without(logits: Tensor, removed: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Tensor:
+@runtime_checkable
+class Stateful(Protocol):
+    """A processor that carries a number from step to step."""
+
+    @property
+    def first_state(self) -> float:
+        """The number before the first token."""
+        ...
+
+    def state_after(self, state: float, before: Tensor, token_id: int) -> float:
+        """The number after `token_id` was taken, given the logits (V,) that came into the processor."""
+        ...
+
+
+class InTransformers:
+    """What a processor has in common that `generate` switches on by an argument of the same name."""
+
+    @property
+    def arguments(self) -> Mapping[str, object] | None:
+        return {self.name: self.value}  # type: ignore[attr-defined]
+
+    def at(self: Self, situation: Situation) -> Self:
+        return self
+
+
+class OfTheCommunity:
+    """What a processor has in common that `generate` does not have."""
+
+    @property
+    def arguments(self) -> Mapping[str, object] | None:
+        return None
+
+    def at(self: Self, situation: Situation) -> Self:
+        return self
+
+
+def without(logits: Tensor, removed: Bools) -> Tensor:
     """New logits, with -inf where `removed` (B, V) holds. In numpy, as all elementwise work here: for a few rows torch
     spends most of its time waking threads."""
     left = logits.numpy().copy()
@@ -42,13 +115,13 @@ def _without(logits: Tensor, removed: np.ndarray[tuple[int, ...], np.dtype[np.bo
     return torch.from_numpy(left)
 
 
-def _require(holds: bool, name: str, rule: str, value: float) -> None:
+def require(holds: bool, name: str, rule: str, value: object) -> None:
     if not holds:
         raise ValueError(f"{name} must be {rule}, got {value}")
 
 
 @dataclass(frozen=True)
-class RepetitionPenalty:
+class RepetitionPenalty(InTransformers):
     """Divide the positive and multiply the negative logits of every token that already occurs, prompt included.
 
     Keskar et al. 2019 (CTRL); transformers `RepetitionPenaltyLogitsProcessor`. Each distinct id is penalised once.
@@ -60,7 +133,7 @@ class RepetitionPenalty:
     truncates: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        _require(self.value > 0, self.name, "> 0 (1 is off)", self.value)
+        require(self.value > 0, self.name, "> 0 (1 is off)", self.value)
 
     @property
     def is_neutral(self) -> bool:
@@ -78,7 +151,7 @@ class RepetitionPenalty:
 
 
 @dataclass(frozen=True)
-class NoRepeatNGram:
+class NoRepeatNGram(InTransformers):
     """Remove every token that would complete an n-gram which the prompt or the output already contains.
 
     Paulus et al. 2017; transformers `NoRepeatNGramLogitsProcessor`. n = 1 bans every token seen so far.
@@ -90,7 +163,7 @@ class NoRepeatNGram:
     truncates: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        _require(self.value >= 0, self.name, ">= 0 (0 is off)", self.value)
+        require(self.value >= 0, self.name, ">= 0 (0 is off)", self.value)
 
     @property
     def is_neutral(self) -> bool:
@@ -113,7 +186,7 @@ class NoRepeatNGram:
 
 
 @dataclass(frozen=True)
-class Temperature:
+class Temperature(InTransformers):
     """Divide the logits by T: below 1 the distribution sharpens, above 1 it flattens.
 
     Ackley et al. 1985; transformers `TemperatureLogitsWarper`. Raises ValueError unless T > 0.
@@ -124,7 +197,7 @@ class Temperature:
     truncates: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        _require(self.value > 0, self.name, "> 0 (for T → 0 take greedy)", self.value)
+        require(self.value > 0, self.name, "> 0 (for T → 0 take greedy)", self.value)
 
     @property
     def is_neutral(self) -> bool:
@@ -135,7 +208,7 @@ class Temperature:
 
 
 @dataclass(frozen=True)
-class TopK:
+class TopK(InTransformers):
     """Keep the k most probable tokens; every token that ties with the k-th is kept too.
 
     Fan et al. 2018; transformers `TopKLogitsWarper`. Raises ValueError unless k >= 0.
@@ -146,7 +219,7 @@ class TopK:
     truncates: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        _require(self.value >= 0, self.name, ">= 0 (0 is off)", self.value)
+        require(self.value >= 0, self.name, ">= 0 (0 is off)", self.value)
 
     @property
     def is_neutral(self) -> bool:
@@ -157,11 +230,11 @@ class TopK:
             return logits
         k = min(self.value, logits.shape[-1])
         kth_value = torch.topk(logits, k)[0][..., -1, None]
-        return _without(logits, logits.numpy() < kth_value.numpy())
+        return without(logits, logits.numpy() < kth_value.numpy())
 
 
 @dataclass(frozen=True)
-class TopP:
+class TopP(InTransformers):
     """Nucleus: keep the smallest set of most probable tokens whose total probability reaches p.
 
     Holtzman et al. 2019; transformers `TopPLogitsWarper`: sorted ascending, a token goes if the mass up to and
@@ -173,7 +246,7 @@ class TopP:
     truncates: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        _require(0 <= self.value <= 1, self.name, "between 0 and 1 (1 is off)", self.value)
+        require(0 <= self.value <= 1, self.name, "between 0 and 1 (1 is off)", self.value)
 
     @property
     def is_neutral(self) -> bool:
@@ -192,11 +265,11 @@ class TopP:
         if not np.all((first_kept == 0) | (last_removed < border)):  # a tie at the border: which goes, the order says
             order = torch.sort(logits, descending=False).indices
             return logits.masked_fill(tail.scatter(1, order, tail), REMOVED)
-        return _without(logits, rows < border)
+        return without(logits, rows < border)
 
 
 @dataclass(frozen=True)
-class MinP:
+class MinP(InTransformers):
     """Keep the tokens at least min_p times as probable as the most probable one.
 
     Nguyen et al. 2024; transformers `MinPLogitsWarper`. Raises ValueError unless 0 <= min_p <= 1.
@@ -207,7 +280,7 @@ class MinP:
     truncates: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        _require(0 <= self.value <= 1, self.name, "between 0 and 1 (0 is off)", self.value)
+        require(0 <= self.value <= 1, self.name, "between 0 and 1 (0 is off)", self.value)
 
     @property
     def is_neutral(self) -> bool:
@@ -217,11 +290,11 @@ class MinP:
         if self.is_neutral:
             return logits
         probabilities = torch.softmax(logits, dim=-1).numpy()
-        return _without(logits, probabilities < self.value * probabilities.max(axis=-1, keepdims=True))
+        return without(logits, probabilities < self.value * probabilities.max(axis=-1, keepdims=True))
 
 
 @dataclass(frozen=True)
-class TypicalP:
+class TypicalP(InTransformers):
     """Locally typical: keep the tokens whose surprisal is closest to the entropy, until their mass reaches p.
 
     Meister et al. 2022; transformers `TypicalLogitsWarper`: the token that crosses the mass stays, with its ties.
@@ -233,7 +306,7 @@ class TypicalP:
     truncates: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        _require(0 < self.value <= 1, self.name, "above 0 and at most 1 (1 is off)", self.value)
+        require(0 < self.value <= 1, self.name, "above 0 and at most 1 (1 is off)", self.value)
 
     @property
     def is_neutral(self) -> bool:
@@ -249,16 +322,4 @@ class TypicalP:
         cumulative = logits.gather(-1, order).softmax(dim=-1).cumsum(dim=-1)
         last = (cumulative < self.value).sum(dim=-1, keepdim=True).clamp(max=logits.shape[-1] - 1)
         farthest = distances.gather(-1, order.gather(-1, last))
-        return _without(logits, distances.numpy() > farthest.numpy())
-
-
-# The order in which transformers applies them (`_get_logits_processor`), greedy search only the first two.
-TRANSFORMERS_ORDER: tuple[Callable[..., Processor], ...] = (
-    RepetitionPenalty,
-    NoRepeatNGram,
-    Temperature,
-    TopK,
-    TopP,
-    MinP,
-    TypicalP,
-)
+        return without(logits, distances.numpy() > farthest.numpy())

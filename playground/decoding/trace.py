@@ -1,7 +1,7 @@
 """The trace: the facts of a run, step by step, from which every picture is derived."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, Protocol
 
@@ -11,18 +11,19 @@ from torch import Tensor
 from playground.decoding import pipeline
 from playground.decoding.distribution import Distribution
 from playground.decoding.model import LanguageModel
-from playground.decoding.pipeline import Stage
-from playground.decoding.processors import Processor
+from playground.decoding.pipeline import NOWHERE, Stage
+from playground.decoding.processors import Processor, Situation
 from playground.decoding.selection import Choice, Selection
+from playground.decoding.stopping import StopStrings
 
-FinishReason = Literal["stop", "length"]
+FinishReason = Literal["stop", "stop_string", "length"]
 
 TRACE_BYTES = 64 * 2**20  # the raw logits of one run may take this much memory
 
 
-def longest_run(vocab_size: int) -> int:
-    """The most steps whose float32 logits fit into TRACE_BYTES."""
-    return max(1, TRACE_BYTES // (4 * vocab_size))
+def longest_run(vocab_size: int, rows: int = 1) -> int:
+    """The most steps whose float32 logits, so many rows a step, fit into TRACE_BYTES."""
+    return max(1, TRACE_BYTES // (4 * vocab_size * rows))
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class Step:
         processors: those in force, in order.
         selection: the rule in force, with its seed.
         choice: the token taken.
-        finish_reason: "stop" (an end-of-text token), "length", or None while the run goes on.
+        finish_reason: "stop" (an end-of-text token), "stop_string", "length", or None while the run goes on.
+        situation: what the processors knew of the step besides its context and logits.
     """
 
     index: int
@@ -59,6 +61,7 @@ class Step:
     selection: Selection
     choice: Choice
     finish_reason: FinishReason | None = None
+    situation: Situation = NOWHERE
 
     @cached_property
     def reading(self) -> Reading:
@@ -92,12 +95,14 @@ class GenerationRequest:
         strategy: how tokens are chosen.
         max_new_tokens: how many tokens the run may have in all, those of `taken_ids` included.
         taken_ids: tokens already chosen, when a run goes on.
+        states: what the stateful processors carry on from the last of them.
     """
 
     prompt_ids: tuple[int, ...]
     strategy: Strategy
     max_new_tokens: int
     taken_ids: tuple[int, ...] = ()
+    states: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +120,14 @@ class Trace:
     @property
     def finish_reason(self) -> FinishReason | None:
         return self.steps[-1].finish_reason if self.steps else None
+
+    @property
+    def states(self) -> Mapping[str, float]:
+        """What the stateful processors carry on from the last step: derived from it, so that a rewind restores it."""
+        if not self.steps or not pipeline.states_before(self.steps[-1].processors, {}):
+            return {}
+        last = self.steps[-1]
+        return pipeline.states_after(self.stages_at(last.index), last.situation, last.choice.token_id)
 
     @property
     def cum_logprob(self) -> float:
@@ -141,13 +154,21 @@ class Trace:
     def branched(self, index: int, token_id: int, eos_ids: Sequence[int]) -> "Trace":
         """The run up to token `index`, with `token_id` chosen there by hand; no forward pass is needed for it."""
         step = self.steps[index]
-        length = index + 1 == self.request.max_new_tokens
-        reason: FinishReason | None = "stop" if token_id in eos_ids else "length" if length else None
+        reason: FinishReason | None = "length" if index + 1 == self.request.max_new_tokens else None
+        stop: StopStrings | None = getattr(self.request.strategy, "stop", None)
+        if token_id in eos_ids:
+            reason = "stop"
+        elif stop and stop.completed((*self.context(index), token_id)):
+            reason = "stop_string"
         chosen = replace(step, choice=Choice(token_id, "hand"), finish_reason=reason)
         return self.rewound(index).appended(chosen)
 
     def stages_at(self, index: int, processors: Sequence[Processor] | None = None) -> tuple[Stage, ...]:
-        """The stages of step `index`, recomputed from its raw logits; under other `processors` if given."""
+        """The stages of step `index`, recomputed from its raw logits; under other `processors` if given.
+
+        Raises NotRecordedError if those need what the step does not hold (guidance that was off in the run).
+        """
         step = self.steps[index]
         context = torch.tensor([self.context(index)])
-        return pipeline.run(step.processors if processors is None else processors, context, step.logits[None])
+        chain = step.processors if processors is None else processors
+        return pipeline.run(chain, context, step.logits[None], step.situation)

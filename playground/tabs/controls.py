@@ -15,6 +15,7 @@ from playground.decoding.processors import Processor
 from playground.decoding.sampling import Sampling
 from playground.i18n import Translator
 from playground.views.notation import NATS, UNITS, Unit
+from playground.vocabulary import Vocabulary
 
 SPEEDS: Mapping[str, float | None] = {"fast": None, "lively": 12.0, "aloud": 3.0, "slow": 1.0}
 MAX_LENGTH = 512
@@ -52,12 +53,13 @@ class Values:
     def tokens_per_second(self) -> float | None:
         return SPEEDS.get(self.speed)
 
-    def strategy(self) -> Sampling:
+    def strategy(self, vocabulary: Vocabulary | None = None) -> Sampling:
         """Raises OutOfRangeError, as do the other two, for a value that is not allowed."""
-        return catalog.sampling(self.parameters, self.do_sample, catalog.check_seed(self.seed), self.order)  # type: ignore[arg-type]
+        seed = catalog.check_seed(self.seed)  # type: ignore[arg-type]
+        return catalog.sampling(self.parameters, self.do_sample, seed, self.order, vocabulary)
 
-    def processors(self) -> tuple[Processor, ...]:
-        return catalog.processors(self.parameters, self.do_sample, self.order)
+    def processors(self, vocabulary: Vocabulary | None = None) -> tuple[Processor, ...]:
+        return catalog.processors(self.parameters, self.do_sample, self.order, vocabulary)
 
     def max_new_tokens(self) -> int:
         return catalog.check_whole("max_new_tokens", self.length, 1, MAX_LENGTH)
@@ -115,7 +117,7 @@ def knob(parameter: Parameter, value: float, t: Translator) -> Knob:
         value,
         label=label,
         help_text=t(f"parameter.{parameter.name}.help"),
-        off=t("parameter.off"),
+        off=t("parameter.usual", value=parameter.neutral) if parameter.belongs_to else t("parameter.off"),
         slider=parameter.slider,
         limits=(parameter.minimum, parameter.maximum),
         start=parameter.start,
@@ -123,7 +125,10 @@ def knob(parameter: Parameter, value: float, t: Translator) -> Knob:
         whole=parameter.is_whole,
         range_text=t("parameter.range", name=label, minimum=parameter.minimum, maximum=parameter.maximum),
         elem_id=f"knob-{parameter.name}",
-        elem_classes=["sampling-only"] if parameter.sampling_only else [],
+        elem_classes=[
+            *(["sampling-only"] if parameter.sampling_only else []),
+            *(["detail"] if parameter.belongs_to else []),
+        ],
     )
 
 
@@ -131,7 +136,7 @@ def order_list(t: Translator) -> OrderList:
     """Not rendered yet: it stands beside the picture of the stages."""
     return OrderList(
         catalog.ORDERS["transformers"],
-        labels={p.name: t(f"parameter.{p.name}.short") for p in PARAMETERS},
+        labels={name: t(f"parameter.{name}.short") for name in catalog.ORDERS["transformers"]},
         presets={key: (t(f"dice.order.{key.replace('.', '_')}"), order) for key, order in catalog.ORDERS.items()},
         words={name: t(f"dice.order.{name}") for name in ORDER_WORDS},
         channel="headline",

@@ -11,11 +11,13 @@ from playground import catalog, engine
 from playground.backends.loading import ModelSlot
 from playground.catalog import PARAMETERS
 from playground.decoding.processors import Processor
+from playground.decoding.processors_guidance import Guidance
 from playground.decoding.sampling import Sampling
 from playground.decoding.selection import Multinomial
 from playground.decoding.trace import GenerationRequest, Trace, longest_run
 from playground.errors import InvalidArgumentError, NothingLeftToChooseError, PlaygroundError
-from playground.views.same_dice import carried_over, parting
+from playground.lists import LISTS
+from playground.views.same_dice import Parting, carried_over, parting
 
 if TYPE_CHECKING:
     from playground.backends.huggingface import Backend
@@ -52,18 +54,25 @@ def _compare(
 ) -> Json:  # fmt: skip
     if not isinstance(settings, list) or not 1 <= len(settings) <= MAX_SETTINGS:
         raise InvalidArgumentError(name="settings", rule=f"a list of 1 to {MAX_SETTINGS} objects", value=settings)
-    chains = [_processors(one) for one in settings]
     seed = catalog.check_seed(seed)
     backend = slot.get()
+    chains = [_processors(one, backend) for one in settings]
+    rows = 2 if any(map(_is_guided, chains)) else 1
     ids, most = room(prompt, backend)
     length = catalog.check_whole(
-        "max_new_tokens", max_new_tokens, 1, min(most, longest_run(backend.model.vocab_size))
+        "max_new_tokens", max_new_tokens, 1, min(most, longest_run(backend.model.vocab_size, rows))
     )  # fmt: skip
-    first = _run(backend, Trace(GenerationRequest(ids, Sampling(chains[0], Multinomial(seed)), length)), length)
+
+    def fresh(chain: tuple[Processor, ...]) -> Trace:
+        return _run(backend, Trace(GenerationRequest(ids, Sampling(chain, Multinomial(seed)), length)), length)
+
+    first = fresh(chains[0])
     runs = []
     for one, chain in zip(settings, chains, strict=True):
-        where = parting(first, chain, backend.vocabulary)
-        if where.index is None:
+        if _is_guided(chain):  # a second reading of its own, which the first run does not hold
+            trace = fresh(chain)
+            where = _compared(first, trace, backend)
+        elif (where := parting(first, chain, backend.vocabulary)).index is None:
             trace = first
         elif where.theirs is None:
             raise NothingLeftToChooseError()
@@ -84,13 +93,25 @@ def _compare(
     }  # fmt: skip
 
 
-def _processors(one: object) -> tuple[Processor, ...]:
+def _is_guided(chain: tuple[Processor, ...]) -> bool:
+    return any(isinstance(processor, Guidance) for processor in chain)
+
+
+def _compared(first: Trace, other: Trace, backend: "Backend") -> Parting:
+    label = backend.vocabulary.label
+    for i, (ours, theirs) in enumerate(zip(first.token_ids, other.token_ids, strict=False)):
+        if ours != theirs:
+            return Parting(i, i + 1, ours, theirs, label(ours), label(theirs))
+    return Parting(None, min(len(first.steps), len(other.steps)))
+
+
+def _processors(one: object, backend: "Backend") -> tuple[Processor, ...]:
     """Raises InvalidArgumentError, OutOfRangeError."""
-    names = [p.name for p in PARAMETERS]
+    names = [*(p.name for p in PARAMETERS), *(name for name in LISTS if name != "stop_strings")]
     if not isinstance(one, dict) or not set(one) <= {*names, "order"}:
         raise InvalidArgumentError(name="settings", rule=f"objects with names of {', '.join(names)}, order", value=one)
     values = {name: value for name, value in one.items() if name != "order"}
-    return catalog.processors(values, True, _order(one.get("order", "transformers")))
+    return catalog.processors(values, True, _order(one.get("order", "transformers")), backend.vocabulary)
 
 
 def _order(order: object) -> Sequence[str]:

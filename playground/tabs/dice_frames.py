@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from playground import catalog
-from playground.catalog import PARAMETERS, Parameter
+from playground.catalog import BY_NAME, MAIN
 from playground.decoding import pipeline
 from playground.decoding.distribution import Distribution
 from playground.decoding.pipeline import Stage
 from playground.decoding.processors import Processor
+from playground.decoding.processors_guidance import Guidance
 from playground.decoding.trace import Step, Trace
 from playground.figures.mass_flow import mass_flow_figure
 from playground.figures.race import race_figure
@@ -51,18 +52,16 @@ class Scene:
         return self.trace.steps[self.index]
 
     def processors(self, values: Mapping[str, float], order: tuple[str, ...] | None = None) -> tuple[Processor, ...]:
-        return catalog.processors(values, True, order or self.order)
+        built = catalog.processors(values, True, order or self.order, self.look.vocabulary)
+        if self.step.situation.guidance is None:  # its second reading was not made here: the headline says so
+            built = tuple(p for p in built if not isinstance(p, Guidance))
+        return built
 
     def stages(self, order: tuple[str, ...] | None = None) -> tuple[Stage, ...]:
         return self.trace.stages_at(self.index, self.processors(self.values, order))
 
     def value(self, name: str) -> float:
-        parameter = by_name(name)
-        return self.values.get(name, parameter.neutral)
-
-
-def by_name(name: str) -> Parameter:
-    return next(p for p in PARAMETERS if p.name == name)
+        return self.values.get(name, BY_NAME[name].neutral)
 
 
 def before(trace: Trace, index: int, look: Look) -> str:
@@ -106,9 +105,7 @@ def _race_words(view: Race, scene: Scene) -> list[Part]:
 
 def same_dice_panel(scene: Scene, partings: Mapping[str, Parting]) -> Channels:
     """`partings` by the change of settings that makes them: "" for the settings as they stand, or "name=value"."""
-    knobs = [
-        p for p in PARAMETERS if p.is_common or (p.sampling_only and scene.values.get(p.name, p.neutral) != p.neutral)
-    ]
+    knobs = [p for p in MAIN if p.is_common or (p.sampling_only and scene.values.get(p.name, p.neutral) != p.neutral)]
     view = same_dice(scene.trace, scene.index, knobs, scene.values, scene.processors, scene.look.vocabulary)
     return {
         "dice.same": same_dice_figure(view, scene.look.t),
@@ -119,7 +116,7 @@ def same_dice_panel(scene: Scene, partings: Mapping[str, Parting]) -> Channels:
 def changes(scene: Scene) -> dict[str, dict[str, float]]:
     """The settings worth comparing over the whole run: as they stand, and each common knob switched on or off."""
     found = {"": dict(scene.values)}
-    for p in PARAMETERS:
+    for p in MAIN:
         if p.is_common:
             value = p.start if scene.value(p.name) == p.neutral else p.neutral
             found[f"{p.name}={shorter(value)}"] = {**scene.values, p.name: value}
@@ -135,7 +132,7 @@ def _parting_words(scene: Scene, partings: Mapping[str, Parting]) -> list[Part]:
             if scene.do_sample and all(s.processors == scene.processors(scene.values) for s in scene.trace.steps):
                 continue  # the run's own settings
             words = t("dice.same.now")
-        elif float(value) == by_name(name).neutral:
+        elif float(value) == BY_NAME[name].neutral:
             words = t("dice.same.off", name=t(f"parameter.{name}.short"))
         else:
             words = t("dice.same.change", name=t(f"parameter.{name}.short"), value=value)
@@ -187,13 +184,13 @@ def survival_panel(scene: Scene, cut: str, shown: Shown) -> Channels:
 
 
 def _temperatures() -> tuple[float, ...]:
-    low, high, _ = by_name("temperature").slider
+    low, high, _ = BY_NAME["temperature"].slider
     return tuple(round(high * i / _MAP_STEPS, 2) for i in range(1, _MAP_STEPS + 1) if high * i / _MAP_STEPS >= low)
 
 
 def _grid(cut: str) -> tuple[float, ...]:
     """Round values of the cut-off: tenths of its slider; of whole numbers those that a person tries."""
-    parameter = by_name(cut)
+    parameter = BY_NAME[cut]
     if parameter.is_whole:
         return (1, 2, 5, 10, 20, 40, 100, 200, 500, 1000)
     high = parameter.slider[1]
@@ -202,8 +199,11 @@ def _grid(cut: str) -> tuple[float, ...]:
 
 def _map(scene: Scene, index: int, cut: str, temperatures: tuple[float, ...], values: tuple[float, ...]) -> SurvivalMap:
     """Of a step as it comes to temperature and cut-off: with the penalties that stand before them, and no other cut."""
-    processors = scene.processors(scene.values)
-    shaping = [p for p in processors if not p.truncates and p.name != "temperature"]
+    first_of_two = min(scene.order.index("temperature"), scene.order.index(cut))
+    shaping = [
+        p for p in scene.processors(scene.values)
+        if not p.truncates and p.name != "temperature" and scene.order.index(p.name) < first_of_two
+    ]  # fmt: skip
     logits = scene.trace.steps[index].logits[None]
     penalised = pipeline.processed_logits(scene.trace.stages_at(index, shaping), logits)[0]
     first = scene.order.index("temperature") < scene.order.index(cut)
@@ -221,7 +221,7 @@ def _contrast(scene: Scene, other: int, cut: str) -> list[Part]:
     t = scene.look.t
     parts: list[Part] = []
     for name in dict.fromkeys((cut, "top_p" if cut == "top_k" else "top_k")):
-        parameter = by_name(name)
+        parameter = BY_NAME[name]
         value = scene.value(name)
         value = parameter.start if value == parameter.neutral else value
         here, there = (

@@ -8,6 +8,7 @@ import gradio as gr
 
 from playground.catalog import PARAMETERS
 from playground.components.live_bus import FrameLog, frame
+from playground.decoding import pipeline
 from playground.decoding.sampling import Sampling
 from playground.decoding.trace import Step, Trace
 from playground.errors import PlaygroundError
@@ -44,7 +45,7 @@ class DiceSession:
         trace, processors = scene.trace, scene.processors(values)
         key = (processors, trace.request.prompt_ids)
         start = 0
-        if key in self._compared:
+        if key in self._compared and not pipeline.states_before(processors, {}):
             last, known = self._compared[key]
             if known.steps <= len(trace.steps) and trace.steps[known.steps - 1] is last:
                 if known.index is not None:

@@ -12,6 +12,8 @@ from playground import catalog, engine
 from playground.backends.loading import ModelSlot
 from playground.decoding import pipeline
 from playground.decoding.beam_search import BeamSearch, Hypothesis
+from playground.decoding.processors import Situation
+from playground.decoding.sampling import Sampling
 from playground.decoding.trace import GenerationRequest, longest_run
 from playground.errors import (
     EmptyPromptError,
@@ -21,7 +23,10 @@ from playground.errors import (
     PlaygroundError,
     PromptTooLongError,
 )
-from playground.tabs import dice_endpoints
+from playground.i18n import translator
+from playground.lists import LISTS
+from playground.tabs import dice_endpoints, wording
+from playground.tabs.schema import with_settings
 from playground.views.next_token import next_token
 from playground.views.stages import stage_rows
 
@@ -70,53 +75,32 @@ class Endpoints:
 
     def __init__(self, slot: ModelSlot) -> None:
         self._slot = slot
-        self.next_token = _one_answer(self._next_token)
-        self.generate = _stream(self._generate)
+        self.next_token = _one_answer(with_settings(self._next_token, 1))
+        self.generate = _stream(with_settings(self._generate, 2))
         self.beam_search = _stream(self._beam_search)
         self.models = _one_answer(self._models)
         for name in ("next_token", "generate", "beam_search", "models"):
             getattr(self, name).__name__ = name
 
     def _next_token(
-        self,
-        prompt: str,
-        temperature: float = 1.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        min_p: float = 0.0,
-        typical_p: float = 1.0,
-        repetition_penalty: float = 1.0,
-        no_repeat_ngram_size: int = 0,
-        n: int = 50,
+        self, prompt: str, n: int = 50, order: str | list[str] = "transformers", seed: int = 0, *, values: Json
     ) -> dict:  # type: ignore[type-arg]  # gradio reads the annotation at run time: a bare dict is any JSON object
         """The distribution of the token that follows a prompt, before and after the processors.
 
         Args:
             prompt: the text; an empty one starts from the end-of-text token.
-            temperature: divides the logits; 0.01 to 100, 1 is off.
-            top_k: keep the k most probable tokens; 0 is off.
-            top_p: keep the most probable tokens up to this mass; 0 to 1, 1 is off.
-            min_p: keep tokens at least this many times as probable as the first; 0 to 1, 0 is off.
-            typical_p: keep the tokens of most typical surprisal up to this mass; 0.001 to 1, 1 is off.
-            repetition_penalty: makes tokens that occur already less probable; 0.01 to 100, 1 is off.
-            no_repeat_ngram_size: forbid repeating an n-gram; 0 to 64, 0 is off.
             n: how many candidates to list, 1 to 1000, the most probable of the raw model.
+            order: of the processors: "transformers", "llama.cpp" or a list of their names.
+            seed: the coin of XTC.
         """
         count = catalog.check_whole("n", n, 1, MAX_CANDIDATES)
-        processors = catalog.processors(
-            {
-                "temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "typical_p": typical_p,
-                "repetition_penalty": repetition_penalty, "no_repeat_ngram_size": no_repeat_ngram_size,
-            }
-        )  # fmt: skip
         backend = self._slot.get()
+        strategy = _strategy(values, True, seed, order, backend)
         ids = _prompt_ids(prompt, backend)
-        state = backend.model.prefill(ids)
-        logits = state.logits[0]
-        state.release()
-        if bool(logits.isnan().any()):
-            raise InvalidModelOutputError(name=backend.info.name)
-        stages = pipeline.run(processors, torch.tensor([ids]), logits[None])
+        logits = _logits_after(ids, backend)
+        negative = _logits_after(strategy.guidance.negative_prompt(ids), backend) if strategy.guidance else None
+        situation = Situation(len(ids), backend.model.eos_ids, strategy.selection.seed, negative)
+        stages = pipeline.run(strategy.processors, torch.tensor([ids]), logits[None], situation)
         if bool(pipeline.processed_logits(stages, logits[None]).isneginf().all()):
             raise NothingLeftToChooseError()
         view = next_token(logits, stages, backend.vocabulary, count)
@@ -137,8 +121,9 @@ class Endpoints:
                 {
                     "name": row.name, "value": row.value, "tokens_kept": row.tokens_kept,
                     "probability_kept": row.probability_kept, "entropy_nats": row.entropy,
+                    "formula": wording.formula(stage, ids, translator()),
                 }
-                for row in stage_rows(logits, stages)[1:]
+                for row, stage in zip(stage_rows(logits, stages)[1:], stages, strict=True)
             ],
         }  # fmt: skip
 
@@ -146,39 +131,29 @@ class Endpoints:
         self,
         prompt: str,
         do_sample: bool = True,
-        temperature: float = 1.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        min_p: float = 0.0,
-        typical_p: float = 1.0,
-        repetition_penalty: float = 1.0,
-        no_repeat_ngram_size: int = 0,
         seed: int = 0,
         max_new_tokens: int = 40,
-    ) -> Iterator[dict]:  # type: ignore[type-arg]  # see above
+        order: str | list[str] = "transformers",
+        *,
+        values: Json,
+    ) -> Iterator[dict]:  # type: ignore[type-arg]
         """Generate a text token by token; one answer a token, each with all that was generated so far.
 
         Args:
             prompt: the text to continue; an empty one starts from the end-of-text token.
             do_sample: draw each token; false takes the most probable one, and leaves out the warpers as generate does.
-            temperature: divides the logits; 0.01 to 100, 1 is off.
-            top_k: keep the k most probable tokens; 0 is off.
-            top_p: keep the most probable tokens up to this mass; 0 to 1, 1 is off.
-            min_p: keep tokens at least this many times as probable as the first; 0 to 1, 0 is off.
-            typical_p: keep the tokens of most typical surprisal up to this mass; 0.001 to 1, 1 is off.
-            repetition_penalty: makes tokens that occur already less probable; 0.01 to 100, 1 is off.
-            no_repeat_ngram_size: forbid repeating an n-gram; 0 to 64, 0 is off.
             seed: the dice; the same seed gives the same text.
             max_new_tokens: at most this many tokens, from 1 to what fits into the context and into 64 MB of logits.
+            order: of the processors: "transformers", "llama.cpp" or a list of their names.
         """
-        values = {
-            "temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "typical_p": typical_p,
-            "repetition_penalty": repetition_penalty, "no_repeat_ngram_size": no_repeat_ngram_size,
-        }  # fmt: skip
-        strategy = catalog.sampling(values, _truth("do_sample", do_sample), seed)
         backend = self._slot.get()
+        strategy = _strategy(values, _truth("do_sample", do_sample), seed, order, backend)
         ids = _prompt_ids(prompt, backend)
-        most = min(_room(ids, backend), longest_run(backend.model.vocab_size))
+        rows = 1
+        most = _room(ids, backend)
+        if strategy.guidance:  # a second text is read, and its logits are kept too
+            rows, most = 2, min(most, _room(strategy.guidance.negative_prompt(ids), backend))
+        most = min(most, longest_run(backend.model.vocab_size, rows))
         length = catalog.check_whole("max_new_tokens", max_new_tokens, 1, most)
         for trace in engine.generate(backend.model, GenerationRequest(ids, strategy, length)):
             yield {
@@ -281,6 +256,34 @@ def _sequence(hypothesis: Hypothesis, text: Callable[[tuple[int, ...]], str]) ->
         "token_ids": list(hypothesis.token_ids), "text": text(hypothesis.token_ids), "score": hypothesis.score,
         "cum_logprob": hypothesis.cum_logprob,
     }  # fmt: skip
+
+
+def _strategy(values: Json, do_sample: bool, seed: int, order: object, backend: "Backend") -> Sampling:
+    """Raises OutOfRangeError, InvalidArgumentError."""
+    names = catalog.ORDERS.get(order) if isinstance(order, str) else order
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise InvalidArgumentError(name="order", rule='"transformers", "llama.cpp" or a list of names', value=order)
+    size = backend.info.vocab_size
+    for name in ("sequence_bias", "bad_words_ids", "negative_prompt_ids"):
+        checked = LISTS[name].check(values[name])
+        flat = [
+            i
+            for one in checked
+            for i in ((one,) if isinstance(one, int) else one[0] if name == "sequence_bias" else one)
+        ]
+        if any(i >= size for i in flat):
+            raise InvalidArgumentError(name=name, rule=f"made of token ids below {size}", value=values[name])
+    return catalog.sampling(values, do_sample, seed, names, backend.vocabulary)
+
+
+def _logits_after(ids: tuple[int, ...], backend: "Backend") -> torch.Tensor:
+    """(V,). Raises InvalidModelOutputError, PromptTooLongError."""
+    state = backend.model.prefill(ids)
+    logits = state.logits[0]
+    state.release()
+    if bool(logits.isnan().any()):
+        raise InvalidModelOutputError(name=backend.info.name)
+    return logits
 
 
 def _truth(name: str, value: object) -> bool:

@@ -1,9 +1,10 @@
 """Frames: what each panel of the Generate tab shows of a trace, by channel of the LiveBus."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from playground.decoding.processors import Processor
+from playground.decoding.processors_guidance import Guidance
 from playground.decoding.trace import Step, Trace
 from playground.errors import NothingLeftToChooseError
 from playground.figures.cutoffs import cutoffs_figure
@@ -69,6 +70,11 @@ def _title(token: StripToken, step: Step, look: Look) -> str:
 def step_panels(trace: Trace, index: int, is_pinned: bool, look: Look) -> dict[str, object]:
     """Everything that speaks of step `index` alone. Raises NothingLeftToChooseError if the look removes every token."""
     step = trace.steps[index]
+    needs_run = step.situation.guidance is None and any(isinstance(p, Guidance) for p in look.processors)
+    if (
+        needs_run
+    ):  # its second reading was not made at this step: the rest is shown without it, and the sentence says so
+        look = replace(look, processors=tuple(p for p in look.processors if not isinstance(p, Guidance)))
     stages = trace.stages_at(index, look.processors)
     if stages and not stages[-1].outgoing.kept:
         raise NothingLeftToChooseError()
@@ -77,7 +83,7 @@ def step_panels(trace: Trace, index: int, is_pinned: bool, look: Look) -> dict[s
     current = next((p.value for p in look.processors if p.name == "temperature"), 1.0)
     sentence = headline(trace, index, look.processors, view, cuts, look.vocabulary)
     return {
-        "headline": wording.headline(sentence, is_pinned, look.t, look.unit),
+        "headline": wording.headline(sentence, is_pinned, look.t, look.unit, needs_run),
         "next_token": next_token_figure(view, look.t),
         "cutoffs": cutoffs_figure(cutoffs(step.logits, stages), look.t),
         "temperature": temperature_figure(

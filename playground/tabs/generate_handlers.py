@@ -69,7 +69,7 @@ class GenerateTab:
     def look(self, session: Session, values: Values) -> Look:
         """How to show the session's trace under the controls. Raises OutOfRangeError."""
         vocabulary = self.first_vocabulary if session.is_recorded else self.slot.get().vocabulary
-        return Look(values.processors(), values.unit, self.t, vocabulary)
+        return Look(values.processors(vocabulary), values.unit, self.t, vocabulary)
 
     def pause_button(self, is_paused: bool) -> Any:
         return gr.update(value=self.t("button.resume" if is_paused else "button.pause"))
@@ -102,7 +102,9 @@ class GenerateTab:
         ids = prompt_ids or self.prompt_ids(values.prompt, backend)
         wanted = values.max_new_tokens()
         vocab_size, context_length = backend.model.vocab_size, backend.model.context_length
-        room, memory = context_length - len(ids), longest_run(vocab_size)
+        strategy = values.strategy(backend.vocabulary)
+        rows = 2 if strategy.guidance else 1  # the logits after the negative prompt are kept too
+        room, memory = context_length - len(ids), longest_run(vocab_size, rows)
         words = ""
         if wanted > min(room, memory):
             reason = (
@@ -113,7 +115,7 @@ class GenerateTab:
             words = self.t("notice.shortened", tokens=min(room, memory), reason=reason)
         elif not values.prompt and ids == backend.model.eos_ids[:1]:
             words = self.t("notice.empty_prompt", token=backend.vocabulary.label(ids[0]))
-        return GenerationRequest(ids, values.strategy(), min(wanted, room, memory)), words
+        return GenerationRequest(ids, strategy, min(wanted, room, memory)), words
 
     def goes_on(self, session: Session, request: GenerationRequest, backend: "Backend") -> bool:
         """Whether the trace on the page is the beginning of this request."""
@@ -214,7 +216,7 @@ class GenerateTab:
         backend = self.slot.get()
         request, words = self.request(controls, backend)
         trace = session.trace if self.goes_on(session, request, backend) else Trace(request)
-        if trace.finish_reason == "stop":
+        if trace.finish_reason in ("stop", "stop_string"):
             label = backend.vocabulary.label(trace.token_ids[-1])
             yield frame({"notice": wording.notice(self.t("notice.ended", token=label))}), self.pause_button(False)
             return
@@ -365,7 +367,9 @@ class GenerateTab:
         yield frame({"badge": wording.badge(self.t("badge.wait"), "wait"), "code": self.code(trace, backend)})
         tolerance = verification.RECORDED_TOLERANCE if session.is_recorded else verification.TOLERANCE
         try:
-            found = verification.verify(trace, backend.model, lambda: session.version == version, tolerance)
+            found = verification.verify(
+                trace, backend.model, lambda: session.version == version, tolerance, backend.tokenizer
+            )
         except verification.Cancelled:
             session.verified = None
             return

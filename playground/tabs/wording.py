@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from playground.decoding.pipeline import Stage
 from playground.i18n import Translator
+from playground.views.formula import formula_numbers
 from playground.views.headline import Headline
 from playground.views.notation import Unit, percent, shorter, significant
 from playground.views.stages import StageRow
@@ -17,8 +19,10 @@ Part = str | dict[str, str]
 MARK = "\u0000"  # no text holds it: where the token goes
 
 
-def headline(view: Headline, is_pinned: bool, t: Translator, unit: Unit) -> dict[str, list[Part]]:
-    """What happened at the inspected step, the token set apart."""
+def headline(
+    view: Headline, is_pinned: bool, t: Translator, unit: Unit, needs_run: bool = False
+) -> dict[str, list[Part]]:
+    """What happened at the inspected step, the token set apart; with `needs_run`, that guidance is not in it."""
     if view.cuts:
         cuts = t("headline.and").join(t(f"parameter.{name}.short") for name in view.cuts)
         survivors = t("headline.survive", kept=view.tokens_kept, vocab_size=view.vocab_size, cuts=cuts)
@@ -41,6 +45,8 @@ def headline(view: Headline, is_pinned: bool, t: Translator, unit: Unit) -> dict
         sentence += t("headline.what_if")
         if view.removed_by:
             sentence += t("headline.would_be_removed", cut=t(f"parameter.{view.removed_by}.short"), token=MARK)
+    if needs_run:
+        sentence += t("headline.guidance_needs_run")
     parts = with_tokens(sentence, view.label)
     if is_pinned:
         parts += [" ", {"text": t("headline.follow"), "kind": "action", "action": "follow"}]
@@ -89,7 +95,16 @@ def verification_badge(found: "Verification", vocabulary: Vocabulary, t: Transla
         return badge(t("badge.numbers_differ", difference=difference), "bad")
     key = "badge.generate" if found.method == "generate" else "badge.teacher"
     text = t(key, equal=found.equal, tokens=found.tokens, by_hand=found.by_hand, difference=difference)
+    if found.own:
+        text += t("badge.own", own=t("headline.and").join(t(f"parameter.{name}.short") for name in found.own))
+    elif found.is_listed and found.method == "generate":
+        text += t("badge.listed")
     return badge(text, "good")
+
+
+def formula(stage: Stage, context_ids: Sequence[int], t: Translator) -> str:
+    """What a stage did to the step on show, as its formula with the numbers of the step filled in."""
+    return t(f"parameter.{stage.processor.name}.formula", **formula_numbers(stage, context_ids))
 
 
 def stage_table(rows: Sequence[StageRow], t: Translator, unit: Unit) -> dict[str, object]:

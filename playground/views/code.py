@@ -14,11 +14,13 @@ def transformers_code(trace: Trace, model: str, eos_ids: tuple[int, ...], vocab_
     given = steered_length(trace)
     wanted = len(trace.steps) - given
     step = trace.steps[-1]
-    strategy = Sampling(step.processors, step.selection)  # type: ignore[arg-type]
+    stop = getattr(trace.request.strategy, "stop", None)
+    strategy = Sampling(step.processors, step.selection, stop)  # type: ignore[arg-type]
     ends = eos_ids[0] if len(eos_ids) == 1 else list(eos_ids) or None
     lines = [
         "import torch",
         "from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig",
+        *_imports(strategy),
         "",
         f"tokenizer = AutoTokenizer.from_pretrained({model!r})",
         f"model = AutoModelForCausalLM.from_pretrained({model!r}, dtype=torch.float32)",
@@ -30,16 +32,55 @@ def transformers_code(trace: Trace, model: str, eos_ids: tuple[int, ...], vocab_
     lines.append(f"input_ids = torch.tensor([{list(trace.request.prompt_ids + trace.token_ids[:given])}])")
     if not wanted:
         return "\n".join([*lines, "print(tokenizer.decode(input_ids[0]))"])
-    arguments = strategy.generate_arguments()
+    is_listed = bool(strategy.beyond_generate) or strategy.is_reordered
+    arguments = strategy.bare_arguments() if is_listed else strategy.generate_arguments()
+    if is_listed:
+        lines += _listed(strategy, len(trace.request.prompt_ids), eos_ids)
     if arguments["do_sample"]:
         lines.append(f"torch.manual_seed({strategy.selection.seed})")
         if given:
             lines.append(f"for _ in range({given}):  # the dice of these {given} tokens")
             lines.append(f"    torch.empty(1, {vocab_size}).exponential_(1)")
     lines += ["output = model.generate(", "    input_ids,", "    attention_mask=torch.ones_like(input_ids),"]
-    lines += [f"    {name}={value!r}," for name, value in arguments.items()]
+    lines += [f"    {name}={_written(name, value)}," for name, value in arguments.items()]
+    if is_listed:
+        lines.append("    logits_processor=processors,")
+    if stop:
+        lines.append("    tokenizer=tokenizer,")
     lines += [f"    max_new_tokens={wanted},", ")", "print(tokenizer.decode(output[0]))"]
     return "\n".join(lines)
+
+
+def _imports(strategy: Sampling) -> list[str]:
+    if any("watermarking_config" in (p.arguments or {}) for p in strategy.processors if not p.is_neutral):
+        return ["from transformers import WatermarkingConfig"]
+    return []
+
+
+def _listed(strategy: Sampling, prompt_length: int, eos_ids: tuple[int, ...]) -> list[str]:
+    """What `generate` has no arguments for is given to it as a list: its own classes where it has them."""
+    active = [p for p in strategy.processors if not p.is_neutral]
+    modules = sorted({(type(p).__module__, type(p).__name__) for p in active})
+    what = ", ".join(strategy.beyond_generate)
+    why = f"generate has no argument for {what}" if what else "generate has no argument for this order"
+    return [
+        f"# {why}: run this in the playground's folder",
+        "from playground.backends.in_generate import chain",
+        *(f"from {module} import {name}" for module, name in modules),
+        "processors = chain(",
+        "    model,",
+        f"    [{', '.join(map(repr, active))}],",
+        f"    prompt_length={prompt_length}, eos_ids={eos_ids}, seed={strategy.selection.seed},",
+        ")",
+    ]
+
+
+def _written(name: str, value: object) -> str:
+    if name == "negative_prompt_ids":
+        return f"torch.tensor({value!r})"
+    if name == "watermarking_config" and isinstance(value, dict):
+        return f"WatermarkingConfig({', '.join(f'{key}={one!r}' for key, one in value.items())})"
+    return repr(value)
 
 
 def steered_length(trace: Trace) -> int:

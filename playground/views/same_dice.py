@@ -128,6 +128,7 @@ def parting(trace: Trace, processors: tuple[Processor, ...], vocabulary: Vocabul
     pass. A token that a person chose stays chosen. Beyond that step the text would have gone another way, of which
     nothing is known here."""
     generator, seed = None, None
+    situations = _situations(trace, processors)
     for step in trace.steps[start:]:
         if step.selection.seed != seed:
             seed = step.selection.seed
@@ -138,7 +139,7 @@ def parting(trace: Trace, processors: tuple[Processor, ...], vocabulary: Vocabul
             continue
         if step.processors == processors and isinstance(step.selection, Multinomial):
             continue  # its own settings: the choice is a fact
-        logits, ours = _processed(trace, step.index, processors), step.choice.token_id
+        logits, ours = _processed(situations(step.index), step.index, processors), step.choice.token_id
         theirs = drawn(logits, exponentials) if _has_something(logits) else None
         if theirs != ours:
             their_label = "" if theirs is None else vocabulary.label(theirs)
@@ -149,9 +150,10 @@ def parting(trace: Trace, processors: tuple[Processor, ...], vocabulary: Vocabul
 def carried_over(trace: Trace, index: int, processors: tuple[Processor, ...]) -> Trace:
     """The first `index` steps as a sampling run under other processors would have made them, dice and tokens being the
     same: the trace from which such a run goes on."""
+    situations = _situations(trace, processors)
     steps = tuple(
         replace(
-            step,
+            situations(step.index).steps[step.index],
             processors=processors,
             selection=Multinomial(step.selection.seed),
             choice=step.choice if step.choice.by == "hand" else replace(step.choice, by="multinomial"),
@@ -159,8 +161,31 @@ def carried_over(trace: Trace, index: int, processors: tuple[Processor, ...]) ->
         )
         for step in trace.steps[:index]
     )
-    strategy = Sampling(processors, Multinomial(trace.steps[index].selection.seed))
+    stop = getattr(trace.request.strategy, "stop", None)
+    strategy = Sampling(processors, Multinomial(trace.steps[index].selection.seed), stop)
     return Trace(replace(trace.request, strategy=strategy, taken_ids=()), steps)
+
+
+def _situations(trace: Trace, processors: tuple[Processor, ...]) -> Callable[[int], Trace]:
+    """The trace as it stands for `processors` at step `index`. What stateful ones (mirostat) carry from step to step
+    depends on themselves, so it is carried anew; asked for in ascending order."""
+    if not pipeline.states_before(processors, {}):
+        return lambda index: trace
+    steps, carried = list(trace.steps), dict[str, float]()
+    done = 0
+
+    def at(index: int) -> Trace:
+        nonlocal done, carried
+        while done <= index:
+            step = steps[done]
+            states = pipeline.states_before(processors, carried)
+            steps[done] = replace(step, situation=replace(step.situation, states=states))
+            stages = replace(trace, steps=tuple(steps)).stages_at(done, processors)
+            carried = pipeline.states_after(stages, steps[done].situation, step.choice.token_id)
+            done += 1
+        return replace(trace, steps=tuple(steps))
+
+    return at
 
 
 def _processed(trace: Trace, index: int, processors: tuple[Processor, ...]) -> Tensor:

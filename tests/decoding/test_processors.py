@@ -22,7 +22,6 @@ from transformers import (
 )
 
 from playground.decoding.processors import (
-    TRANSFORMERS_ORDER,
     MinP,
     NoRepeatNGram,
     Processor,
@@ -257,12 +256,6 @@ def test_the_bigram_ban_removes_what_followed_the_last_token_before() -> None:
     assert kept_of(NoRepeatNGram(2), ids=(1, 3, 2, 1, 0, 1)) == [1, 2]  # 1 3 and 1 0 have been said
     assert kept_of(NoRepeatNGram(2), ids=(1,)) == [0, 1, 2, 3]
     assert kept_of(NoRepeatNGram(2), ids=(1, 1)) == [0, 2, 3]
-
-
-def test_the_order_is_that_in_which_transformers_applies_them() -> None:
-    assert [p.name for p in TRANSFORMERS_ORDER] == [  # type: ignore[attr-defined]
-        "repetition_penalty", "no_repeat_ngram_size", "temperature", "top_k", "top_p", "min_p", "typical_p"
-    ]  # fmt: skip
 
 
 # ---- what holds for any row

@@ -202,8 +202,8 @@ def test_removing_every_token_is_an_error(table_model: TableModels) -> None:
         (Sampling(), {"do_sample": False}),
         (Sampling((RepetitionPenalty(1.2),)), {"do_sample": False, "repetition_penalty": 1.2}),
         (Sampling((), Multinomial(1)), {"do_sample": True, "top_k": 0}),  # else `generate` keeps 50
-        (Sampling((TopK(7), Temperature(0.5)), Multinomial(1)), {"do_sample": True, "top_k": 7, "temperature": 0.5}),
-        (Sampling((TopK(0), Temperature(1.0)), Multinomial(1)), {"do_sample": True, "top_k": 0}),
+        (Sampling((Temperature(0.5), TopK(7)), Multinomial(1)), {"do_sample": True, "top_k": 7, "temperature": 0.5}),
+        (Sampling((Temperature(1.0), TopK(0)), Multinomial(1)), {"do_sample": True, "top_k": 0}),
     ],
 )
 def test_the_arguments_of_generate_are_what_is_on_and_always_top_k(

@@ -12,24 +12,26 @@ import pytest
 import playground
 from playground import errors
 from playground.catalog import ORDERS, PARAMETERS
+from playground.decoding.orders import TRANSFORMERS_ORDER
 from playground.decoding.selection import Choice
 from playground.examples import EXAMPLES
 from playground.i18n import catalogue, translator
+from playground.lists import LISTS
 from playground.tabs.controls import ORDER_WORDS, SPEEDS
 from playground.tabs.dice import SHOWN
 from playground.tabs.dice_handlers import PANELS
-from playground.tabs.dice_help import FILLED
 from playground.tabs.generate import SHADINGS
 
 SOURCES = sorted(Path(playground.__file__).parent.rglob("*.py"))
 CHARTS = ("next_token", "cutoffs", "temperature", "trajectory")
-PARAMETER_NAMES = [p.name for p in PARAMETERS]
+PARAMETER_NAMES = [*(p.name for p in PARAMETERS), *LISTS]
 
 # The keys that sources put together, by pattern (* is the part put in): what they can become.
 FAMILIES = {
     "parameter.*.label": PARAMETER_NAMES,
     "parameter.*.short": PARAMETER_NAMES,
     "parameter.*.help": PARAMETER_NAMES,
+    "parameter.*.formula": TRANSFORMERS_ORDER,
     "example.*.name": [e.key for e in EXAMPLES],
     "example.*.notice": [e.key for e in EXAMPLES],
     "headline.*": get_args(get_type_hints(Choice)["by"]),
@@ -38,7 +40,6 @@ FAMILIES = {
     "chart.*.description": [*CHARTS, *PANELS],
     "panel.*": [*CHARTS, "stages", "code", *PANELS],
     "panel.*.hint": [*CHARTS, "stages", "code", *PANELS],
-    "help.filled.*": FILLED,
     "dice.race.*": get_args(get_type_hints(Choice)["by"])[::2],
     "dice.map.*": ("here", "there"),
     "dice.map.shown.*": SHOWN,

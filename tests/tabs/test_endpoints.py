@@ -85,7 +85,7 @@ def test_the_answer_has_exactly_the_keys_that_are_promised(ask: Callable[..., di
     assert len(answer["candidates"]) == 3
     assert all(set(c) == candidate for c in answer["candidates"])
     assert set(answer["rest"]) == {"tokens", "probability"}
-    stage = {"name", "value", "tokens_kept", "probability_kept", "entropy_nats"}
+    stage = {"name", "value", "tokens_kept", "probability_kept", "entropy_nats", "formula"}
     assert [set(s) for s in answer["stages"]] == [stage]
 
 
