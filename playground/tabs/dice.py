@@ -54,7 +54,7 @@ class DicePanels:
             gr.Group(elem_classes="panel", elem_id="panel-mass_flow"),
         ):
             panel_head("mass_flow", t)
-            controls.order.render()
+            controls.order.render()  # type: ignore[no-untyped-call]
             self._pair("flow", "mass_flow", t)
             LiveText(channel="dice.flow_words", style="under", elem_id="flow-words")
 

@@ -97,7 +97,7 @@ def _race_words(view: Race, scene: Scene) -> list[Part]:
         parts += [" ", *wording.with_tokens(t(key, token=wording.MARK), view.taken_label, "strong")]
     else:
         parts += [" ", *wording.with_tokens(t(f"dice.race.{view.by}", token=wording.MARK), view.taken_label, "strong")]
-    return parts
+    return [*parts, "\n", {"text": t("dice.race.needle"), "kind": "muted"}]
 
 
 # ---- the same dice, other settings ------------------------------------------------------------------------------

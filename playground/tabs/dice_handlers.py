@@ -107,7 +107,7 @@ class DiceTab:
                 channels["dice.help"] = {p.name: knob_help(p, scene) for p in asked}
         except PlaygroundError:
             return gr.skip()  # type: ignore[no-any-return]  # the charts above say what is wrong
-        return frame(channels) if channels else gr.skip()  # type: ignore[no-any-return]
+        return frame(channels) if channels else gr.skip()
 
     def turn(self, mine: DiceSession, event: gr.EventData, *values: Any) -> list[float]:
         """A place on a picture was clicked: the values of all knobs, in the order of PARAMETERS, with the new."""

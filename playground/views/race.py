@@ -95,8 +95,8 @@ def race(
     """The race of `step` over processed `logits` (V,)."""
     vocab_size = logits.shape[-1]
     exponentials = noise(step.selection.seed, step.index, vocab_size)
-    chances = torch.softmax(logits, dim=-1).numpy()
-    results = chances / exponentials
+    chances: Floats = torch.softmax(logits, dim=-1).numpy()
+    results: Floats = chances / exponentials
     by_chance = _largest(chances, max(shares, favourites))
     in_it = {*_largest(results, first), *by_chance[:favourites]}
     if chances[step.choice.token_id] > 0:
