@@ -222,6 +222,7 @@ class _Chains:
         self._guides: dict[Guidance, Any] = {}  # each with a KV cache of its own, which grows with the text
         self._read: dict[Guidance, int] = {}
 
+    @torch.inference_mode()
     def scores(self, step: Step, logits: Tensor) -> Tensor:
         """(1, V), from raw logits (1, V)."""
         context, scores = torch.tensor([self.trace.context(step.index)]), logits.clone()

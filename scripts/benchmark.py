@@ -23,7 +23,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as app.py sets it, for al
 
 from benchmark_report import Report
 
-SECTIONS = ("startup", "memory", "throughput", "slider", "live")  # each a module benchmark_<name> with measure(report)
+SECTIONS = ("startup", "memory", "throughput", "processors", "slider", "live")  # each a module benchmark_<name> with measure(report)
 
 
 def main() -> int:

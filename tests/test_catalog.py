@@ -8,24 +8,38 @@ import torch
 from transformers import GenerationConfig
 
 from playground import catalog
+from playground.backends import in_generate
 from playground.backends.huggingface import HuggingFaceModel
-from playground.catalog import PARAMETERS, Parameter, check_seed, check_whole, processors, sampling
-from playground.decoding.processors import TRANSFORMERS_ORDER, MinP, RepetitionPenalty, Temperature, TopK, TopP
+from playground.catalog import MAIN, ORDERS, PARAMETERS, Parameter, check_seed, check_whole, processors, sampling, values_of
+from playground.decoding.orders import LLAMA_CPP_ORDER, SAMPLING_ONLY, TRANSFORMERS_ORDER
+from playground.decoding.processors import MinP, RepetitionPenalty, Temperature, TopK, TopP
 from playground.decoding.sampling import Sampling
 from playground.decoding.selection import Argmax, Multinomial
-from playground.errors import OutOfRangeError
+from playground.errors import InvalidArgumentError, OutOfRangeError
+from playground.lists import LISTS
+from playground.vocabulary import Vocabulary
 
 each = pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda parameter: parameter.name)
-ALL_ON = {parameter.name: parameter.start for parameter in PARAMETERS}
+each_main = pytest.mark.parametrize("parameter", MAIN, ids=lambda parameter: parameter.name)
+IN_GENERATE = {"watermark_bias": "watermarking_config"}  # by another name there
+COMMUNITY = {
+    "presence_penalty", "frequency_penalty", "dry_multiplier", "dynatemp_range", "smoothing_factor", "top_n_sigma",
+    "p_less", "top_a", "tfs_z", "xtc_probability", "mirostat",
+}  # fmt: skip
+THEIRS = [p for p in MAIN if p.name not in COMMUNITY]
+ALL_ON = {parameter.name: parameter.start for parameter in THEIRS}
+LISTED = {"sequence_bias": [[[3, 4], 1.5]], "bad_words_ids": [[5], [6, 7]], "suppress_tokens": [9]}
 
 
-@each
-def test_the_name_is_an_argument_of_generate(parameter: Parameter) -> None:
-    assert parameter.name in GenerationConfig().to_dict()
+@each_main
+def test_the_name_is_an_argument_of_generate_unless_it_has_none(parameter: Parameter) -> None:
+    known = IN_GENERATE.get(parameter.name, parameter.name) in GenerationConfig().to_dict()
+    assert known == (parameter.name not in COMMUNITY)
+    assert (parameter.build(parameter.start).arguments is None) == (parameter.name in COMMUNITY)
     assert parameter.processor.name == parameter.name  # type: ignore[attr-defined]
 
 
-@each
+@each_main
 def test_the_neutral_value_is_an_exact_no_op(parameter: Parameter) -> None:
     processor = parameter.build(parameter.neutral)
     logits = torch.randn(1, 50, generator=torch.Generator().manual_seed(0))
@@ -35,19 +49,11 @@ def test_the_neutral_value_is_an_exact_no_op(parameter: Parameter) -> None:
 
 
 @each
-def test_the_neutral_value_is_what_generate_takes_for_off(
-    parameter: Parameter, tiny: Callable[..., HuggingFaceModel]
-) -> None:
-    """With every setting at its neutral value, transformers itself builds no processor at all."""
-    neutral = {p.name: float(p.neutral) if not p.is_whole else int(p.neutral) for p in PARAMETERS}
-    assert theirs(tiny(), neutral) in ([], ["min_p"])  # min_p = 0 builds a warper that removes nothing
-    assert parameter.name in theirs(tiny(), neutral | {parameter.name: parameter.start})
-
-
-@each
 def test_where_the_slider_starts_is_on_and_within_its_range(parameter: Parameter) -> None:
     low, high, step = parameter.slider
-    assert not parameter.build(parameter.start).is_neutral
+    assert parameter.start != parameter.neutral
+    if not parameter.belongs_to:
+        assert not parameter.build(parameter.start).is_neutral
     assert parameter.minimum <= low <= parameter.start <= high <= parameter.maximum
     assert low <= parameter.neutral <= high  # so that it can be dragged to off
     assert step > 0
@@ -58,7 +64,9 @@ def test_where_the_slider_starts_is_on_and_within_its_range(parameter: Parameter
 @each
 def test_both_ends_of_the_range_are_accepted_and_nothing_beyond(parameter: Parameter) -> None:
     for value in (parameter.minimum, parameter.maximum):
-        assert parameter.build(value).value == value
+        assert parameter.check(value) == value
+        if not parameter.belongs_to:
+            assert parameter.build(value).value == value
     for value in (parameter.minimum - 0.001, parameter.maximum + 1, float("nan"), float("inf"), -float("inf")):
         with pytest.raises(OutOfRangeError) as error:
             parameter.check(value)
@@ -88,36 +96,98 @@ def test_the_value_has_the_type_that_generate_insists_on(parameter: Parameter) -
 # ---- the order and the selection
 
 
-def theirs(model: HuggingFaceModel, values: dict[str, Any], do_sample: bool = True) -> list[str]:
-    """The processors that transformers builds for these arguments, by the names of their arguments."""
-    names = {
-        "RepetitionPenaltyLogitsProcessor": "repetition_penalty",
-        "NoRepeatNGramLogitsProcessor": "no_repeat_ngram_size",
-        "TemperatureLogitsWarper": "temperature",
-        "TopKLogitsWarper": "top_k",
-        "TopPLogitsWarper": "top_p",
-        "MinPLogitsWarper": "min_p",
-        "TypicalLogitsWarper": "typical_p",
-    }
-    arguments = {"do_sample": do_sample, "top_k": 0, **values}
-    configuration, _ = model.module._prepare_generation_config(GenerationConfig(**arguments))
-    built = model.module._get_logits_processor(
-        generation_config=configuration, input_ids_seq_length=1, logits_processor=[], device="cpu", model_kwargs={}
-    )
-    return [names[type(processor).__name__] for processor in built]
+NAMES = {
+    "UnbatchedClassifierFreeGuidanceLogitsProcessor": "guidance_scale",
+    "SequenceBiasLogitsProcessor": "sequence_bias",
+    "RepetitionPenaltyLogitsProcessor": "repetition_penalty",
+    "NoRepeatNGramLogitsProcessor": "no_repeat_ngram_size",
+    "NoBadWordsLogitsProcessor": "bad_words_ids",
+    "MinNewTokensLengthLogitsProcessor": "min_new_tokens",
+    "ExponentialDecayLengthPenalty": "exponential_decay_length_penalty",
+    "SuppressTokensLogitsProcessor": "suppress_tokens",
+    "TemperatureLogitsWarper": "temperature",
+    "TopHLogitsWarper": "top_h",
+    "TopKLogitsWarper": "top_k",
+    "TopPLogitsWarper": "top_p",
+    "MinPLogitsWarper": "min_p",
+    "TypicalLogitsWarper": "typical_p",
+    "EpsilonLogitsWarper": "epsilon_cutoff",
+    "EtaLogitsWarper": "eta_cutoff",
+    "WatermarkLogitsProcessor": "watermark_bias",
+    "LogitNormalization": "renormalize_logits",
+}
 
 
 @pytest.mark.parametrize("do_sample", [True, False], ids=["sampling", "greedy"])
 def test_the_order_is_that_of_the_list_which_generate_builds(
     tiny: Callable[..., HuggingFaceModel], do_sample: bool
 ) -> None:
-    ours = [processor.name for processor in processors(ALL_ON, do_sample)]
-    assert ours == theirs(tiny(), ALL_ON, do_sample)
-    assert len(ours) == (7 if do_sample else 2)
+    strategy = sampling({**ALL_ON, **LISTED}, do_sample, 0)
+    module = tiny().module
+    arguments = in_generate.configured(strategy.generate_arguments())
+    configuration, _ = module._prepare_generation_config(GenerationConfig(**arguments))
+    configuration._eos_token_tensor = torch.tensor([10])
+    built = module._get_logits_processor(
+        generation_config=configuration, input_ids_seq_length=1, logits_processor=[], device="cpu", model_kwargs={}
+    )
+    ours = [processor.name for processor in strategy.processors]
+    assert ours == [NAMES[type(processor).__name__] for processor in built]
+    assert set(ours) == {name for name in NAMES.values() if do_sample or name not in SAMPLING_ONLY}
 
 
-def test_the_catalogue_holds_every_processor_once_in_order() -> None:
-    assert tuple(parameter.processor for parameter in PARAMETERS) == TRANSFORMERS_ORDER
+def test_every_processor_stands_once_in_each_order() -> None:
+    every = {p.name for p in MAIN} | {name for name, one in LISTS.items() if one.processor}
+    for order in ORDERS.values():
+        assert len(order) == len(every) and set(order) == every
+    places = [TRANSFORMERS_ORDER.index(p.name) for p in MAIN]
+    assert places == sorted(places)
+
+
+def test_an_order_is_data() -> None:
+    values = {"temperature": 0.5, "top_k": 3, "top_p": 0.9}
+    names = [p.name for p in processors(values, order=LLAMA_CPP_ORDER)]
+    assert names == ["top_k", "top_p", "temperature"]
+    assert [p.name for p in processors(values, order=("top_p",))] == ["top_p", "temperature", "top_k"]
+    for order in (("top_p", "top_p"), ("no such",)):
+        with pytest.raises(InvalidArgumentError, match="order must be"):
+            processors(values, order=order)
+
+
+def test_a_strategy_says_what_generate_can_not_do() -> None:
+    plain = sampling({"temperature": 0.5, "top_k": 3}, True, 0)
+    assert not plain.is_reordered and not plain.beyond_generate
+    turned = sampling({"temperature": 0.5, "top_k": 3}, True, 0, LLAMA_CPP_ORDER)
+    assert turned.is_reordered
+    assert sampling({"top_a": 0.2, "xtc_probability": 0.5}, True, 0).beyond_generate == ("top_a", "xtc_probability")
+    for strategy in (turned, sampling({"top_a": 0.2}, True, 0), Sampling((Temperature(0.5),), Argmax())):
+        with pytest.raises(ValueError, match="generate has no arguments"):
+            strategy.generate_arguments()
+
+
+def test_the_settings_come_back_from_the_processors() -> None:
+    values = {**{p.name: p.start for p in PARAMETERS}, **LISTED, "negative_prompt_ids": [4, 5]}
+    built = processors(values)
+    assert processors(values_of(built)) == built
+    assert len(built) == len(TRANSFORMERS_ORDER) - 1  # the dynamic temperature takes the place of the plain one
+
+
+def test_dry_breaks_at_the_tokens_that_hold_a_breaker() -> None:
+    words = Vocabulary((b"a", b"b:", b"\n", b'"c', b"*"), frozenset({4}))
+    (dry,) = processors({"dry_multiplier": 1.0}, vocabulary=words)
+    assert dry.breaker_ids == {1, 2, 3}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sequence_bias", [[[1], "x"]]), ("sequence_bias", [[[], 1.0]]), ("bad_words_ids", [[]]),
+        ("bad_words_ids", [5]), ("suppress_tokens", [-1]), ("suppress_tokens", "5"), ("suppress_tokens", [True]),
+        ("negative_prompt_ids", [1.5]), ("stop_strings", [""]), ("stop_strings", ["a", 3]),
+    ],
+)  # fmt: skip
+def test_a_bad_list_is_refused_by_name(name: str, value: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match=f"{name} must be"):
+        sampling({name: value}, True, 0, vocabulary=Vocabulary((b"a",)))
 
 
 def test_the_order_of_the_settings_does_not_matter() -> None:
@@ -134,7 +204,6 @@ def test_a_missing_value_is_off_and_nothing_is_on_by_default() -> None:
 def test_greedy_search_takes_the_penalties_and_leaves_the_warpers_out() -> None:
     strategy = sampling({"repetition_penalty": 1.2, "temperature": 0.5, "top_k": 2}, False, 7)
     assert strategy == Sampling((RepetitionPenalty(1.2),), Argmax(7))
-    assert [p.name for p in PARAMETERS if not p.sampling_only] == ["repetition_penalty", "no_repeat_ngram_size"]
 
 
 def test_a_value_out_of_range_is_refused_also_where_it_is_used() -> None:

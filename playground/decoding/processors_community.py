@@ -51,7 +51,8 @@ class TopNSigma(OfTheCommunity):
         variance = (np.where(kept, offsets - mean, 0) ** 2).sum(axis=-1, keepdims=True) / count
         border: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
         border = (highest - self.value * np.sqrt(variance)).astype(np.float32)
-        return np.minimum(border, highest)
+        np.minimum(border, highest, out=border)
+        return border
 
 
 @dataclass(frozen=True)

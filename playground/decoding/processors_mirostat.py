@@ -97,7 +97,7 @@ def zipf_exponent(row: Distribution) -> float:
 
 def tokens_for(mu: float, exponent: float, vocab_size: int) -> int:
     """k = (ε 2^μ / (1 - N^-ε))^(1/s) with ε = s - 1, rounded, and one more; between 1 and N."""
-    if exponent <= 0:
+    if exponent <= 0 or vocab_size < 2:
         return vocab_size  # flat: nothing tells the tokens apart
     epsilon = exponent - 1
     factor = 1 / math.log(vocab_size) if abs(epsilon) < 1e-9 else epsilon / (1 - vocab_size**-epsilon)

@@ -121,7 +121,7 @@ class DRY(OfTheCommunity):
         exponent = float(length - self.allowed_length)
         if self.base > 1:
             exponent = min(exponent, _FLOAT_MAX_LOG / math.log(self.base))
-        return min(self.value * self.base**exponent, float(np.finfo(np.float32).max))
+        return min(self.value * math.pow(self.base, exponent), float(np.finfo(np.float32).max))
 
     def copies(self, context: np.ndarray[tuple[int], np.dtype[np.int64]]) -> dict[int, int]:
         """For each token that followed a copy of the end of the context, the length of the longest copy."""

@@ -1,5 +1,6 @@
 """Softening of the community: temperatures that depend on the distribution, and a curve in place of a line."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -49,7 +50,7 @@ class DynamicTemperature(OfTheCommunity):
         row = Distribution.of(logits)
         share = min(1.0, row.entropy / float(np.log(row.kept))) if row.kept > 1 else 0.0
         lowest, highest = max(0.0, self.temperature - self.value), self.temperature + self.value
-        return max(_COLDEST, lowest + (highest - lowest) * share**self.exponent)
+        return max(_COLDEST, lowest + (highest - lowest) * math.pow(share, self.exponent))
 
 
 @dataclass(frozen=True)

@@ -266,12 +266,8 @@ def _strategy(values: Json, do_sample: bool, seed: int, order: object, backend: 
     size = backend.info.vocab_size
     for name in ("sequence_bias", "bad_words_ids", "negative_prompt_ids"):
         checked = LISTS[name].check(values[name])
-        flat = [
-            i
-            for one in checked
-            for i in ((one,) if isinstance(one, int) else one[0] if name == "sequence_bias" else one)
-        ]
-        if any(i >= size for i in flat):
+        sequences = [one[0] for one in checked] if name == "sequence_bias" else checked
+        if any(i >= size for one in sequences for i in ((one,) if isinstance(one, int) else one)):
             raise InvalidArgumentError(name=name, rule=f"made of token ids below {size}", value=values[name])
     return catalog.sampling(values, do_sample, seed, names, backend.vocabulary)
 

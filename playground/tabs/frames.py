@@ -71,9 +71,7 @@ def step_panels(trace: Trace, index: int, is_pinned: bool, look: Look) -> dict[s
     """Everything that speaks of step `index` alone. Raises NothingLeftToChooseError if the look removes every token."""
     step = trace.steps[index]
     needs_run = step.situation.guidance is None and any(isinstance(p, Guidance) for p in look.processors)
-    if (
-        needs_run
-    ):  # its second reading was not made at this step: the rest is shown without it, and the sentence says so
+    if needs_run:  # its second reading was not made at this step: without it, and the sentence says so
         look = replace(look, processors=tuple(p for p in look.processors if not isinstance(p, Guidance)))
     stages = trace.stages_at(index, look.processors)
     if stages and not stages[-1].outgoing.kept:

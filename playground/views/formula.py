@@ -57,9 +57,8 @@ def _own(stage: Stage, before: Distribution, highest: float, context_ids: Sequen
     elif processor.name == "p_less":
         own["border"] = percent(float(np.square(before.probabilities, dtype=np.float64).sum()))
     elif processor.name == "top_h":
-        own["border"] = significant(
-            value * Distribution.of(stage.before[0].topk(min(100, len(before.logits)))[0]).entropy
-        )
+        first = Distribution.of(stage.before[0].topk(min(100, len(before.logits)))[0])
+        own["border"] = significant(value * first.entropy)
     elif isinstance(processor, TopNSigma):
         top, border = float(before.logits.max()), float(processor.border(stage.before)[0, 0])
         own |= {"top": significant(top), "border": significant(border), "sigma": significant((top - border) / value)}
