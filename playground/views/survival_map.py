@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from playground.decoding.distribution import Floats
+
 CUTS = ("top_p", "min_p", "top_k")
 
 _Array = np.ndarray[tuple[int], np.dtype[np.float64]]
@@ -48,7 +50,8 @@ def survival_map(
     plain = None if temperature_first else _kept(ascending, cut, values)
     columns_of_tokens, columns_of_entropy = [], []
     for temperature in temperatures:
-        kept = _kept(ascending / np.float32(temperature), cut, values) if plain is None else plain
+        warm: Floats = np.divide(ascending, np.float32(temperature), dtype=np.float32)
+        kept = _kept(warm, cut, values) if plain is None else plain
         columns_of_tokens.append(kept)
         columns_of_entropy.append(_entropies(below / temperature, kept))
     weights = np.exp(below)
@@ -64,9 +67,7 @@ def survival_map(
     )
 
 
-def _kept(
-    ascending: np.ndarray[tuple[int], np.dtype[np.float32]], cut: str, values: Sequence[float]
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _kept(ascending: Floats, cut: str, values: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """How many tokens of an ascending row of logits each value of the cut-off keeps; at least 1."""
     size = ascending.size
     if cut == "top_k":
@@ -87,4 +88,5 @@ def _entropies(below: _Array, kept: np.ndarray[tuple[int], np.dtype[np.int64]]) 
     weights = np.exp(below[: int(kept.max())])
     masses, moments = np.cumsum(weights), np.cumsum(weights * below[: weights.size])
     last = kept - 1
-    return np.maximum(0.0, np.log(masses[last]) - moments[last] / masses[last])
+    entropies: _Array = np.maximum(0.0, np.log(masses[last]) - moments[last] / masses[last])
+    return entropies
