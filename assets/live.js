@@ -73,7 +73,8 @@
       return match ? style.getPropertyValue(match[1]).trim() : value;
     }
     if (Array.isArray(value)) {
-      return typeof value[0] === "number" ? value : value.map((item) => resolved(item, style));
+      const isNumbers = typeof value[0] === "number" && typeof value[value.length - 1] === "number";
+      return isNumbers ? value : value.map((item) => resolved(item, style));
     }
     if (value && typeof value === "object") {
       const copy = {};

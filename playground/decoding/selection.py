@@ -27,6 +27,11 @@ class Choice:
 class Selection(Protocol):
     """Takes one token from processed logits (V,)."""
 
+    @property
+    def seed(self) -> int:
+        """Of the dice of the run, thrown or not."""
+        ...
+
     def __call__(self, logits: Tensor, generator: Generator) -> Choice: ...
 
 

@@ -24,6 +24,7 @@ PALETTE: dict[str, tuple[str, str]] = {
     "accent-soft": ("#cfe3f0", "#1f4a66"),
     "accent-pale": ("#e8f1f8", "#172c3b"),
     "chosen": ("#e69f00", "#f0b429"),
+    "on-chosen": ("#111827", "#111827"),
     "good": ("#00734f", "#2fd39c"),
     "bad": ("#b34700", "#ff9152"),
     "hot": ("#d55e00", "#ff8a4c"),

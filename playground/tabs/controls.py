@@ -1,5 +1,6 @@
 """The controls of a run: the components, built from the catalogue, and the values that come back from them."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ import gradio as gr
 from playground import catalog
 from playground.catalog import PARAMETERS, Parameter
 from playground.components.knob import Knob
+from playground.components.order_list import OrderList
 from playground.decoding.processors import Processor
 from playground.decoding.sampling import Sampling
 from playground.i18n import Translator
@@ -17,6 +19,7 @@ from playground.vocabulary import Vocabulary
 
 SPEEDS: Mapping[str, float | None] = {"fast": None, "lively": 12.0, "aloud": 3.0, "slow": 1.0}
 MAX_LENGTH = 512
+ORDER_WORDS = ("presets", "stages", "earlier", "later", "off", "empty")
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,14 @@ class Values:
     length: float
     speed: str
     unit_name: str
+    order: tuple[str, ...]
     parameters: Mapping[str, float]
 
     @classmethod
     def of(cls, values: tuple[Any, ...]) -> "Values":
-        prompt, mode, seed, length, speed, unit_name, *knobs = values
+        prompt, mode, seed, length, speed, unit_name, order, *knobs = values
         by_name = {p.name: neutral_if_none(value, p) for p, value in zip(PARAMETERS, knobs, strict=True)}
-        return cls(prompt or "", mode, _number(seed), _number(length), speed, unit_name, by_name)
+        return cls(prompt or "", mode, _number(seed), _number(length), speed, unit_name, order_of(order), by_name)
 
     @property
     def do_sample(self) -> bool:
@@ -52,10 +56,10 @@ class Values:
     def strategy(self, vocabulary: Vocabulary | None = None) -> Sampling:
         """Raises OutOfRangeError, as do the other two, for a value that is not allowed."""
         seed = catalog.check_seed(self.seed)  # type: ignore[arg-type]
-        return catalog.sampling(self.parameters, self.do_sample, seed, vocabulary=vocabulary)
+        return catalog.sampling(self.parameters, self.do_sample, seed, self.order, vocabulary)
 
     def processors(self, vocabulary: Vocabulary | None = None) -> tuple[Processor, ...]:
-        return catalog.processors(self.parameters, self.do_sample, vocabulary=vocabulary)
+        return catalog.processors(self.parameters, self.do_sample, self.order, vocabulary)
 
     def max_new_tokens(self) -> int:
         return catalog.check_whole("max_new_tokens", self.length, 1, MAX_LENGTH)
@@ -63,6 +67,17 @@ class Values:
 
 def neutral_if_none(value: float | None, parameter: Parameter) -> float:
     return parameter.neutral if value is None else value
+
+
+def order_of(value: str | None) -> tuple[str, ...]:
+    """The order of the stages that an OrderList says; what it leaves out comes last, as in transformers."""
+    try:
+        names = json.loads(value or "[]")
+    except ValueError:
+        names = []
+    usual = catalog.ORDERS["transformers"]
+    named = [name for name in dict.fromkeys(map(str, names)) if name in usual] if isinstance(names, list) else []
+    return (*named, *(name for name in usual if name not in named))
 
 
 def _number(value: float | None) -> float:
@@ -80,6 +95,7 @@ class Controls:
     length: gr.Number
     speed: gr.Dropdown
     unit: gr.Radio
+    order: OrderList
     knobs: Mapping[str, Knob]
     examples: Mapping[str, gr.Button]
     run: gr.Button
@@ -92,7 +108,7 @@ class Controls:
     def all(self) -> list[Any]:
         """The components whose values `Values.of` reads."""
         knobs = [self.knobs[p.name] for p in PARAMETERS]
-        return [self.prompt, self.mode, self.seed, self.length, self.speed, self.unit, *knobs]
+        return [self.prompt, self.mode, self.seed, self.length, self.speed, self.unit, self.order, *knobs]
 
 
 def knob(parameter: Parameter, value: float, t: Translator, prefix: str = "") -> Knob:
@@ -110,5 +126,21 @@ def knob(parameter: Parameter, value: float, t: Translator, prefix: str = "") ->
         whole=parameter.is_whole,
         range_text=t("parameter.range", name=label, minimum=parameter.minimum, maximum=parameter.maximum),
         elem_id=f"{prefix}knob-{parameter.name}",
-        elem_classes=["sampling-only"] if parameter.sampling_only else [],
+        elem_classes=[
+            *(["sampling-only"] if parameter.sampling_only else []),
+            *(["detail"] if parameter.belongs_to else []),
+        ],
+    )
+
+
+def order_list(t: Translator) -> OrderList:
+    """Not rendered yet: it stands beside the picture of the stages."""
+    return OrderList(
+        catalog.ORDERS["transformers"],
+        labels={name: t(f"parameter.{name}.short") for name in catalog.ORDERS["transformers"]},
+        presets={key: (t(f"dice.order.{key.replace('.', '_')}"), order) for key, order in catalog.ORDERS.items()},
+        words={name: t(f"dice.order.{name}") for name in ORDER_WORDS},
+        channel="headline",
+        elem_id="order",
+        render=False,
     )

@@ -19,7 +19,7 @@ from playground.errors import (
 )
 from playground.i18n import translator
 from playground.lists import LISTS
-from playground.tabs import beam_endpoints, inside_endpoints, tokenizer_endpoints, wording
+from playground.tabs import beam_endpoints, dice_endpoints, inside_endpoints, tokenizer_endpoints, wording
 from playground.tabs.answers import Json, one_answer, prompt_ids, room, stream, truth
 from playground.tabs.schema import with_settings
 from playground.views.next_token import next_token
@@ -37,6 +37,7 @@ def build(slot: ModelSlot) -> None:
     for function in (endpoints.next_token, endpoints.generate, endpoints.models):
         api(function, api_name=function.__name__, concurrency_limit=None)
     beam_endpoints.build(slot)
+    dice_endpoints.build(slot)
     inside_endpoints.build(slot)
     tokenizer_endpoints.build(slot)
 

@@ -7,14 +7,17 @@ from typing import Any
 import gradio as gr
 
 from playground.catalog import PARAMETERS
+from playground.components.finder import Finder
 from playground.components.live_bus import LiveBus
 from playground.components.live_plot import LivePlot
 from playground.components.live_text import LiveText
 from playground.components.token_strip import Shading, TokenStrip
 from playground.examples import EXAMPLES
 from playground.i18n import Translator
-from playground.tabs.controls import SPEEDS, Controls, knob
+from playground.tabs import dice
+from playground.tabs.controls import SPEEDS, Controls, knob, order_list
 from playground.tabs.delivery import lossless, panel_head
+from playground.tabs.dice import DicePanels
 from playground.tabs.generate_handlers import GenerateTab
 from playground.tabs.session import Session
 from playground.views.notation import UNITS
@@ -30,8 +33,8 @@ def build(tab: GenerateTab, bus: LiveBus, demo: gr.Blocks) -> None:
         with gr.Column(elem_id="controls", min_width=280):
             controls = _build_controls(t)
         with gr.Column(elem_id="results"):
-            strip, act, plots = _build_results(t)
-    _wire(tab, bus, demo, state, controls, strip, act, plots)
+            strip, act, plots, panels = _build_results(controls, t)
+    _wire(tab, bus, demo, state, controls, strip, act, plots, panels)
 
 
 def _build_controls(t: Translator) -> Controls:
@@ -51,6 +54,7 @@ def _build_controls(t: Translator) -> Controls:
         values = {p.name: first.values.get(p.name, p.neutral) for p in PARAMETERS}
         common = {p.name: knob(p, values[p.name], t) for p in PARAMETERS if p.is_common}
         with gr.Accordion(t("parameters.more"), open=False, elem_classes="more"):
+            Finder(placeholder=t("parameters.search"), nothing=t("parameters.no_match"), elem_id="finder")
             others = {p.name: knob(p, values[p.name], t) for p in PARAMETERS if not p.is_common}
         gr.HTML(f"<p>{t('parameters.greedy_note')}</p>", elem_classes="greedy-note", js_on_load=None)
         with gr.Row(elem_classes="fields"):
@@ -81,11 +85,12 @@ def _build_controls(t: Translator) -> Controls:
             )
         LiveText(channel="lesson", style="lesson")
     return Controls(
-        prompt, mode, seed, dice, length, speed, unit, common | others, examples, run, step, pause, stop, back
-    )
+        prompt, mode, seed, dice, length, speed, unit, order_list(t), common | others, examples, run, step, pause,
+        stop, back,
+    )  # fmt: skip
 
 
-def _build_results(t: Translator) -> tuple[TokenStrip, LiveText, dict[str, LivePlot]]:
+def _build_results(controls: Controls, t: Translator) -> tuple[TokenStrip, LiveText, dict[str, LivePlot], DicePanels]:
     LiveText(channel="notice", style="notice", live=True)
     with gr.Group(elem_classes="panel strip-panel"):
         strip = TokenStrip(
@@ -106,6 +111,7 @@ def _build_results(t: Translator) -> tuple[TokenStrip, LiveText, dict[str, LiveP
                 plots[name] = LivePlot(
                     description=t(f"chart.{name}.description"), channel=name, size=name, elem_id=f"chart-{name}"
                 )
+    panels = DicePanels(controls, t)
     with gr.Row(elem_classes="charts"):
         with gr.Group(elem_classes="panel"):
             panel_head("stages", t)
@@ -113,12 +119,12 @@ def _build_results(t: Translator) -> tuple[TokenStrip, LiveText, dict[str, LiveP
         with gr.Group(elem_classes="panel"):
             panel_head("code", t)
             LiveText(channel="code", style="code", elem_id="code")
-    return strip, act, plots
+    return strip, act, plots, panels
 
 
 def _wire(
     tab: GenerateTab, bus: LiveBus, demo: gr.Blocks, state: gr.State, controls: Controls, strip: TokenStrip,
-    act: LiveText, plots: dict[str, LivePlot],
+    act: LiveText, plots: dict[str, LivePlot], panels: DicePanels,
 ) -> None:  # fmt: skip
     inputs = [state, *controls.all]
     # Runs of many visitors go on side by side (the model takes one forward pass at a time by itself).
@@ -155,10 +161,11 @@ def _wire(
     controls.unit.change(lossless(tab.change_unit), **looking)
     act.act(lossless(tab.follow), **looking)
     bus.resync(lossless(tab.resync), **looking)
+    dice.wire(tab, panels, state, controls, streaming, looking, (verify, verifying))
 
     controls.dice.click(lambda: random.randrange(10_000), outputs=[controls.seed], queue=False, **quiet)
     filled: list[Any] = [controls.prompt, controls.mode, controls.seed, controls.length]
-    filled += [controls.knobs[p.name] for p in PARAMETERS]
+    filled += [*(controls.knobs[p.name] for p in PARAMETERS), controls.order]
     for example in EXAMPLES:
         controls.examples[example.key].click(
             lossless(partial(tab.load_example, example)),

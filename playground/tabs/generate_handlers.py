@@ -1,5 +1,6 @@
 """The handlers of the Generate tab: what happens when a person runs, steps, stops, branches, looks."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,7 +11,7 @@ import gradio as gr
 
 from playground import engine
 from playground.backends.loading import ModelSlot
-from playground.catalog import PARAMETERS
+from playground.catalog import ORDERS, PARAMETERS
 from playground.components.live_bus import frame
 from playground.decoding.trace import GenerationRequest, Trace, longest_run
 from playground.errors import EmptyPromptError, PlaygroundError, PromptTooLongError
@@ -415,5 +416,6 @@ class GenerateTab:
             example.seed,
             example.max_new_tokens,
             *knobs,
+            json.dumps(ORDERS["transformers"]),
             frame({"lesson": {"parts": [self.t(f"example.{example.key}.notice")]}}),
         ]

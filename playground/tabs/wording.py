@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # these import transformers, for which the page does not wait
     from playground.verification import Verification
 
 Part = str | dict[str, str]
-_MARK = "\u0000"  # no text holds it: where the token goes
+MARK = "\u0000"  # no text holds it: where the token goes
 
 
 def headline(
@@ -33,7 +33,7 @@ def headline(
         number=view.number,
         count=view.count,
         before=view.before,
-        token=_MARK,
+        token=MARK,
         probability=percent(view.probability),
         rank=view.rank,
         surprisal=unit.amount(view.surprisal),
@@ -44,19 +44,26 @@ def headline(
     if view.is_what_if:
         sentence += t("headline.what_if")
         if view.removed_by:
-            sentence += t("headline.would_be_removed", cut=t(f"parameter.{view.removed_by}.short"), token=_MARK)
+            sentence += t("headline.would_be_removed", cut=t(f"parameter.{view.removed_by}.short"), token=MARK)
     if needs_run:
         sentence += t("headline.guidance_needs_run")
-    parts = _with_token(sentence, view.label)
+    parts = with_tokens(sentence, view.label)
     if is_pinned:
         parts += [" ", {"text": t("headline.follow"), "kind": "action", "action": "follow"}]
     return {"parts": parts}
 
 
-def _with_token(sentence: str, label: str) -> list[Part]:
+def with_tokens(sentence: str, label: str, kind: str = "", labels: Sequence[str] = ()) -> list[Part]:
+    """The sentence in parts, each MARK a token: the first `label`, then `labels`, or `label` again where they end.
+    The text between them is of a `kind` of its own, if given."""
     parts: list[Part] = []
-    for i, text in enumerate(sentence.split(_MARK)):
-        parts += [{"text": label, "kind": "token"}, text] if i else [text]
+    for i, text in enumerate(sentence.split(MARK)):
+        if i:
+            parts.append(
+                {"text": label if i == 1 or not labels else labels[min(i - 2, len(labels) - 1)], "kind": "token"}
+            )
+        if text or not i:
+            parts.append({"text": text, "kind": kind} if kind else text)
     return parts
 
 

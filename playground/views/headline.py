@@ -55,7 +55,7 @@ def headline(
     return Headline(
         number=index + 1,
         count=len(trace.steps),
-        before=_end(text),
+        before=end_of(text),
         label=chosen.label,
         by=step.choice.by,
         probability=math.exp(step.reading.logprob),
@@ -70,7 +70,7 @@ def headline(
     )
 
 
-def _end(text: str) -> str:
+def end_of(text: str) -> str:
     """The last words of a text in one line; where there are no words to tell apart, its last characters."""
     line = " ".join(text.replace("⏎", " ").split())
     if len(line) <= _WORDS_BEFORE:

@@ -12,7 +12,7 @@ import pytest
 import playground
 from playground import errors
 from playground.backends.tokenizers_at_hand import SHIPPED
-from playground.catalog import PARAMETERS
+from playground.catalog import ORDERS, PARAMETERS
 from playground.decoding.beam_steps import Fate, StopReason
 from playground.decoding.orders import TRANSFORMERS_ORDER
 from playground.decoding.selection import Choice
@@ -23,7 +23,9 @@ from playground.tabs.attention import MASKS
 from playground.tabs.beam import FATES
 from playground.tabs.beam_controls import EARLY, STRATEGIES
 from playground.tabs.beam_examples import BEAM_EXAMPLES
-from playground.tabs.controls import SPEEDS
+from playground.tabs.controls import ORDER_WORDS, SPEEDS
+from playground.tabs.dice import SHOWN
+from playground.tabs.dice_handlers import PANELS as DICE_PANELS
 from playground.tabs.generate import SHADINGS
 from playground.tabs.inside_frames import MEASURES
 from playground.tabs.tokenizer_handlers import EXAMPLES as TOKENIZER_EXAMPLES
@@ -39,7 +41,7 @@ BEAM_TREE = [
     "place", "logprob", "cum", "score", "spoken", "step", "help", "scrub", "show", "pause", "first", "back", "play",
     "next", "last", "closer", "farther", "fit", "follow", "show.all", "show.kept", "show.surviving",
 ]  # fmt: skip
-PANELS = [*CHARTS, "stages", "code", *(f"tokenizer_{section}" for section in SECTIONS)]
+PANELS = [*CHARTS, "stages", "code", *DICE_PANELS, *(f"tokenizer_{section}" for section in SECTIONS)]
 PARAMETER_NAMES = [*(p.name for p in PARAMETERS), *LISTS]
 ATTENTION = ["masks", "lab", "heads", "entropy", "sink", "distance", "cache", *MASKS]
 INSIDE = ["walk", "lens", "anatomy", "family"]
@@ -60,7 +62,7 @@ FAMILIES = {
     "headline.*": get_args(get_type_hints(Choice)["by"]),
     "shading.*": [f"{name}{end}" for name in SHADINGS for end in ("", ".pale", ".strong")],
     "speed.*": list(SPEEDS),
-    "chart.*.description": CHARTS,
+    "chart.*.description": [*CHARTS, *DICE_PANELS],
     "attention.*.title": ATTENTION,
     "attention.*.hint": ATTENTION,
     "attention.mask.*": ["future", "padding", "window"],
@@ -99,6 +101,10 @@ FAMILIES = {
     "tokenizer.shipped.*": SHIPPED,
     "tokenizer.side.*": ["name", "algorithm", "vocabulary", "tokens", "each", "own"],
     "tokenizer.step.*": ["first", "back", "play", "forward", "last", "pause", "slider"],
+    "dice.race.*": get_args(get_type_hints(Choice)["by"])[::2],
+    "dice.map.*": ("here", "there"),
+    "dice.map.shown.*": SHOWN,
+    "dice.order.*": [*(key.replace(".", "_") for key in ORDERS), *ORDER_WORDS],
 }
 LOOKS_LIKE_A_KEY = re.compile(r"[a-z_]+(\.[a-z_]+)+")
 

@@ -41,6 +41,7 @@ class Visitor:
         self.session: Session = copy.deepcopy(tab.new_session())  # as Gradio does for every visitor
         self.settings: dict[str, Any] = {
             "prompt": "The fox went out to", "mode": "sample", "seed": 1, "length": 6, "speed": "fast", "unit": "nats",
+            "order": None,
             **{p.name: p.neutral for p in PARAMETERS},
         }  # fmt: skip
 

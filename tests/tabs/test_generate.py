@@ -10,7 +10,7 @@ import torch
 from playground import engine
 from playground.backends.huggingface import Backend
 from playground.backends.loading import ModelSlot
-from playground.catalog import PARAMETERS, Parameter
+from playground.catalog import ORDERS, PARAMETERS, Parameter
 from playground.decoding.sampling import Sampling
 from playground.decoding.trace import Trace
 from playground.errors import ModelUnavailableError
@@ -718,7 +718,8 @@ def test_a_run_that_differs_from_transformers_says_where(visitor: Visitor) -> No
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.key)
 def test_an_example_sets_every_control_runs_and_shows_its_telling_token(visitor: Visitor, example: Any) -> None:
-    *filled, sent = visitor.tab.load_example(example, visitor.session)
+    *filled, order, sent = visitor.tab.load_example(example, visitor.session)
+    assert tuple(json.loads(order)) == ORDERS["transformers"]
     prompt, mode, seed, length, *knobs = filled
     assert json.loads(sent)["channels"]["lesson"]["parts"] == [t(f"example.{example.key}.notice")]
     visitor.set(prompt=prompt, mode=mode, seed=seed, length=length)

@@ -1,0 +1,166 @@
+"""The handlers of the panels below the charts: what is asked for, what a click on a picture sets, where a run parts."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, cast, get_args
+
+import gradio as gr
+
+from playground.catalog import PARAMETERS
+from playground.components.live_bus import FrameLog, frame
+from playground.decoding import pipeline
+from playground.decoding.sampling import Sampling
+from playground.decoding.trace import Step, Trace
+from playground.errors import PlaygroundError
+from playground.figures.survival_map import Shown
+from playground.tabs import dice_frames, wording
+from playground.tabs.controls import Values
+from playground.tabs.dice_frames import Scene
+from playground.tabs.dice_help import knob_help
+from playground.tabs.generate_handlers import GenerateTab, Update, reported
+from playground.tabs.session import Session
+from playground.views.same_dice import Parting, carried_over, parting
+from playground.views.survival_map import CUTS
+
+PANELS = ("race", "same_dice", "survival_map", "mass_flow")
+
+
+class DiceSession:
+    """What one visitor's panels know: the frames sent to them, and how far runs under other settings were compared.
+
+    Attributes:
+        wants_branch: whether the last click asked for the run to go on under the settings that it set.
+    """
+
+    def __init__(self) -> None:
+        self.frames = FrameLog()
+        self.wants_branch = False
+        self._compared: dict[object, tuple[Step, Parting]] = {}
+
+    def __deepcopy__(self, memo: object) -> "DiceSession":
+        return DiceSession()
+
+    def parting(self, scene: Scene, values: dict[str, float]) -> Parting:
+        """Where a run under `values` parts from the trace; steps that were compared before are not compared again."""
+        trace, processors = scene.trace, scene.processors(values)
+        key = (processors, trace.request.prompt_ids)
+        start = 0
+        if key in self._compared and not pipeline.states_before(processors, {}):
+            last, known = self._compared[key]
+            if known.steps <= len(trace.steps) and trace.steps[known.steps - 1] is last:
+                if known.index is not None:
+                    return known
+                start = known.steps
+        found = parting(trace, processors, scene.look.vocabulary, start=start)
+        if len(self._compared) > 64:
+            self._compared.clear()
+        self._compared[key] = (trace.steps[found.steps - 1], found)
+        return found
+
+
+class DiceTab:
+    """The handlers. Built on those of the Generate tab, whose session and controls they read."""
+
+    def __init__(self, tab: GenerateTab) -> None:
+        self.tab = tab
+
+    def scene(self, session: Session, controls: Values) -> Scene | None:
+        """What is on show; None before the first token. Raises OutOfRangeError."""
+        trace, index = session.trace, session.inspected
+        if index < 0:
+            return None
+        look = self.tab.look(session, controls)
+        return Scene(trace, index, controls.parameters, controls.order, controls.do_sample, look)
+
+    def ask(self, mine: DiceSession, session: Session, event: gr.EventData, cut: Any, shown: Any, *values: Any) -> str:
+        """The page has these panels on screen: their numbers, from the stored logits."""
+        wanted = [str(name) for name in event.picked] if isinstance(event.picked, list) else []
+        return self.panels(mine, session, wanted, cut, shown, values)
+
+    def redraw_map(self, mine: DiceSession, session: Session, cut: Any, shown: Any, *values: Any) -> str:
+        """Another cut-off, or another measure, for the map."""
+        return self.panels(mine, session, ["survival_map"], cut, shown, values)
+
+    def resync(self, mine: DiceSession, session: Session, cut: Any, shown: Any, *values: Any) -> str:
+        return self.panels(mine, session, list(PANELS), cut, shown, values)
+
+    def panels(
+        self, mine: DiceSession, session: Session, wanted: list[str], cut: Any, shown: Any, values: tuple[Any, ...]
+    ) -> str:  # fmt: skip
+        channels: dict[str, object] = {}
+        try:
+            scene = self.scene(session, Values.of(values))
+            if scene is None or not _is_open(scene):
+                return gr.skip()  # type: ignore[no-any-return]  # the last good picture stays
+            if "race" in wanted:
+                channels |= dice_frames.race_panel(scene)
+            if "same_dice" in wanted:
+                partings = {key: mine.parting(scene, v) for key, v in dice_frames.changes(scene).items()}
+                channels |= dice_frames.same_dice_panel(scene, partings)
+            if "survival_map" in wanted:
+                measure = cast(Shown, shown if shown in get_args(Shown) else "tokens")
+                channels |= dice_frames.survival_panel(scene, cut if cut in CUTS else CUTS[0], measure)
+            if "mass_flow" in wanted:
+                channels |= dice_frames.mass_panel(scene)
+            asked = [p for p in PARAMETERS if f"help:{p.name}" in wanted]
+            if asked:
+                channels["dice.help"] = {p.name: knob_help(p, scene) for p in asked}
+        except PlaygroundError:
+            return gr.skip()  # type: ignore[no-any-return]  # the charts above say what is wrong
+        return frame(channels) if channels else gr.skip()
+
+    def turn(self, mine: DiceSession, event: gr.EventData, *values: Any) -> list[float]:
+        """A place on a picture was clicked: the values of all knobs, in the order of PARAMETERS, with the new."""
+        picked = event.picked
+        mine.wants_branch = isinstance(picked, str) and picked.startswith("go:")
+        wanted: dict[str, float] = {}
+        if isinstance(picked, str):
+            name, _, value = picked.removeprefix("go:").partition("=")
+            if value:
+                wanted[name] = float(value)
+        elif isinstance(picked, list) and len(picked) == 3:
+            wanted = {"temperature": picked[0], str(picked[1]): picked[2]}
+        elif isinstance(picked, list) and len(picked) == 2:
+            wanted = {str(picked[0]): picked[1]}
+        settings = {**Values.of(values).parameters, **wanted}
+        return [p.check(settings[p.name]) if p.name in wanted else settings[p.name] for p in PARAMETERS]
+
+    @property
+    def pause_button(self) -> Any:
+        return self.tab.pause_button
+
+    @reported
+    def part(self, session: Session, mine: DiceSession, *values: Any) -> Iterator[Update]:
+        """Go on where a run under these settings, with the same dice, leaves the one on the page."""
+        if not mine.wants_branch:
+            return
+        mine.wants_branch = False
+        session.stop()
+        tab, controls, backend = self.tab, Values.of(values), self.tab.slot.get()
+        if session.model_name != backend.info.name:
+            words = tab.t("notice.other_model", recorded=session.model_name, loaded=backend.info.name)
+            yield frame({"notice": wording.notice(words, "bad")}), gr.skip()
+            return
+        scene = self.scene(session, controls)
+        if scene is None:
+            return
+        found = mine.parting(scene, dict(controls.parameters))
+        if found.index is None or found.theirs is None:
+            yield frame({"notice": wording.notice(tab.t("dice.same.no_parting"))}), gr.skip()
+            return
+        trace: Trace = carried_over(scene.trace, found.index, scene.processors(controls.parameters))
+        request, words = tab.request(controls, backend, trace.request.prompt_ids)
+        strategy = trace.request.strategy
+        assert isinstance(strategy, Sampling)
+        request = replace(request, strategy=strategy)
+        session.pinned = None
+        yield from tab.stream(
+            session, controls, backend, replace(trace, request=request), words or tab.t("dice.same.gone",
+            number=found.index + 1), request,
+        )  # fmt: skip
+
+
+def _is_open(scene: Scene) -> bool:
+    """Whether the settings leave anything to choose from at the inspected step."""
+    stages = scene.stages()
+    return not stages or stages[-1].outgoing.kept > 0

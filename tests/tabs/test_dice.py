@@ -1,0 +1,226 @@
+"""The panels below the charts, without a browser: what is asked for, what a click sets, what a branch is."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+import pytest
+import torch
+
+from playground import catalog, engine
+from playground.catalog import PARAMETERS
+from playground.decoding import pipeline
+from playground.decoding.sampling import Sampling
+from playground.decoding.selection import Multinomial
+from playground.decoding.trace import GenerationRequest
+from playground.tabs import dice_frames
+from playground.tabs.controls import Values, order_of
+from playground.tabs.dice_handlers import PANELS, DiceSession, DiceTab
+
+Channels = dict[str, Any]
+
+
+class Panels:
+    """A visitor's panels."""
+
+    def __init__(self, visitor: Any) -> None:
+        self.visitor = visitor
+        self.dice = DiceTab(visitor.tab)
+        self.mine = DiceSession()
+
+    def ask(self, *names: str, cut: str = "top_p", shown: str = "tokens") -> Channels:
+        event = gr.EventData(None, {"picked": list(names)})
+        sent = self.dice.ask(
+            self.mine, self.visitor.session, event, cut, shown, *self.visitor.settings.values()
+        )  # fmt: skip
+        return json.loads(sent)["channels"] if isinstance(sent, str) else {}
+
+    def turn(self, picked: object) -> dict[str, float]:
+        before = self.visitor.settings
+        after = self.dice.turn(self.mine, gr.EventData(None, {"picked": picked}), *before.values())
+        return {p.name: v for p, v in zip(PARAMETERS, after, strict=True) if v != before[p.name]}
+
+    def part(self) -> list[Channels]:
+        updates = self.dice.part(self.visitor.session, self.mine, *self.visitor.settings.values())
+        return [json.loads(u[0])["channels"] for u in updates if isinstance(u[0], str)]
+
+    def scene(self) -> dice_frames.Scene:
+        found = self.dice.scene(self.visitor.session, Values.of(tuple(self.visitor.settings.values())))
+        assert found is not None
+        return found
+
+
+def text(payload: Channels) -> str:
+    return "".join(part if isinstance(part, str) else part["text"] for part in payload["parts"])
+
+
+@pytest.fixture
+def panels(visitor: Any) -> Panels:
+    visitor.do("run", temperature=0.9, top_p=0.95, seed=5, length=8)
+    return Panels(visitor)
+
+
+def test_only_what_is_asked_for_is_computed(panels: Panels, forwards: Any) -> None:
+    assert set(panels.ask("race")) == {"dice.race", "dice.race_words"}
+    assert set(panels.ask("same_dice", "mass_flow")) == {
+        "dice.same", "dice.same_words", "dice.flow_here", "dice.flow_there", "dice.flow_here_words",
+        "dice.flow_there_words", "dice.flow_words",
+    }  # fmt: skip
+    assert set(panels.ask("help:top_k")) == {"dice.help"}
+    assert panels.ask("nonsense") == {}
+    assert panels.ask() == {}
+    assert len(panels.ask(*PANELS)) == 14
+    assert forwards.count == 0
+
+
+def test_the_race_says_that_it_is_the_run_s_own_draw(panels: Panels) -> None:
+    session = panels.visitor.session
+    for index in range(8):
+        session.pinned = index
+        words = text(panels.ask("race")["dice.race_words"])
+        assert "✓" in words
+        assert session.trace.steps[index].choice.token_id == session.trace.token_ids[index]
+
+
+def test_under_other_settings_it_says_so(panels: Panels) -> None:
+    panels.visitor.set(temperature=0.1)
+    words = [text(panels.ask("race")["dice.race_words"])]
+    for index in range(8):
+        panels.visitor.session.pinned = index
+        words.append(text(panels.ask("race")["dice.race_words"]))
+    assert all("✓" not in w for w in words)
+    assert any("With the run’s own settings the same dice took" in w for w in words)
+
+
+def test_greedy_threw_no_dice_and_a_hand_neither(panels: Panels) -> None:
+    panels.visitor.do("run", mode="greedy", length=3)
+    assert "greedy throws no dice" in text(panels.ask("race")["dice.race_words"])
+    panels.visitor.session.pinned = 0
+    panels.visitor.do("branch", picked=100)
+    panels.visitor.session.pinned = 0
+    assert "you took" in text(panels.ask("race")["dice.race_words"])
+
+
+def test_before_the_first_token_and_under_settings_that_leave_nothing_the_last_picture_stays(
+    panels: Panels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panels.visitor.set(temperature=-3)
+    assert panels.ask(*PANELS) == {}
+    panels.visitor.set(temperature=1)
+    panels.visitor.session.trace = panels.visitor.session.trace.rewound(0)
+    assert panels.ask(*PANELS) == {}
+
+
+def test_a_place_on_a_picture_names_knobs(panels: Panels) -> None:
+    assert panels.turn([0.6, "top_p", 0.4]) == {"temperature": 0.6, "top_p": 0.4}
+    assert panels.turn(["top_k", 7]) == {"top_k": 7}
+    assert panels.turn("go:min_p=0.05") == {"min_p": 0.05}
+    assert panels.mine.wants_branch
+    assert panels.turn("go:") == {}
+    assert panels.mine.wants_branch
+    assert panels.turn(["nobody", 7]) == {}
+    assert not panels.mine.wants_branch
+
+
+def test_every_line_of_the_text_is_true(panels: Panels, storyteller: Any) -> None:
+    """Each change of settings against a real run of it with the same seed."""
+    scene, session = panels.scene(), panels.visitor.session
+    ids = session.trace.request.prompt_ids
+    for change, values in dice_frames.changes(scene).items():
+        found = panels.mine.parting(scene, values)
+        strategy = Sampling(catalog.processors(values), Multinomial(5))
+        *_, trace = engine.generate(storyteller.model, GenerationRequest(ids, strategy, 8))
+        pairs = enumerate(zip(session.trace.token_ids, trace.token_ids, strict=True))
+        expected = next((i for i, (a, b) in pairs if a != b), None)
+        assert found.index == expected, change
+
+
+def test_a_branch_is_the_run_of_the_other_settings(panels: Panels, storyteller: Any) -> None:
+    visitor = panels.visitor
+    before = visitor.session.trace
+    visitor.set(temperature=1.9, length=10)
+    panels.turn("go:")
+    panels.part()
+    trace = visitor.session.trace
+    strategy = Sampling(catalog.processors({"temperature": 1.9, "top_p": 0.95}), Multinomial(5))
+    *_, fresh = engine.generate(storyteller.model, GenerationRequest(before.request.prompt_ids, strategy, 10))
+    assert trace.token_ids == fresh.token_ids
+    assert trace.token_ids[: len(before.token_ids)] != before.token_ids
+    assert "good" in [c["badge"]["kind"] for c in visitor.verify() if "badge" in c]
+
+
+def test_without_a_click_nothing_parts(panels: Panels) -> None:
+    before = panels.visitor.session.trace
+    assert panels.part() == []
+    assert panels.visitor.session.trace is before
+
+
+def test_with_the_runs_own_settings_there_is_nowhere_to_part(panels: Panels) -> None:
+    panels.turn("go:")
+    assert any("nowhere to part" in text(c["notice"]) for c in panels.part())
+
+
+def test_the_map_counts_what_the_processors_keep(panels: Panels) -> None:
+    heat = panels.ask("survival_map", cut="top_k")["dice.map_here"]["data"][0]
+    session = panels.visitor.session
+    step = session.trace.steps[-1]
+    for row in heat["customdata"]:
+        for temperature, name, value in row[:1]:
+            stages = session.trace.stages_at(step.index, catalog.processors({"temperature": temperature, name: value}))
+            assert stages[-1].outgoing.kept == min(value, step.logits.numel())
+    assert heat["text"][4][0] == str(heat["customdata"][4][0][2])
+
+
+def test_help_fills_the_formula_with_the_numbers_of_the_step(panels: Panels) -> None:
+    helps = panels.ask(*(f"help:{p.name}" for p in PARAMETERS))["dice.help"]
+    assert set(helps) == {p.name for p in PARAMETERS}
+    session = panels.visitor.session
+    step = session.trace.steps[-1]
+    assert helps["temperature"]["paper"]["url"].startswith("https://")
+    stages = session.trace.stages_at(step.index)
+    chances = torch.softmax(stages[0].logits[0], -1)
+    kept = stages[1].logits[0].isfinite()
+    nucleus = "\n".join(line["text"] for line in helps["top_p"]["lines"])
+    assert f"Σp ≥ 0.95: {int(kept.sum()):,} of {step.logits.numel():,} tokens stay" in nucleus
+    assert f"{100 * float(chances[kept].sum()):.1f}"[:4] in nucleus
+
+
+def test_two_orders_are_compared_with_the_same_dice(panels: Panels) -> None:
+    panels.visitor.set(temperature=1.9, top_p=0.7)
+    channels = panels.ask("mass_flow")
+    session = panels.visitor.session
+    kept = []
+    for order in catalog.ORDERS.values():
+        processors = catalog.processors({"temperature": 1.9, "top_p": 0.7}, True, order)
+        kept.append(session.trace.stages_at(session.inspected, processors)[-1].outgoing.kept)
+    assert kept[0] != kept[1]
+    assert f"{kept[0]:,} tokens are left on the left, {kept[1]:,} on the right" in text(channels["dice.flow_words"])
+    panels.visitor.set(order=json.dumps(["top_p", "temperature"]))
+    words = text(panels.ask("mass_flow")["dice.flow_here_words"])
+    assert words == "llama.cpp top-p → temperature"
+
+
+def test_a_run_takes_the_order_that_is_set(panels: Panels) -> None:
+    panels.visitor.do("run", order=json.dumps(["top_p", "temperature"]))
+    assert [p.name for p in panels.visitor.session.trace.steps[0].processors] == ["top_p", "temperature"]
+    logits = pipeline.processed_logits(panels.visitor.session.trace.stages_at(0), torch.zeros(1, 1))
+    assert logits.shape[-1] > 1
+
+
+@pytest.mark.parametrize("value", [None, "", "[]", "null", '"x"', '["nobody", 3]', "{"])
+def test_whatever_a_page_sends_is_an_order(value: str | None) -> None:
+    assert order_of(value) == catalog.ORDERS["transformers"]
+
+
+def test_steps_are_not_compared_twice(panels: Panels, monkeypatch: pytest.MonkeyPatch) -> None:
+    panels.ask("same_dice")
+    calls: list[int] = []
+    from playground.views import same_dice
+
+    real: Callable[..., Any] = same_dice._processed
+    monkeypatch.setattr(same_dice, "_processed", lambda *a: calls.append(a[1]) or real(*a))
+    scene = panels.scene()
+    for values in dice_frames.changes(scene).values():
+        panels.mine.parting(scene, values)
+    assert calls == []
