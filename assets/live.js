@@ -33,7 +33,8 @@
     schedule();
   };
 
-  // A frame is {channels: {name: payload}, versions: {name: number}}: frames overlap, a version is taken once.
+  // A frame is {channels: {name: payload}, versions: {name: number}}: frames overlap, a version is taken once. A version
+  // without its payload was sent a few frames ago.
   // A payload with a `start` continues the one before it (see tokenStrip).
   // `resync` asks the sender for everything again.
   const publish = (text, resync) => {
@@ -49,6 +50,14 @@
       if (payload && payload.start > 0) known.history.push(payload); else known.history = [payload];
       for (const receive of known.subscribers) receive(payload, frameNumber);
     }
+    for (const [name, version] of Object.entries(frame.versions)) {
+      if (!(name in frame.channels) && version > channel(name).version) missed(channel(name), version, resync);
+    }
+  };
+  // A heavy payload was skipped: unless a newer one comes soon, ask for everything.
+  let asking = 0;
+  const missed = (known, version, resync) => {
+    if (!asking) asking = setTimeout(() => { asking = 0; if (known.version < version) resync(); }, 600);
   };
   const subscribe = (name, receive) => {
     const known = channel(name);
@@ -327,5 +336,6 @@
   };
 
   // what the components of the other files of this folder are made of, and the components themselves
-  window.livePage = { subscribe, soon, themed, node, copyText, liveBus, livePlot, tokenStrip, liveText, knob };
+  const resync = (name) => channel(name).resync();
+  window.livePage = { subscribe, resync, soon, themed, node, copyText, liveBus, livePlot, tokenStrip, liveText, knob };
 })();

@@ -6,6 +6,7 @@ from typing import Any
 
 from playground.decoding.orders import LLAMA_CPP_ORDER, SAMPLING_ONLY, TRANSFORMERS_ORDER
 from playground.decoding.processors import (
+    MinNewTokens,
     MinP,
     NoRepeatNGram,
     Processor,
@@ -16,7 +17,7 @@ from playground.decoding.processors import (
     TypicalP,
 )
 from playground.decoding.processors_community import XTC, PLess, TailFree, TopA, TopNSigma
-from playground.decoding.processors_constraints import ExponentialDecay, MinNewTokens, RenormalizeLogits
+from playground.decoding.processors_constraints import ExponentialDecay, RenormalizeLogits
 from playground.decoding.processors_guidance import Guidance
 from playground.decoding.processors_mirostat import Mirostat
 from playground.decoding.processors_penalties import DRY, FrequencyPenalty, PresencePenalty
@@ -169,6 +170,13 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("renormalize_logits", RenormalizeLogits, 0, 1, (0, 1, 1), 1, 0, is_whole=True, paper="transformers"),
 )  # fmt: skip
 BY_NAME: Mapping[str, Parameter] = {parameter.name: parameter for parameter in PARAMETERS}
+# What beam search offers: the penalties and the warpers best known.
+FOR_BEAMS: tuple[Parameter, ...] = tuple(
+    BY_NAME[name]
+    for name in (
+        "repetition_penalty", "no_repeat_ngram_size", "temperature", "top_k", "top_p", "min_p", "typical_p",
+    )
+)  # fmt: skip
 MAIN: tuple[Parameter, ...] = tuple(parameter for parameter in PARAMETERS if not parameter.belongs_to)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
-from playground.decoding.beam_search import BeamSearch, BeamStep
+from playground.decoding.beam_steps import BeamStep, BeamStrategy
 from playground.decoding.model import LanguageModel
 from playground.decoding.selection import InvalidLogitsError, NothingLeftError
 from playground.decoding.trace import GenerationRequest, Trace
@@ -29,9 +29,9 @@ def generate(model: LanguageModel, request: GenerationRequest, trace: Trace | No
 
 
 def search(
-    model: LanguageModel, strategy: BeamSearch, prompt_ids: tuple[int, ...], max_new_tokens: int
+    model: LanguageModel, strategy: BeamStrategy, prompt_ids: tuple[int, ...], max_new_tokens: int
 ) -> Iterator[BeamStep]:
-    """Yield the steps of a beam search; closing and errors as in `generate`."""
+    """Yield the steps of a search with beams; closing and errors as in `generate`."""
     return _mendable(model, strategy.decode(model, prompt_ids, max_new_tokens))
 
 
@@ -48,12 +48,12 @@ def _mendable(model: LanguageModel, steps: Iterator[Item]) -> Iterator[Item]:
 
 
 def paced(
-    traces: Iterator[Trace],
+    traces: Iterator[Item],
     tokens_per_second: float | None,
     is_wanted: Callable[[], bool],
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[Trace]:
+) -> Iterator[Item]:
     """Let traces through at most at `tokens_per_second` (None: as they come), until `is_wanted()` says no.
 
     Waits in short naps, so a stop takes effect within 50 ms; closes `traces` at the end, whatever ends it.
@@ -75,11 +75,9 @@ def paced(
         traces.close()  # type: ignore[attr-defined]  # engine.generate is a generator
 
 
-def latest_every(
-    seconds: float, traces: Iterator[Trace], clock: Callable[[], float] = time.monotonic
-) -> Iterator[Trace]:
+def latest_every(seconds: float, traces: Iterator[Item], clock: Callable[[], float] = time.monotonic) -> Iterator[Item]:
     """Thin a fast stream: at most one trace per `seconds`, always the newest, and always the last."""
-    pending: Trace | None = None
+    pending: Item | None = None
     due = -float("inf")
     try:
         for trace in traces:

@@ -7,6 +7,7 @@ PlaygroundError
 ├── InvalidArgumentError      an argument of an endpoint that is no text, no truth value …
 ├── ModelUnavailableError     the model can't be loaded
 ├── InvalidModelOutputError   NaN logits
+├── NothingToInspectError     the architecture does not show this part of itself
 └── NothingLeftToChooseError  the settings removed every token
 Anything else is a bug and is not caught.
 """
@@ -62,6 +63,12 @@ class InvalidModelOutputError(PlaygroundError):
     """values: name."""
 
     key = "error.invalid_output"
+
+
+class NothingToInspectError(PlaygroundError):
+    """values: name, what."""
+
+    key = "error.nothing_to_inspect"
 
 
 class NothingLeftToChooseError(PlaygroundError):

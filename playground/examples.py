@@ -29,3 +29,14 @@ EXAMPLES: tuple[Example, ...] = (
     Example("rigid_k", "The wolf knocked at the door, and", {"top_k": 2}, inspect=0),
     Example("same_dice", "The old king said to his", {"temperature": 0.4}, inspect=5),
 )
+
+# Texts of different length for the masks, with the ids that the shipped tokenizer gives them: no model is needed.
+BATCH: Mapping[str, tuple[int, ...]] = {
+    "Once upon a time there was a": (2656, 705, 259, 531, 439, 308, 259),
+    "The wolf was hungry": (337, 2410, 308, 1695),
+    "Good morning": (2003, 915),
+}
+LOOKED_AT = (
+    "The old king said to his son: take the golden key and go into the wood. "
+    "The son took the key, and when he came to the wood he saw a little bird."
+)

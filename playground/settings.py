@@ -9,6 +9,7 @@ from pathlib import Path
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 DEFAULT_MODEL = ASSETS / "model"
 FIRST_RUN = ASSETS / "first_run.npz"
+FIRST_BEAM = ASSETS / "first_beam.json"
 DEFAULT_MODEL_NAME = "storyteller"
 
 

@@ -28,7 +28,7 @@ TOLERANCE = 1e-5  # nats, where the call shapes differ; where they are equal the
 
 RECORDED_TOLERANCE = 1e-3  # nats, where our side was computed on another machine, or by another number of threads
 
-_global_generator = threading.Lock()  # `generate` draws from torch's one global generator
+global_generator = threading.Lock()  # held by who seeds it: `generate` draws from torch's one global generator
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,9 @@ def verify(
     return replace(found, tolerance=tolerance * (1 + 2 * scale))  # guidance multiplies what the last bits differ by
 
 
-class _Until(StoppingCriteria):
+class Until(StoppingCriteria):
+    """Ends `generate` once nobody waits for it."""
+
     def __init__(self, is_wanted: Callable[[], bool]) -> None:
         self.is_wanted = is_wanted
 
@@ -137,14 +139,14 @@ def _by_generate(
     listed = _chain(trace, strategy.processors, model) if is_listed else LogitsProcessorList()
     if stop and tokenizer is None:
         raise ValueError("a run with stop strings is compared with a tokenizer")
-    with _global_generator, torch.random.fork_rng(devices=[]):
+    with global_generator, torch.random.fork_rng(devices=[]):
         torch.manual_seed(strategy.selection.seed)
         output = model.module.generate(
             prompt,
             attention_mask=torch.ones_like(prompt),
             generation_config=_configuration(arguments, model, len(trace.steps)),
             logits_processor=listed,
-            stopping_criteria=StoppingCriteriaList([_Until(is_wanted)]),
+            stopping_criteria=StoppingCriteriaList([Until(is_wanted)]),
             negative_prompt_ids=in_generate.negative_prompt(arguments),
             tokenizer=tokenizer.tokenizer if stop and tokenizer else None,
         )
@@ -190,7 +192,7 @@ def _by_teacher(trace: Trace, model: HuggingFaceModel, is_wanted: Callable[[], b
         attention_mask=torch.ones_like(prompt),
         generation_config=_configuration(Sampling().generate_arguments(), model, len(trace.steps)),
         logits_processor=LogitsProcessorList([_Lead(prompt.shape[1], trace.token_ids)]),
-        stopping_criteria=StoppingCriteriaList([_Until(is_wanted)]),
+        stopping_criteria=StoppingCriteriaList([Until(is_wanted)]),
     )
     if not is_wanted():
         raise Cancelled
@@ -252,7 +254,7 @@ class _Chains:
 def _their_choice(step: Step, scores: Tensor, vocab_size: int) -> int:
     if not isinstance(step.selection, Multinomial):
         return int(scores[0].argmax())
-    with _global_generator, torch.random.fork_rng(devices=[]):
+    with global_generator, torch.random.fork_rng(devices=[]):
         torch.manual_seed(step.selection.seed)
         for _ in range(step.index):
             skip_race(torch.default_generator, vocab_size)

@@ -1,6 +1,6 @@
 """Benchmark: ratios taken in one run, ours and the other side in turns, so that noise hits both alike.
 
-    python scripts/benchmark.py                     everything, with every demand judged (about 4 minutes)
+    python scripts/benchmark.py                     everything, with every demand judged (about 5 minutes)
     python scripts/benchmark.py --only throughput   one section
     python scripts/benchmark.py --smoke             everything in a reduced form (under a minute), figures not judged
 
@@ -23,7 +23,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as app.py sets it, for al
 
 from benchmark_report import Report
 
-SECTIONS = ("startup", "memory", "throughput", "processors", "slider", "live")  # each a module benchmark_<name> with measure(report)
+# each a module benchmark_<name> with measure(report)
+SECTIONS = ("startup", "memory", "throughput", "processors", "beams", "slider", "live", "beam_live", "inside")
 
 
 def main() -> int:

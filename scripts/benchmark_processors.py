@@ -50,7 +50,11 @@ def measure(report: Report) -> None:
     logits = (-1.3 * ranks.log())[None] + torch.randn(1, V, generator=generator) * 0.3  # peaked, as a model's
     context = torch.randint(0, 2000, (1, LENGTH), generator=generator)
     situation = Situation(LENGTH - 5, tuple(EOS), 0, logits[0].flip(0).contiguous())
-    values = {**{p.name: p.start for p in catalog.MAIN if p.name != "dynatemp_range"}, **LISTED, "suppress_tokens": [1, 2, 3]}
+    values = {
+        **{p.name: p.start for p in catalog.MAIN if p.name != "dynatemp_range"},
+        **LISTED,
+        "suppress_tokens": [1, 2, 3],
+    }
     for processor in catalog.processors(values):
         name, ours = processor.name, processor.at(situation)
         if name not in ORACLES:
@@ -58,7 +62,9 @@ def measure(report: Report) -> None:
             report.figure(f"{name}: transformers has none", f"{statistics.median(own):.2f} ms")
             continue
         oracle = ORACLES[name]()
-        report.invariant(f"{name}: bit for bit", torch.equal(ours(context, logits), oracle(context, logits.clone())), "equal")
+        report.invariant(
+            f"{name}: bit for bit", torch.equal(ours(context, logits), oracle(context, logits.clone())), "equal"
+        )
         mine, other = _in_turns(lambda ours=ours: ours(context, logits), lambda o=oracle: o(context, logits), rounds)
         note = f"{mine:.3f} : {other:.3f} ms"
         report.at_most(f"{name}: ours / transformers", mine / other, 1.0 if name in COMMON else 1.2, "×", note)

@@ -15,30 +15,44 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TESTS = ("tests/parity/test_every_processor.py", "tests/decoding/test_every_processor.py", "tests/decoding/test_stopping.py")
+TESTS = (
+    "tests/decoding/test_stopping.py", "tests/decoding/test_every_processor.py", "tests/parity/test_every_processor.py"
+)  # fmt: skip
 DECODING = "playground/decoding/"
 
 # (file, what is there, what is put instead): each occurs exactly once.
 MUTATIONS: tuple[tuple[str, str, str], ...] = (
     ("processors_truncation.py", "<= (entropy * self.value)", "< (entropy * self.value * 0.9)"),
-    ("processors_truncation.py", "torch.min(epsilon, torch.sqrt(epsilon) * torch.exp(-entropy))", "torch.sqrt(epsilon) * torch.exp(-entropy)"),
+    ("processors_truncation.py",
+     "torch.min(epsilon, torch.sqrt(epsilon) * torch.exp(-entropy))",
+     "torch.sqrt(epsilon) * torch.exp(-entropy)"),
     ("processors_truncation.py", "numpy() < np.float32(self.value)", "numpy() <= np.float32(1.3 * self.value)"),
-    ("processors_constraints.py", "context.shape[-1] - self.prompt_length >= self.value", "context.shape[-1] >= self.value"),
+    ("processors.py",
+     "context.shape[-1] - self.prompt_length >= self.value",
+     "context.shape[-1] >= self.value"),
     ("processors_constraints.py", "if 1 < len(ids) == length:", "if False:"),
     ("processors_constraints.py", "if not (len(ids) == 1 and ids[0] in self.eos_ids)", "if True"),
     ("processors_constraints.py", "np.abs(own) * np.float32(power - 1)", "own * np.float32(power - 1)"),
     ("processors_constraints.py", "self.prompt_length - self.start", "self.start"),
     ("processors_watermark.py", "HASHING_KEY * last_id % (2**64 - 1)", "HASHING_KEY + last_id"),
     ("processors_watermark.py", "math.sqrt(scored * ratio * (1 - ratio))", "math.sqrt(scored * ratio)"),
-    ("processors_guidance.py", "self.value * (guided - unguided) + unguided", "self.value * (guided - unguided) + guided"),
-    ("processors_guidance.py", "self.negative_prompt_ids or prompt_ids[-1:]", "self.negative_prompt_ids or prompt_ids"),
+    ("processors_guidance.py",
+     "self.value * (guided - unguided) + unguided",
+     "self.value * (guided - unguided) + guided"),
+    ("processors_guidance.py",
+     "self.negative_prompt_ids or prompt_ids[-1:]",
+     "self.negative_prompt_ids or prompt_ids"),
     ("sampling.py", "negative = negative.advance([0], [choice.token_id]) if negative else None", "pass"),
-    ("processors_mirostat.py", "state - self.eta * (surprise - self.tau)", "state + self.eta * (surprise - self.tau)"),
+    ("processors_mirostat.py",
+     "state - self.eta * (surprise - self.tau)",
+     "state + self.eta * (surprise - self.tau)"),
     ("processors_community.py", "XTC_STREAM + self.seed", "XTC_STREAM + self.seed + step"),
     ("processors_penalties.py", "max(length, lengths.get(follower, 0))", "length"),
-    ("processors_softening.py", "below * below * (np.float32(k) + np.float32(s) * below)", "below * below * (np.float32(k) - np.float32(s) * below)"),
+    ("processors_softening.py",
+     "below * below * (np.float32(k) + np.float32(s) * below)",
+     "below * below * (np.float32(k) - np.float32(s) * below)"),
     ("orders.py", '"typical_p",\n    "epsilon_cutoff"', '"epsilon_cutoff", "typical_p"'),
-    ("stopping.py", "begin = max(0, len(text) - len(last) - len(wanted) + 1)", "begin = 0"),
+    ("stopping.py", "max(0, before - len(w) + 1)", "0"),
 )  # fmt: skip
 
 

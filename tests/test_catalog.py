@@ -10,7 +10,17 @@ from transformers import GenerationConfig
 from playground import catalog
 from playground.backends import in_generate
 from playground.backends.huggingface import HuggingFaceModel
-from playground.catalog import MAIN, ORDERS, PARAMETERS, Parameter, check_seed, check_whole, processors, sampling, values_of
+from playground.catalog import (
+    MAIN,
+    ORDERS,
+    PARAMETERS,
+    Parameter,
+    check_seed,
+    check_whole,
+    processors,
+    sampling,
+    values_of,
+)
 from playground.decoding.orders import LLAMA_CPP_ORDER, SAMPLING_ONLY, TRANSFORMERS_ORDER
 from playground.decoding.processors import MinP, RepetitionPenalty, Temperature, TopK, TopP
 from playground.decoding.sampling import Sampling
@@ -85,12 +95,12 @@ def test_what_is_no_number_is_refused(parameter: Parameter, value: Any) -> None:
 @each
 def test_the_value_has_the_type_that_generate_insists_on(parameter: Parameter) -> None:
     """`generate(temperature=2)` raises: a whole number is not a float to it."""
-    value = parameter.check(1)
+    value = parameter.check(int(parameter.maximum) if parameter.is_whole else parameter.maximum)
     assert type(value) is (int if parameter.is_whole else float)
     if parameter.is_whole:
-        assert type(parameter.check(3.0)) is int
+        assert type(parameter.check(1.0)) is int
         with pytest.raises(OutOfRangeError):
-            parameter.check(2.5)
+            parameter.check(0.5)
 
 
 # ---- the order and the selection

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, GenerationConfig
 
-from playground.backends.kv_cache import GrowingLayer, new_cache
+from playground.backends.kv_cache import GrowingLayer, fan_out, new_cache
 from playground.backends.loading import shown_name
 from playground.errors import ModelUnavailableError, PromptTooLongError
 from playground.vocabulary import Vocabulary, from_tokenizer_json
@@ -49,6 +49,10 @@ class HuggingFaceTokenizer:
         # a lone surrogate (half an emoji, cut by an editor) is no character: encode what UTF-8 can hold
         clean = text.encode("utf-8", errors="replace").decode("utf-8")
         return tuple(self._tokenizer(clean, verbose=False).input_ids)  # its length is checked where it matters
+
+    def encode_inside(self, text: str) -> tuple[int, ...]:
+        """The ids of a text that stands inside another: without special tokens."""
+        return tuple(self._tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
 
     def decode(self, token_ids: Sequence[int]) -> str:
         return str(self._tokenizer.decode(list(token_ids), skip_special_tokens=True))
@@ -194,11 +198,19 @@ class HuggingFaceState:
         if length >= self.model.context_length:
             raise PromptTooLongError(tokens=length + 1, limit=self.model.context_length)
         self._spent = True
-        if list(parents) != list(range(self.logits.shape[0])):
-            self.cache.batch_select_indices(torch.tensor(list(parents)))
+        self._reorder(list(parents))
         logits = self.model.forward(torch.tensor(list(token_ids))[:, None], self.cache, length)
         ids = (*self.ids, token_ids[0])
         return HuggingFaceState(self.model, self.cache, ids, self.prompt_length, self.prompt_logits, logits)
+
+    @torch.inference_mode()
+    def _reorder(self, parents: list[int]) -> None:
+        """Let row i of the cache be what row parents[i] was; nothing is moved that stays as it is."""
+        rows = self.logits.shape[0]
+        if rows == 1 and len(parents) > 1:
+            fan_out(self.cache, len(parents))
+        elif parents != list(range(rows)):
+            self.cache.batch_select_indices(torch.tensor(parents))
 
     def release(self) -> None:
         """Keep the cache for a later prefill. Does nothing when the state has been consumed already."""

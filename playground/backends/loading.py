@@ -47,6 +47,11 @@ class ModelSlot:
         threading.Thread(target=self._load, name="load-model", daemon=True).start()
         return self
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether `get` answers (or raises) at once."""
+        return self._result.done()
+
     def get(self) -> "Backend":
         """The model; waits while it loads. Raises ModelUnavailableError, with the reason, if it can't be loaded."""
         return self._result.result()

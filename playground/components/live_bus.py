@@ -56,12 +56,17 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
+HEAVY = 2000  # characters: a chart, not a sentence
+
+
 class FrameLog:
     """What was sent to one page lately. Each frame goes out with what the last few before it brought, so a browser
-    that skips some of them misses nothing; a channel whose version the page has seen is not drawn again. One page's
-    events may use it at the same time."""
+    that skips some of them misses nothing; a channel whose version the page has seen is not drawn again. What is heavy
+    goes out with the next `keep_heavy` frames only: after that its version alone is named, and a page that has not
+    seen that one asks for everything. One page's events may use it at the same time."""
 
-    def __init__(self, keep: int = 16) -> None:
+    def __init__(self, keep: int = 16, keep_heavy: int = 4) -> None:
+        self._keep_heavy = keep_heavy
         self._recent: deque[tuple[int, Frame]] = deque(maxlen=keep)
         self._sent = 0
         self._lock = threading.Lock()
@@ -79,10 +84,18 @@ class FrameLog:
                     joined = continued(merged[name], payload) if name in merged else payload
                     merged[name], versions[name] = joined, number
                     pieces[name] = sent.pieces[name] if joined is payload else ""
-            for name, piece in pieces.items():
+            for name, piece in list(pieces.items()):
                 if not piece:  # what continues earlier tokens is put into words once, here
                     pieces[name] = _json(merged[name])
+                elif (
+                    len(piece) > HEAVY and versions[name] <= self._sent - self._keep_heavy and not _grows(merged[name])
+                ):
+                    del merged[name], pieces[name]
             return _framed(merged, pieces, versions)
+
+
+def _grows(payload: Any) -> bool:
+    return isinstance(payload, dict) and "start" in payload
 
 
 def continued(before: Any, after: Any) -> Any:
@@ -90,7 +103,7 @@ def continued(before: Any, after: Any) -> Any:
 
     Example: {"start": 2, "tokens": [c, d]} and {"start": 3, "tokens": [e]} -> {"start": 2, "tokens": [c, e]}
     """
-    if not (isinstance(before, dict) and isinstance(after, dict) and "start" in before and "start" in after):
+    if not (_grows(before) and _grows(after)):
         return after
     shared = after["start"] - before["start"]
     if not 0 <= shared <= len(before["tokens"]):

@@ -3,11 +3,12 @@
 Every processor maps `context` (B, L) int64 and `logits` (B, V) float32 to new logits (B, V); it never writes into
 its input. A removed token has the logit -inf. A neutral value returns the input itself: an exact no-op.
 Those that transformers has are exactly as it computes them; the others name the convention they follow.
-`processors_*.py` hold the rest, one idea a file.
+`processors_*.py` hold the rest, one idea a file. A truncating one keeps `min_tokens_to_keep` tokens at least: 1, and
+more only in beam sampling, where every beam needs several candidates.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -186,6 +187,46 @@ class NoRepeatNGram(InTransformers):
 
 
 @dataclass(frozen=True)
+class MinNewTokens(InTransformers):
+    """Remove the ids that end a text until `value` tokens have been generated.
+
+    transformers `MinNewTokensLengthLogitsProcessor`. Raises ValueError unless the number is >= 0.
+
+    Attributes:
+        prompt_length: how many tokens of the context are the prompt.
+        eos_ids: the ids that end a text. Both come from the situation of a step where they are not given.
+    """
+
+    value: int
+    prompt_length: int = field(default=0, compare=False)
+    eos_ids: tuple[int, ...] = field(default=(), compare=False)
+    name: ClassVar[str] = "min_new_tokens"
+    truncates: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        require(self.value >= 0, self.name, ">= 0 (0 is off)", self.value)
+
+    @property
+    def is_neutral(self) -> bool:
+        return self.value == 0
+
+    def at(self, situation: Situation) -> "MinNewTokens":
+        if self.eos_ids:
+            return self
+        return replace(self, prompt_length=situation.prompt_length, eos_ids=situation.eos_ids)
+
+    def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
+        if self.is_neutral or context.shape[-1] - self.prompt_length >= self.value:
+            return logits
+        known = [i for i in self.eos_ids if i < logits.shape[-1]]
+        if not known:
+            return logits
+        left = logits.numpy().copy()
+        left[:, known] = REMOVED
+        return torch.from_numpy(left)
+
+
+@dataclass(frozen=True)
 class Temperature(InTransformers):
     """Divide the logits by T: below 1 the distribution sharpens, above 1 it flattens.
 
@@ -215,6 +256,7 @@ class TopK(InTransformers):
     """
 
     value: int
+    min_tokens_to_keep: int = 1
     name: ClassVar[str] = "top_k"
     truncates: ClassVar[bool] = True
 
@@ -228,7 +270,7 @@ class TopK(InTransformers):
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral:
             return logits
-        k = min(self.value, logits.shape[-1])
+        k = min(max(self.value, self.min_tokens_to_keep), logits.shape[-1])
         kth_value = torch.topk(logits, k)[0][..., -1, None]
         return without(logits, logits.numpy() < kth_value.numpy())
 
@@ -242,6 +284,7 @@ class TopP(InTransformers):
     """
 
     value: float
+    min_tokens_to_keep: int = 1
     name: ClassVar[str] = "top_p"
     truncates: ClassVar[bool] = True
 
@@ -258,7 +301,7 @@ class TopP(InTransformers):
         rows = logits.numpy()
         ascending = np.sort(rows, axis=-1)
         tail = torch.from_numpy(ascending).softmax(dim=-1).cumsum(dim=-1) <= (1 - self.value)
-        tail[..., -1:] = False
+        tail[..., -self.min_tokens_to_keep :] = False
         first_kept = tail.sum(dim=-1, keepdim=True).numpy()  # the tail is a prefix of the ascending row
         border = np.take_along_axis(ascending, first_kept, axis=-1)
         last_removed = np.take_along_axis(ascending, np.maximum(first_kept - 1, 0), axis=-1)
@@ -276,6 +319,7 @@ class MinP(InTransformers):
     """
 
     value: float
+    min_tokens_to_keep: int = 1
     name: ClassVar[str] = "min_p"
     truncates: ClassVar[bool] = True
 
@@ -289,8 +333,12 @@ class MinP(InTransformers):
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral:
             return logits
-        probabilities = torch.softmax(logits, dim=-1).numpy()
-        return without(logits, probabilities < self.value * probabilities.max(axis=-1, keepdims=True))
+        probabilities = torch.softmax(logits, dim=-1)
+        rare = probabilities.numpy() < self.value * probabilities.numpy().max(axis=-1, keepdims=True)
+        if self.min_tokens_to_keep > 1:  # the most probable one stays by itself
+            kept = torch.topk(probabilities, min(self.min_tokens_to_keep, logits.shape[-1]), dim=-1).indices
+            np.put_along_axis(rare, kept.numpy(), False, axis=-1)
+        return without(logits, rare)
 
 
 @dataclass(frozen=True)
@@ -302,6 +350,7 @@ class TypicalP(InTransformers):
     """
 
     value: float
+    min_tokens_to_keep: int = 1
     name: ClassVar[str] = "typical_p"
     truncates: ClassVar[bool] = True
 
@@ -321,5 +370,16 @@ class TypicalP(InTransformers):
         order = torch.from_numpy(np.argsort(distances.numpy(), axis=-1))
         cumulative = logits.gather(-1, order).softmax(dim=-1).cumsum(dim=-1)
         last = (cumulative < self.value).sum(dim=-1, keepdim=True).clamp(max=logits.shape[-1] - 1)
-        farthest = distances.gather(-1, order.gather(-1, last))
-        return without(logits, distances.numpy() > farthest.numpy())
+        atypical = distances.numpy() > distances.gather(-1, order.gather(-1, last)).numpy()
+        if self.min_tokens_to_keep > 1:  # the most typical one stays by itself
+            kept = torch.sort(distances, descending=False).indices[..., : self.min_tokens_to_keep]
+            np.put_along_axis(atypical, kept.numpy(), False, axis=-1)
+        return without(logits, atypical)
+
+
+def keeping(processors: Sequence[Processor], min_tokens_to_keep: int) -> tuple[Processor, ...]:
+    """The same processors, those that truncate keeping at least so many tokens of every row."""
+    return tuple(
+        replace(p, min_tokens_to_keep=min_tokens_to_keep) if isinstance(p, (TopK, TopP, MinP, TypicalP)) else p
+        for p in processors
+    )

@@ -108,35 +108,6 @@ class BadWords(InTransformers):
 
 
 @dataclass(frozen=True)
-class MinNewTokens(InTransformers):
-    """Remove the end-of-text tokens until this many tokens have been generated.
-
-    transformers `MinNewTokensLengthLogitsProcessor`. Raises ValueError unless the number is >= 0.
-    """
-
-    value: int
-    prompt_length: int = field(default=0, compare=False, repr=False)
-    eos_ids: Ids = field(default=(), compare=False, repr=False)
-    name: ClassVar[str] = "min_new_tokens"
-    truncates: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        require(self.value >= 0, self.name, ">= 0 (0 is off)", self.value)
-
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 0
-
-    def at(self, situation: Situation) -> "MinNewTokens":
-        return replace(self, prompt_length=situation.prompt_length, eos_ids=situation.eos_ids)
-
-    def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
-        if context.shape[-1] - self.prompt_length >= self.value:
-            return logits
-        return _forbidden(logits, self.eos_ids)
-
-
-@dataclass(frozen=True)
 class SuppressTokens(InTransformers):
     """Remove these tokens at every step. transformers `SuppressTokensLogitsProcessor`; an id that the vocabulary lacks
     is passed over. Raises ValueError for a negative id."""

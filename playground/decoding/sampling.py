@@ -64,7 +64,7 @@ class Sampling:
                 reason: FinishReason | None = None
                 if choice.token_id in model.eos_ids:
                     reason = "stop"
-                elif self.stop and self.stop.completed(ids):
+                elif self.stop and self.stop.completed_by(ids[:-1], ids[-1]):
                     reason = "stop_string"
                 elif index == request.max_new_tokens:
                     reason = "length"

@@ -1,4 +1,4 @@
-"""Stop strings: a text ends with the token that completes one of them."""
+"""Stop strings: a text ends with the token that completes one, as transformers' StopStringCriteria decides it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,37 +6,34 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class StopStrings:
-    """End the run when the last token completes a string; the string stays, and the token may reach beyond it.
-
-    transformers `StopStringCriteria`, prompt included. Convention here: on the bytes of the tokens, so that a string is
-    found also where a token ends within one of its characters (transformers does not see it there).
+    """Texts that end a sequence. The text itself stays, and so does what its last token brings beyond it.
 
     Attributes:
-        strings: none of them empty.
-        pieces: the bytes of each token id.
+        strings: the texts; compared as UTF-8 bytes, so one may end inside a character's bytes.
+        pieces: the bytes of every token id, special tokens by their name.
     """
 
     strings: tuple[str, ...]
-    pieces: Sequence[bytes] = field(compare=False, repr=False)
+    pieces: tuple[bytes, ...] = field(repr=False)
 
     def __post_init__(self) -> None:
         if not all(self.strings):
-            raise ValueError("a stop string must not be empty")
+            raise ValueError("a stop string must have at least one character")
 
-    def completed(self, token_ids: Sequence[int]) -> str | None:
-        """The string that the last of these ids completes, or None."""
-        last = self._piece(token_ids[-1])
-        for string in self.strings:
-            wanted = string.encode()
-            text = last
-            for token_id in reversed(token_ids[:-1]):
-                if len(text) >= len(last) + len(wanted) - 1:
-                    break
-                text = self._piece(token_id) + text
-            begin = max(0, len(text) - len(last) - len(wanted) + 1)  # earlier ones were complete before the last token
-            if text.find(wanted, begin) >= 0:
-                return string
-        return None
+    def completed_by(self, context: Sequence[int], token_id: int) -> bool:
+        """Whether `token_id` after `context` (the prompt counts) completes a stop string.
+
+        An occurrence must reach into the last token: one that was complete before it has ended nothing.
+        """
+        wanted = [string.encode() for string in self.strings]
+        longest = max(map(len, wanted), default=0)
+        text = last = self._piece(token_id)
+        for earlier in reversed(context[max(0, len(context) - longest + 1) :]):
+            if len(text) >= len(last) + longest - 1:
+                break
+            text = self._piece(earlier) + text
+        before = len(text) - len(last)
+        return any(text.find(w, max(0, before - len(w) + 1)) >= 0 for w in wanted)
 
     def _piece(self, token_id: int) -> bytes:
         return self.pieces[token_id] if token_id < len(self.pieces) else b""

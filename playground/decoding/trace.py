@@ -158,7 +158,7 @@ class Trace:
         stop: StopStrings | None = getattr(self.request.strategy, "stop", None)
         if token_id in eos_ids:
             reason = "stop"
-        elif stop and stop.completed((*self.context(index), token_id)):
+        elif stop and stop.completed_by(self.context(index), token_id):
             reason = "stop_string"
         chosen = replace(step, choice=Choice(token_id, "hand"), finish_reason=reason)
         return self.rewound(index).appended(chosen)

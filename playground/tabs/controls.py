@@ -111,7 +111,8 @@ class Controls:
         return [self.prompt, self.mode, self.seed, self.length, self.speed, self.unit, self.order, *knobs]
 
 
-def knob(parameter: Parameter, value: float, t: Translator) -> Knob:
+def knob(parameter: Parameter, value: float, t: Translator, prefix: str = "") -> Knob:
+    """The knob of a processor; `prefix` makes its id another tab's."""
     label = t(f"parameter.{parameter.name}.label")
     return Knob(
         value,
@@ -124,7 +125,7 @@ def knob(parameter: Parameter, value: float, t: Translator) -> Knob:
         neutral=parameter.neutral,
         whole=parameter.is_whole,
         range_text=t("parameter.range", name=label, minimum=parameter.minimum, maximum=parameter.maximum),
-        elem_id=f"knob-{parameter.name}",
+        elem_id=f"{prefix}knob-{parameter.name}",
         elem_classes=[
             *(["sampling-only"] if parameter.sampling_only else []),
             *(["detail"] if parameter.belongs_to else []),

@@ -11,7 +11,6 @@ from gradio.events import api
 from playground import catalog, engine
 from playground.backends.loading import ModelSlot
 from playground.decoding import pipeline
-from playground.decoding.beam_search import BeamSearch, Hypothesis
 from playground.decoding.processors import Situation
 from playground.decoding.sampling import Sampling
 from playground.decoding.trace import GenerationRequest, longest_run
@@ -25,7 +24,7 @@ from playground.errors import (
 )
 from playground.i18n import translator
 from playground.lists import LISTS
-from playground.tabs import dice_endpoints, wording
+from playground.tabs import dice_endpoints, inside_endpoints, wording
 from playground.tabs.schema import with_settings
 from playground.views.next_token import next_token
 from playground.views.stages import stage_rows
@@ -37,15 +36,18 @@ Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
 Json = dict[str, Any]
 MAX_CANDIDATES = 1000
-MAX_BEAMS = 16
 
 
 def build(slot: ModelSlot) -> None:
     """Add the endpoints to the Blocks that is being built."""
     endpoints = Endpoints(slot)
-    for function in (endpoints.next_token, endpoints.generate, endpoints.beam_search, endpoints.models):
+    for function in (endpoints.next_token, endpoints.generate, endpoints.models):
         api(function, api_name=function.__name__, concurrency_limit=None)
-    dice_endpoints.build(slot, lambda prompt, backend: (ids := _prompt_ids(prompt, backend), _room(ids, backend)))
+    from playground.tabs import beam_endpoints  # here, because it uses what follows
+
+    beam_endpoints.build(slot)
+    inside_endpoints.build(slot, _one_answer)
+    dice_endpoints.build(slot, lambda prompt, backend: (ids := prompt_ids(prompt, backend), room(ids, backend)))
 
 
 def _one_answer(function: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
@@ -59,7 +61,7 @@ def _one_answer(function: Callable[Arguments, Answer]) -> Callable[Arguments, An
     return guarded
 
 
-def _stream(function: Callable[Arguments, Iterator[Answer]]) -> Callable[Arguments, Iterator[Answer]]:
+def stream(function: Callable[Arguments, Iterator[Answer]]) -> Callable[Arguments, Iterator[Answer]]:
     @wraps(function)
     def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Iterator[Answer]:
         try:
@@ -76,10 +78,9 @@ class Endpoints:
     def __init__(self, slot: ModelSlot) -> None:
         self._slot = slot
         self.next_token = _one_answer(with_settings(self._next_token, 1))
-        self.generate = _stream(with_settings(self._generate, 2))
-        self.beam_search = _stream(self._beam_search)
+        self.generate = stream(with_settings(self._generate, 2))
         self.models = _one_answer(self._models)
-        for name in ("next_token", "generate", "beam_search", "models"):
+        for name in ("next_token", "generate", "models"):
             getattr(self, name).__name__ = name
 
     def _next_token(
@@ -96,7 +97,7 @@ class Endpoints:
         count = catalog.check_whole("n", n, 1, MAX_CANDIDATES)
         backend = self._slot.get()
         strategy = _strategy(values, True, seed, order, backend)
-        ids = _prompt_ids(prompt, backend)
+        ids = prompt_ids(prompt, backend)
         logits = _logits_after(ids, backend)
         negative = _logits_after(strategy.guidance.negative_prompt(ids), backend) if strategy.guidance else None
         situation = Situation(len(ids), backend.model.eos_ids, strategy.selection.seed, negative)
@@ -147,12 +148,12 @@ class Endpoints:
             order: of the processors: "transformers", "llama.cpp" or a list of their names.
         """
         backend = self._slot.get()
-        strategy = _strategy(values, _truth("do_sample", do_sample), seed, order, backend)
-        ids = _prompt_ids(prompt, backend)
+        strategy = _strategy(values, truth("do_sample", do_sample), seed, order, backend)
+        ids = prompt_ids(prompt, backend)
         rows = 1
-        most = _room(ids, backend)
+        most = room(ids, backend)
         if strategy.guidance:  # a second text is read, and its logits are kept too
-            rows, most = 2, min(most, _room(strategy.guidance.negative_prompt(ids), backend))
+            rows, most = 2, min(most, room(strategy.guidance.negative_prompt(ids), backend))
         most = min(most, longest_run(backend.model.vocab_size, rows))
         length = catalog.check_whole("max_new_tokens", max_new_tokens, 1, most)
         for trace in engine.generate(backend.model, GenerationRequest(ids, strategy, length)):
@@ -165,81 +166,6 @@ class Endpoints:
                 "finish_reason": trace.finish_reason,
             }
 
-    def _beam_search(
-        self,
-        prompt: str,
-        num_beams: int = 3,
-        max_new_tokens: int = 12,
-        length_penalty: float = 1.0,
-        early_stopping: bool | str = False,
-        num_return_sequences: int = 1,
-        no_repeat_ngram_size: int = 0,
-        repetition_penalty: float = 1.0,
-        do_sample: bool = False,
-        temperature: float = 1.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        min_p: float = 0.0,
-        typical_p: float = 1.0,
-        seed: int = 0,
-    ) -> Iterator[dict]:  # type: ignore[type-arg]  # see above
-        """Search for probable continuations with several beams; one answer a step, the last one with the result.
-
-        Args:
-            prompt: the text to continue; an empty one starts from the end-of-text token.
-            num_beams: how many sequences run at once, 1 to 16.
-            max_new_tokens: at most this many tokens, from 1 to what fits into the context.
-            length_penalty: exponent of the length in the score; -10 to 10, above 0 favours long sequences.
-            early_stopping: true, false or "never": when the search may stop.
-            num_return_sequences: how many of the best sequences to return, 1 to num_beams.
-            no_repeat_ngram_size: forbid repeating an n-gram; 0 to 64, 0 is off.
-            repetition_penalty: makes tokens that occur already less probable; 0.01 to 100, 1 is off.
-            do_sample: draw the candidates (beam sampling); only then the five that follow are applied.
-            temperature: divides the log-probabilities; 0.01 to 100, 1 is off.
-            top_k: keep the k most probable tokens; 0 is off.
-            top_p: keep the most probable tokens up to this mass; 0 to 1, 1 is off.
-            min_p: keep tokens at least this many times as probable as the first; 0 to 1, 0 is off.
-            typical_p: keep the tokens of most typical surprisal up to this mass; 0.001 to 1, 1 is off.
-            seed: the dice of beam sampling.
-        """
-        values = {
-            "temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "typical_p": typical_p,
-            "repetition_penalty": repetition_penalty, "no_repeat_ngram_size": no_repeat_ngram_size,
-        }  # fmt: skip
-        beams = catalog.check_whole("num_beams", num_beams, 1, MAX_BEAMS)
-        wanted = catalog.check_whole("num_return_sequences", num_return_sequences, 1, beams)
-        if not isinstance(early_stopping, bool) and early_stopping != "never":
-            raise InvalidArgumentError(name="early_stopping", rule='true, false or "never"', value=early_stopping)
-        sampling = catalog.sampling(values, _truth("do_sample", do_sample), seed)
-        strategy = BeamSearch(
-            num_beams=beams,
-            length_penalty=catalog.check_number("length_penalty", length_penalty, -10, 10),
-            early_stopping=early_stopping if isinstance(early_stopping, bool) else "never",
-            processors=sampling.processors,
-            selection=sampling.selection,
-        )
-        backend = self._slot.get()
-        ids = _prompt_ids(prompt, backend)
-        length = catalog.check_whole("max_new_tokens", max_new_tokens, 1, _room(ids, backend))
-        text = backend.vocabulary.text
-        for step in engine.search(backend.model, strategy, ids, length):
-            answer: Json = {
-                "step": step.index + 1,
-                "beams": [
-                    {
-                        "token_ids": list(beam.token_ids), "text": text(beam.token_ids),
-                        "cum_logprob": beam.cum_logprob, "parent": beam.beam_indices[-1],
-                    }
-                    for beam in step.beams
-                    if not step.stop_reason
-                ],
-                "finished": [_sequence(hypothesis, text) for hypothesis in step.finished],
-                "done": step.stop_reason is not None,
-            }  # fmt: skip
-            if step.stop_reason:
-                answer["sequences"] = answer["finished"][:wanted]
-            yield answer
-
     def _models(self) -> list:  # type: ignore[type-arg]  # see above
         """What is loaded: name, number of parameters, vocabulary size, context length, layers and heads."""
         info = self._slot.get().info
@@ -249,13 +175,6 @@ class Endpoints:
                 "context_length": info.context_length, "layers": info.layers, "heads": info.heads,
             }
         ]  # fmt: skip
-
-
-def _sequence(hypothesis: Hypothesis, text: Callable[[tuple[int, ...]], str]) -> Json:
-    return {
-        "token_ids": list(hypothesis.token_ids), "text": text(hypothesis.token_ids), "score": hypothesis.score,
-        "cum_logprob": hypothesis.cum_logprob,
-    }  # fmt: skip
 
 
 def _strategy(values: Json, do_sample: bool, seed: int, order: object, backend: "Backend") -> Sampling:
@@ -282,21 +201,21 @@ def _logits_after(ids: tuple[int, ...], backend: "Backend") -> torch.Tensor:
     return logits
 
 
-def _truth(name: str, value: object) -> bool:
+def truth(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise InvalidArgumentError(name=name, rule="true or false", value=value)
     return value
 
 
-def _room(ids: tuple[int, ...], backend: "Backend") -> int:
+def room(ids: tuple[int, ...], backend: "Backend") -> int:
     """How many tokens may follow the prompt. Raises PromptTooLongError if none may."""
-    room = backend.model.context_length - len(ids)
-    if room < 1:
+    left = backend.model.context_length - len(ids)
+    if left < 1:
         raise PromptTooLongError(tokens=len(ids), limit=backend.model.context_length - 1)
-    return room
+    return left
 
 
-def _prompt_ids(prompt: str, backend: "Backend") -> tuple[int, ...]:
+def prompt_ids(prompt: str, backend: "Backend") -> tuple[int, ...]:
     if not isinstance(prompt, str):
         raise InvalidArgumentError(name="prompt", rule="text", value=prompt)
     ids = backend.tokenizer.encode(prompt) or backend.model.eos_ids[:1]

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import gradio as gr
 
-from playground import recording, settings
+from playground import beam_recording, recording, settings
 from playground.backends.loading import ModelSlot
 from playground.components.live_bus import LiveBus, frame
 from playground.components.live_plot import PLOTLY_JS
@@ -13,8 +13,11 @@ from playground.components.live_text import LiveText
 from playground.figures import theme
 from playground.i18n import translator
 from playground.settings import ASSETS, Settings
-from playground.tabs import endpoints, generate
+from playground.tabs import attention, beam, endpoints, generate, inside
+from playground.tabs.attention_handlers import AttentionTab
+from playground.tabs.beam_handlers import BeamTab
 from playground.tabs.generate_handlers import GenerateTab
+from playground.tabs.inside_handlers import InsideTab
 from playground.vocabulary import from_tokenizer_json
 
 _THEME_SWITCH = """
@@ -52,10 +55,12 @@ def build(slot: ModelSlot) -> gr.Blocks:
     first_run = recording.load(settings.FIRST_RUN)
     vocabulary = from_tokenizer_json(tokenizer, first_run.steps[0].logits.shape[-1])
     tab = GenerateTab(slot, first_run, vocabulary, t)
+    beams = BeamTab(slot, beam_recording.load(settings.FIRST_BEAM, vocabulary.pieces), vocabulary, t)
     with gr.Blocks(
         title=t("page.title"), fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600)
     ) as demo:  # fmt: skip
         bus = LiveBus(frame(tab.first_frame()), elem_id="bus")
+        beam_bus = LiveBus(frame(beams.first_frame()), elem_id="beam-bus")
         with gr.Row(elem_id="header"):
             gr.HTML(f"<h1>{t('page.title')}</h1>", js_on_load=None, apply_default_css=False, elem_id="brand")
             LiveText(channel="model", style="model", live=True, elem_id="model")
@@ -66,8 +71,15 @@ def build(slot: ModelSlot) -> gr.Blocks:
                 apply_default_css=False,
                 elem_id="theme",
             )
-        with gr.Tabs(elem_id="tabs"), gr.Tab(t("tab.generate"), id="generate"):
-            generate.build(tab, bus, demo)
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab(t("tab.generate"), id="generate"):
+                generate.build(tab, bus, demo)
+            with gr.Tab(t("beam.tab"), id="beam"):
+                beam.build(beams, beam_bus, demo)
+            with gr.Tab(t("tab.attention"), id="attention") as opened:
+                attention.build(AttentionTab(slot, vocabulary, t), opened)
+            with gr.Tab(t("tab.inside"), id="inside") as opened:
+                inside.build(InsideTab(slot, t), opened)
         endpoints.build(slot)
     return cast(gr.Blocks, demo)
 

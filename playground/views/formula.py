@@ -7,9 +7,9 @@ import numpy as np
 
 from playground.decoding.distribution import Distribution
 from playground.decoding.pipeline import Stage
-from playground.decoding.processors import REMOVED
+from playground.decoding.processors import REMOVED, MinNewTokens
 from playground.decoding.processors_community import XTC, TopNSigma
-from playground.decoding.processors_constraints import ExponentialDecay, MinNewTokens
+from playground.decoding.processors_constraints import ExponentialDecay
 from playground.decoding.processors_mirostat import Mirostat, tokens_for, zipf_exponent
 from playground.decoding.processors_penalties import DRY
 from playground.decoding.processors_softening import DynamicTemperature, QuadraticSmoothing

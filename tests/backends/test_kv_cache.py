@@ -1,11 +1,13 @@
 """The cache with room to grow holds what transformers' own holds, whatever is done to it."""
 
+import random
+
 import pytest
 import torch
 from torch import Tensor
 from transformers import DynamicCache, GPT2Config, MistralConfig
 
-from playground.backends.kv_cache import GrowingLayer, new_cache
+from playground.backends.kv_cache import GrowingLayer, fan_out, new_cache
 
 CONFIG = GPT2Config(n_layer=2, n_head=2, n_embd=8)
 
@@ -97,3 +99,37 @@ def test_a_layer_with_a_window_stays_transformers_own() -> None:
     config = MistralConfig(num_hidden_layers=2, sliding_window=8, hidden_size=8, num_attention_heads=2)
     assert not any(isinstance(layer, GrowingLayer) for layer in new_cache(config).layers)
     assert all(type(layer) is GrowingLayer for layer in new_cache(CONFIG).layers)
+
+
+def test_many_rows_reordered_again_and_again_past_every_growth() -> None:
+    dice = random.Random(1)
+    caches = both_caches()
+    feed(caches, 1, 5, seed=0)
+    fan_out(caches[0], 4)
+    caches[1].batch_repeat_interleave(4)
+    rows = 4
+    for step in range(300):
+        feed(caches, rows, 1, seed=step)
+        if step % 3:
+            present, rows = rows, 4 if step % 20 else dice.choice((2, 3, 4, 6))
+            parents = torch.tensor([dice.randrange(present) for _ in range(rows)])
+            for cache in caches:
+                cache.batch_select_indices(parents)
+        if step % 50 == 49:
+            for cache in caches:
+                cache.crop(-3)
+        assert same(caches)
+
+
+def test_what_all_rows_share_stays_where_it_is() -> None:
+    cache = new_cache(CONFIG)
+    cache.update(*torch.randn(2, 1, 2, 5, 4), layer_idx=0)
+    fan_out(cache, 3)
+    layer = cache.layers[0]
+    layer.update(*torch.arange(48.0).reshape(2, 3, 2, 1, 4))
+    place = layer.keys.data_ptr()
+    layer.keys[:, :, :5] = torch.arange(3.0)[:, None, None, None]  # makes the shared part tell which row it is in
+    cache.batch_select_indices(torch.tensor([1, 0, 0]))
+    assert layer.keys.data_ptr() == place
+    assert layer.keys[:, 0, 0, 0].tolist() == [0, 1, 2]
+    assert layer.keys[:, 0, 5, 0].tolist() == [8, 0, 0]

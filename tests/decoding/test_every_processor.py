@@ -12,12 +12,11 @@ from torch import Tensor
 from transformers.generation import logits_process as oracles
 
 from playground.decoding import pipeline
-from playground.decoding.processors import NotRecordedError, Processor, Situation, Temperature
+from playground.decoding.processors import MinNewTokens, NotRecordedError, Processor, Situation, Temperature
 from playground.decoding.processors_community import XTC, PLess, TailFree, TopA, TopNSigma
 from playground.decoding.processors_constraints import (
     BadWords,
     ExponentialDecay,
-    MinNewTokens,
     RenormalizeLogits,
     SequenceBias,
     SuppressTokens,
@@ -47,7 +46,7 @@ def most_removed() -> Tensor:
 
 ROWS = {
     "random": random_rows(3), "ties": random_rows(3).round(), "flat": torch.zeros(2, V), "most removed": most_removed(),
-    "all negative": random_rows(2) - 100, "large": random_rows(1e3), 
+    "all negative": random_rows(2) - 100, "large": random_rows(1e3),
     "peaked": random_rows(0.5).index_fill(1, torch.tensor(9), 40.0),
     "all removed": torch.full((2, V), -INF), "an infinite logit": random_rows(3).index_fill(1, torch.tensor(77), INF),
 }  # fmt: skip
@@ -275,6 +274,8 @@ def test_guidance_by_hand() -> None:
 def test_the_coin_of_xtc_is_its_own_and_the_same_at_every_visit() -> None:
     xtc = XTC(0.5).at(Situation(prompt_length=3, seed=8))
     coins = [xtc.coin_of(i) for i in range(50)]
+    stream = torch.rand(50, generator=torch.Generator().manual_seed(0x58_54_43 + 8))
+    assert coins == stream.tolist()
     assert coins == [xtc.coin_of(i) for i in range(50)] and len(set(coins)) == 50
     assert coins != [XTC(0.5).at(Situation(prompt_length=3, seed=9)).coin_of(i) for i in range(50)]
     for length in range(3, 20):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from transformers import (
     LogitsProcessor,
+    MinNewTokensLengthLogitsProcessor,
     MinPLogitsWarper,
     NoRepeatNGramLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
@@ -22,6 +23,7 @@ from transformers import (
 )
 
 from playground.decoding.processors import (
+    MinNewTokens,
     MinP,
     NoRepeatNGram,
     Processor,
@@ -30,6 +32,7 @@ from playground.decoding.processors import (
     TopK,
     TopP,
     TypicalP,
+    keeping,
 )
 
 V = 50_257
@@ -396,3 +399,38 @@ def test_the_n_gram_ban_removes_exactly_the_tokens_that_would_repeat_one(ids: li
     banned = {token for token in range(5) if (*ids[len(ids) - n + 1 :], token) in said} if len(ids) >= n else set()
     after = NoRepeatNGram(n)(torch.tensor([ids]), torch.zeros(1, 5))
     assert set(after[0].isneginf().nonzero().flatten().tolist()) == banned
+
+
+@pytest.mark.parametrize("keep", [2, 4, 9])
+@pytest.mark.parametrize(
+    ("processor", "oracle"),
+    [
+        (TopK(1), TopKLogitsWarper),
+        (TopP(0.0), TopPLogitsWarper),
+        (TopP(0.3), TopPLogitsWarper),
+        (MinP(1.0), MinPLogitsWarper),
+        (MinP(0.2), MinPLogitsWarper),
+        (TypicalP(0.001), TypicalLogitsWarper),
+        (TypicalP(0.3), TypicalLogitsWarper),
+    ],
+)
+def test_a_truncating_processor_keeps_as_many_tokens_as_beam_sampling_needs(processor, oracle, keep):
+    rows = random_rows(6)
+    (kept,) = keeping([processor], keep)
+    ours = kept(torch.zeros(2, 1, dtype=torch.long), rows)
+    assert torch.equal(ours, oracle(processor.value, min_tokens_to_keep=keep)(None, rows))
+    assert bool(((~ours.isneginf()).sum(-1) >= keep).all())
+    assert keeping([Temperature(2.0)], keep) == (Temperature(2.0),)
+
+
+@pytest.mark.parametrize("eos_ids", [(3,), (3, 5, 7), ()])
+@pytest.mark.parametrize("generated", [0, 3, 4, 5])
+def test_no_end_before_the_least_number_of_new_tokens(eos_ids, generated):
+    context, rows = torch.zeros(2, 6 + generated, dtype=torch.long), random_rows(2)
+    ours = MinNewTokens(4, 6, eos_ids)(context, rows)
+    if eos_ids:
+        assert torch.equal(ours, MinNewTokensLengthLogitsProcessor(6, 4, list(eos_ids))(context, rows))
+    assert bool(ours[:, 3].isneginf().all()) is (bool(eos_ids) and generated < 4)
+    assert MinNewTokens(0, 6, eos_ids).is_neutral
+    with pytest.raises(ValueError, match="min_new_tokens must be >= 0"):
+        MinNewTokens(-1, 6, eos_ids)

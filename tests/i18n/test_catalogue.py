@@ -12,19 +12,39 @@ import pytest
 import playground
 from playground import errors
 from playground.catalog import ORDERS, PARAMETERS
+from playground.decoding.beam_steps import Fate, StopReason
 from playground.decoding.orders import TRANSFORMERS_ORDER
 from playground.decoding.selection import Choice
 from playground.examples import EXAMPLES
 from playground.i18n import catalogue, translator
 from playground.lists import LISTS
+from playground.tabs.attention import MASKS
+from playground.tabs.beam import FATES
+from playground.tabs.beam_controls import EARLY, STRATEGIES
+from playground.tabs.beam_examples import BEAM_EXAMPLES
 from playground.tabs.controls import ORDER_WORDS, SPEEDS
 from playground.tabs.dice import SHOWN
 from playground.tabs.dice_handlers import PANELS
 from playground.tabs.generate import SHADINGS
+from playground.tabs.inside_frames import MEASURES
+from playground.views.anatomy import PARTS
 
 SOURCES = sorted(Path(playground.__file__).parent.rglob("*.py"))
 CHARTS = ("next_token", "cutoffs", "temperature", "trajectory")
+BEAM_PANELS = ("tree", "running", "pool", "best", "path", "alpha", "logs", "ban", "code")
+BEAM_DIALS = ("num_beams", "length", "groups", "diversity_penalty", "length_penalty", "alpha")
+BEAM_TREE = [
+    "place", "logprob", "cum", "score", "spoken", "step", "help", "scrub", "show", "pause", "first", "back", "play",
+    "next", "last", "closer", "farther", "fit", "follow", "show.all", "show.kept", "show.surviving",
+]  # fmt: skip
 PARAMETER_NAMES = [*(p.name for p in PARAMETERS), *LISTS]
+ATTENTION = ["masks", "lab", "heads", "entropy", "sink", "distance", "cache", *MASKS]
+INSIDE = ["walk", "lens", "anatomy", "family"]
+STATIONS = [
+    "token_embedding", "position_embedding", "embedding", "norm_attention", "query", "key", "value", "query_rotated",
+    "key_rotated", "scores", "masked", "weights", "heads", "projection", "residual_attention", "norm_mlp", "mlp_hidden",
+    "mlp", "residual_mlp", "final_norm", "logits", "probabilities",
+]  # fmt: skip
 
 # The keys that sources put together, by pattern (* is the part put in): what they can become.
 FAMILIES = {
@@ -44,6 +64,33 @@ FAMILIES = {
     "dice.map.*": ("here", "there"),
     "dice.map.shown.*": SHOWN,
     "dice.order.*": [*(key.replace(".", "_") for key in ORDERS), *ORDER_WORDS],
+    "attention.*.title": ATTENTION,
+    "attention.*.hint": ATTENTION,
+    "attention.mask.*": ["future", "padding", "window"],
+    "attention.lab.*": ["truth", "kept", "changed"],
+    "attention.*.cell": ["entropy", "sink"],
+    "attention.cache.*_words": ["new", "kept", "none"],
+    "attention.chart.*": ["cached", "recomputed"],
+    "attention.chart.*_hover": ["cached", "recomputed"],
+    "inside.*.title": INSIDE,
+    "inside.*.hint": INSIDE,
+    "inside.station.*": STATIONS,
+    "inside.formula.*": STATIONS,
+    "inside.measure.*": MEASURES,
+    "inside.part.*": PARTS,
+    "inside.family.*": ["name", "layers", "heads", "width", "head_size", "context", "vocabulary", "parameters"],
+    "beam.strategy.*": list(STRATEGIES),
+    "beam.strategy.*.help": list(STRATEGIES),
+    "beam.*.label": list(BEAM_DIALS),
+    "beam.*.help": list(BEAM_DIALS),
+    "beam.early.*": list(EARLY),
+    "beam.speed.*": list(SPEEDS),
+    "beam.example.*.name": [e.key for e in BEAM_EXAMPLES],
+    "beam.example.*.notice": [e.key for e in BEAM_EXAMPLES],
+    "beam.panel.*": list(BEAM_PANELS),
+    "beam.panel.*.hint": list(BEAM_PANELS),
+    "beam.tree.*": [*BEAM_TREE, *(f"fate.{name}" for name in FATES)],
+    "beam.pool.stop_*": list(get_args(StopReason)),
 }
 LOOKS_LIKE_A_KEY = re.compile(r"[a-z_]+(\.[a-z_]+)+")
 
@@ -105,6 +152,10 @@ def test_every_text_that_is_asked_for_exists() -> None:
     assert expanded() - set(catalogue("en")) == set()
 
 
+def test_every_fate_of_a_candidate_has_its_text() -> None:
+    assert set(FATES) == set(get_args(Fate))
+
+
 def test_every_error_has_its_text() -> None:
     kinds = errors.PlaygroundError.__subclasses__()
     assert len(kinds) >= 6
@@ -162,7 +213,19 @@ def test_texts_that_are_set_as_html_hold_none() -> None:
     """Titles and hints of the page and the panels go into HTML."""
     for key, text in catalogue("en").items():
         if (
-            key.startswith(("page.", "panel.", "parameter", "strip.", "shading.", "chart.", "seed."))
+            key.startswith(
+                (
+                    "page.",
+                    "panel.",
+                    "parameter",
+                    "strip.",
+                    "shading.",
+                    "chart.",
+                    "seed.",
+                    "beam.panel.",
+                    "beam.strategy.",
+                )
+            )
             and "hover" not in key
         ):
             assert not re.search(r"[<>&`]|\$\{|\{\{", text), key

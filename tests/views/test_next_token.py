@@ -155,7 +155,8 @@ def textbook(row: np.ndarray, temperature: float, k: int, p: float) -> tuple[np.
 
 
 @given(
-    st.lists(st.floats(-6, 6, width=32), min_size=4, max_size=8, unique=True),
+    # apart from each other: what float32 takes for equal and float64 does not is another test's matter
+    st.lists(st.integers(-400, 400).map(lambda i: i / 64), min_size=4, max_size=8, unique=True),
     st.floats(0.3, 3),
     st.integers(1, 8),
     st.floats(0.1, 0.99),

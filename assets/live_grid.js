@@ -1,0 +1,97 @@
+// LiveGrid: a table of cells that are patched in place (see playground/components/live_grid.py).
+(() => {
+  "use strict";
+  if (window.livePage.liveGrid) return;
+  const { subscribe, soon, node } = window.livePage;
+
+  window.livePage.liveGrid = ({ element, props, trigger }) => {
+    const root = element.querySelector(".live-grid");
+    const table = root.querySelector("table");
+    const words = root.querySelector(".grid-words");
+    let payload = null, number = 0, cells = [], heads = [], rowHeads = [], corner = null, current = [0, 0];
+
+    const build = (rows, columns) => {
+      const top = node("tr"), body = node("tbody"), thead = node("thead");
+      corner = node("td", "corner");
+      top.append(corner);
+      heads = Array.from({ length: columns }, () => { const cell = node("th"); cell.scope = "col"; top.append(cell); return cell; });
+      cells = []; rowHeads = [];
+      for (let r = 0; r < rows; r += 1) {
+        const line = node("tr"), head = node("th");
+        head.scope = "row";
+        rowHeads.push(head);
+        line.append(head);
+        cells.push(Array.from({ length: columns }, (_, c) => {
+          const cell = node("td");
+          cell.setAttribute("role", "gridcell");
+          cell.dataset.row = r;
+          cell.dataset.column = c;
+          line.append(cell);
+          return cell;
+        }));
+        body.append(line);
+      }
+      thead.append(top);
+      table.replaceChildren(thead, body);
+      table.style.setProperty("--columns", columns);
+    };
+    const fill = (cell, [text, title, kind, shade]) => {
+      if (cell.textContent !== text) cell.textContent = text;
+      cell.title = title || "";
+      if (title) cell.setAttribute("aria-label", title); else cell.removeAttribute("aria-label");
+      cell.dataset.kind = kind || "";
+      if (shade === undefined || shade === null) cell.style.removeProperty("--shade"); else cell.style.setProperty("--shade", shade);
+    };
+    const paint = () => {
+      const { rows, columns } = payload;
+      if (cells.length !== rows.length || heads.length !== columns.length) build(rows.length, columns.length);
+      corner.textContent = payload.corner || "";
+      columns.forEach((column, c) => fill(heads[c], column));
+      rows.forEach((row, r) => {
+        fill(rowHeads[r], row.head);
+        row.cells.forEach((cell, c) => {
+          const made = cells[r][c];
+          fill(made, cell);
+          const isChosen = payload.selected && payload.selected[0] === r && payload.selected[1] === c;
+          made.setAttribute("aria-selected", isChosen ? "true" : "false");
+          made.tabIndex = -1;
+        });
+        rowHeads[r].dataset.chosen = Boolean(payload.selected && payload.selected[1] === -1 && payload.selected[0] === r);
+      });
+      current = payload.selected && payload.selected[1] >= 0 ? payload.selected : [0, 0];
+      const first = cells[current[0]] && cells[current[0]][current[1]];
+      if (first) first.tabIndex = 0;
+      if (words && payload.words !== undefined) words.textContent = payload.words;
+      table.dataset.frame = number;
+    };
+    const place = (event) => {
+      const cell = event.target.closest("td[data-row]");
+      return cell ? [Number(cell.dataset.row), Number(cell.dataset.column), cell] : null;
+    };
+    const say = (event) => {
+      const at = place(event);
+      if (words && at && at[2].title) words.textContent = at[2].title;
+    };
+    table.addEventListener("pointerover", say);
+    table.addEventListener("focusin", say);
+    table.addEventListener("click", (event) => {
+      const at = place(event);
+      if (at) trigger("pick", { picked: [at[0], at[1]] });
+      const head = event.target.closest("tbody th");
+      if (head) trigger("pick", { picked: [rowHeads.indexOf(head), -1] });
+    });
+    table.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] }[event.key];
+      const at = place(event);
+      if (!at) return;
+      if (event.key === "Enter" || event.key === " ") { event.preventDefault(); at[2].click(); return; }
+      const next = step && cells[at[0] + step[0]] && cells[at[0] + step[0]][at[1] + step[1]];
+      if (!next) return;
+      event.preventDefault();
+      at[2].tabIndex = -1;
+      next.tabIndex = 0;
+      next.focus();
+    });
+    subscribe(props.channel, (value, frame) => { payload = value; number = frame; soon(paint, false); });
+  };
+})();

@@ -1,0 +1,44 @@
+"""The example searches: settings that each make one thing about beams visible (their texts are in i18n)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playground.tabs.beam_controls import BeamValues
+
+
+@dataclass(frozen=True)
+class BeamExample:
+    """A prompt with its settings; `beam.example.<key>.name` and `.notice` are its texts.
+
+    Attributes:
+        stop: the text that ends a sequence, or "".
+        processors: those that are on, by name.
+    """
+
+    key: str
+    prompt: str
+    strategy: str = "beam"
+    num_beams: int = 4
+    length: int = 20
+    length_penalty: float = 1.0
+    early_stopping: str = "heuristic"
+    stop: str = ""
+    processors: Mapping[str, float] = field(default_factory=dict)
+
+    def fits(self, values: "BeamValues") -> bool:
+        """Whether the controls still say what the example set."""
+        theirs = (values.prompt, values.mode, values.num_beams, values.length, values.length_penalty, values.stop_text)
+        return theirs == (
+            self.prompt, self.strategy, self.num_beams, self.length, self.length_penalty, self.stop,
+        )  # fmt: skip
+
+
+BEAM_EXAMPLES: tuple[BeamExample, ...] = (
+    BeamExample("pays_off", "He was so", stop="."),
+    BeamExample("loses", "The wolf knocked at the door, and", num_beams=2, length=12),
+    BeamExample("short_wins", "The giant laughed and", length_penalty=0.0, stop="."),
+    BeamExample("repeats", "She looked at the mirror and", length=24),
+    BeamExample("wide", "Once upon a time there was a little", num_beams=16, length=40),
+)

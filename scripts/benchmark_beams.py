@@ -1,0 +1,81 @@
+"""Beam search: our streamed search, every candidate recorded, against `generate(num_beams=8)` on the same model."""
+
+import statistics
+import time
+from typing import Any
+
+import benchmark_models as models
+import torch
+from benchmark_report import Report, seconds
+
+from playground import engine
+from playground.backends.huggingface import Backend, HuggingFaceModel
+from playground.decoding.beam_search import BeamSearch
+from playground.decoding.beam_steps import BeamStep
+
+BEAMS = 8
+PROMPT_TOKENS = 256
+LIMIT = 0.5
+
+
+def measure(report: Report) -> None:
+    prompt, tokens, rounds = (64, 4, 1) if report.is_smoke else (PROMPT_TOKENS, 32, 3)
+    shape = {"n_layer": 2} if report.is_smoke else models.GPT2_SMALL
+    report.section(f"Beams: GPT-2 small's shape, V = 50,257, {BEAMS} beams, prompt {prompt}, {tokens} new tokens")
+    backend = models.build(50257, spread=0.05, **shape)  # distributions with a head: no last-bit ties among 400,000
+    ids = tuple(backend.tokenizer.encode(models.prompt_of(prompt)))
+    strategy = BeamSearch(BEAMS)
+    outputs: list[Any] = []
+    steps: list[BeamStep] = []
+    times: dict[str, list[float]] = {"generate": [], "ours": [], "prompt": []}
+    for _ in range(rounds):
+        times["generate"].append(seconds(lambda: outputs.append(generate(backend, ids, tokens))))
+        model = HuggingFaceModel(backend.model.module, "fresh")  # has kept no KV cache
+        start = time.perf_counter()
+        for number, step in enumerate(engine.search(model, strategy, ids, tokens)):
+            if number == 0:
+                times["prompt"].append(time.perf_counter() - start)
+                steps = []
+            steps.append(step)
+        times["ours"].append(time.perf_counter() - start)
+        is_same = [list(h.token_ids) for h in steps[-1].finished] == outputs[-1][:, prompt:].tolist()
+        report.invariant("the same sequences as generate, in the same order", is_same, f"{BEAMS} × {tokens} tokens")
+    ratios = [ours / theirs for ours, theirs in zip(times["ours"], times["generate"], strict=True)]
+    theirs, ours = statistics.median(times["generate"]), statistics.median(times["ours"])
+    report.at_most(
+        "ours / generate, wall time", statistics.median(ratios), LIMIT, "×",
+        f"{ours:.1f} s against {theirs:.1f} s; rounds {min(ratios):.2f} … {max(ratios):.2f}",
+    )  # fmt: skip
+    report.figure("prompt until the first step", f"{1000 * statistics.median(times['prompt']):.0f} ms")
+    report.figure("our own part of a step", f"{1000 * own_part(backend, strategy, ids):.1f} ms", "no forward pass")
+
+
+def generate(backend: Backend, ids: tuple[int, ...], tokens: int) -> torch.Tensor:
+    prompt = torch.tensor([ids])
+    output: torch.Tensor = backend.model.module.generate(
+        prompt, attention_mask=torch.ones_like(prompt), num_beams=BEAMS, num_return_sequences=BEAMS,
+        max_new_tokens=tokens, do_sample=False, pad_token_id=0,
+    )  # fmt: skip
+    return output
+
+
+class Instant:
+    """A model whose passes take no time: what is left is the search."""
+
+    def __init__(self, vocab_size: int) -> None:
+        self.name, self.vocab_size, self.context_length, self.eos_ids = "instant", vocab_size, 1024, ()
+        self.logits = torch.randn(BEAMS, vocab_size, generator=torch.Generator().manual_seed(0))
+
+    def prefill(self, prompt_ids: Any, taken_ids: Any = ()) -> "Instant":
+        return self
+
+    def advance(self, parents: Any, token_ids: Any) -> "Instant":
+        return self
+
+    def release(self) -> None:
+        pass
+
+
+def own_part(backend: Backend, strategy: BeamSearch, ids: tuple[int, ...], tokens: int = 20) -> float:
+    model = Instant(backend.info.vocab_size)
+    return seconds(lambda: list(engine.search(model, strategy, ids, tokens))) / tokens

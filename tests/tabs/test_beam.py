@@ -1,0 +1,322 @@
+"""The Beam search tab without a browser: what its handlers put on the page, and when."""
+
+import copy
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gradio as gr
+import pytest
+import torch
+
+from playground import beam_recording, settings
+from playground.backends.huggingface import Backend
+from playground.backends.loading import ModelSlot
+from playground.catalog import FOR_BEAMS
+from playground.decoding.beam_search import BeamSearch
+from playground.i18n import translator
+from playground.tabs.beam_examples import BEAM_EXAMPLES
+from playground.tabs.beam_handlers import BeamTab
+from playground.tabs.beam_session import BeamSession
+from playground.tabs.delivery import lossless
+from playground.vocabulary import from_tokenizer_json
+
+Channels = dict[str, Any]
+t = translator()
+
+
+class BeamVisitor:
+    """One session and the values of its controls; what a handler yields comes back as channels."""
+
+    def __init__(self, tab: BeamTab) -> None:
+        self.tab = tab
+        self.session: BeamSession = copy.deepcopy(tab.new_session())
+        self.settings: dict[str, Any] = {
+            "prompt": "The fox went out to", "mode": "beam", "num_beams": 3, "length": 6, "length_penalty": 1.0,
+            "early": "heuristic", "stop_text": "", "groups": 3, "diversity_penalty": 0.5, "phrases": "tree", "seed": 1,
+            "speed": "fast", **{p.name: p.neutral for p in FOR_BEAMS},
+        }  # fmt: skip
+
+    def set(self, **changes: Any) -> "BeamVisitor":
+        assert set(changes) <= set(self.settings)
+        self.settings |= changes
+        return self
+
+    def begin(self, handler: str) -> Iterator[Channels]:
+        for update in getattr(self.tab, handler)(self.session, *self.settings.values()):
+            yield json.loads(update[0])["channels"] if isinstance(update[0], str) else {}
+
+    def do(self, handler: str, **changes: Any) -> list[Channels]:
+        """All frames of a handler that reads the controls."""
+        return list(self.set(**changes).begin(handler))
+
+    def ended(self, **changes: Any) -> Channels:
+        """Run to the end; everything that the page then shows."""
+        found: Channels = {}
+        for channels in self.do("run", **changes):
+            found |= channels
+        for update in self.tab.conclude(self.session):
+            found |= json.loads(update[0])["channels"]
+        return found
+
+    def look(self, handler: str, picked: Any) -> Channels:
+        answer = getattr(self.tab, handler)(self.session, gr.EventData(None, {"picked": picked}))
+        channels: Channels = json.loads(answer)["channels"]
+        return channels
+
+
+@pytest.fixture(scope="session")
+def build_tab() -> Callable[[ModelSlot], BeamTab]:
+    tokenizer = json.loads((settings.DEFAULT_MODEL / "tokenizer.json").read_text(encoding="utf-8"))
+    vocabulary = from_tokenizer_json(tokenizer, 8192)
+    first = beam_recording.load(settings.FIRST_BEAM, vocabulary.pieces)
+    return lambda slot: BeamTab(slot, first, vocabulary, t)
+
+
+@pytest.fixture
+def visitor(storyteller: Backend, build_tab: Callable[[ModelSlot], BeamTab]) -> BeamVisitor:
+    return BeamVisitor(build_tab(ModelSlot.filled(storyteller, "assets/model")))
+
+
+def layers(frames: list[Channels]) -> list[Any]:
+    """The layers of the tree, put together as the page does it."""
+    grown: list[Any] = []
+    for channels in frames:
+        if "beam.tree" in channels:
+            payload = channels["beam.tree"]
+            assert payload["start"] <= len(grown)
+            grown = grown[: payload["start"]] + payload["tokens"]
+    return grown
+
+
+def test_the_first_frame_has_every_panel_before_a_model_is_loaded(build_tab):
+    channels = build_tab(ModelSlot("nowhere")).first_frame()  # never started: whoever asks it for a model hangs
+    assert len(channels["beam.tree"]["tokens"]) == 15
+    assert channels["beam.tree"]["is_final"]
+    for name in ("running", "best", "path", "alpha_rank"):
+        assert channels[f"beam.{name}"]["table"]["rows"], name
+    for name in ("pool", "alpha", "logs"):
+        assert channels[f"beam.{name}"]["data"], name
+    assert "3.15 nats" in "".join(p if isinstance(p, str) else p["text"] for p in channels["beam.headline"]["parts"])
+
+
+def test_a_run_sends_every_layer_once_and_ends_with_the_winner(visitor, storyteller):
+    frames = visitor.do("run", num_beams=3, length=6)
+    ids = storyteller.tokenizer.encode("The fox went out to")
+    steps = list(BeamSearch(3).decode(storyteller.model, ids, 6))
+    rows = layers(frames)
+    assert [[row[1] for row in layer] for layer in rows] == [
+        storyteller.vocabulary.labels(c.token_id for c in step.candidates) for step in steps
+    ]
+    assert rows[2][0][3] == round(steps[2].candidates[0].cum_logprob, 4)
+    sent = sum(len(channels["beam.tree"]["tokens"]) for channels in frames if "beam.tree" in channels)
+    assert sent == 6  # not one layer twice
+    assert visitor.session.trace.steps[-1].finished == steps[-1].finished
+    last = [channels["beam.tree"] for channels in frames if "beam.tree" in channels][-1]
+    assert last["is_final"] and len(last["ends"]) == 3
+
+
+def test_a_page_that_skips_frames_misses_no_layer(visitor):
+    updates = lossless(visitor.tab.run)(visitor.session, *visitor.set(length=12, speed="lively").settings.values())
+    sent = [json.loads(update[0])["channels"] for update in updates if isinstance(update[0], str)]
+    assert len(sent) > 8
+    for taken in (sent[2::3], sent[5::7]):
+        seen = [*taken, sent[-1]]
+        assert len(layers(seen)) == 12
+        assert layers(seen) == layers(sent)
+
+
+@pytest.mark.parametrize("mode", ["beam", "sample", "diverse", "constrained", "stochastic"])
+def test_every_strategy_runs_to_its_end(visitor, mode):
+    channels = visitor.ended(mode=mode, num_beams=6, length=5)
+    assert visitor.session.trace.is_finished
+    assert channels["beam.best"]["table"]["rows"]
+    assert channels["beam.headline"]["parts"]
+    assert channels["beam.code"]
+
+
+def test_the_sentence_beside_greedy_is_that_of_two_separate_searches(visitor, storyteller):
+    """The example that beam search loses: the numbers of the sentence against generate's own."""
+    example = next(e for e in BEAM_EXAMPLES if e.key == "loses")
+    channels = visitor.ended(prompt=example.prompt, num_beams=example.num_beams, length=example.length)
+    ids = torch.tensor([storyteller.tokenizer.encode(example.prompt)])
+    sums = []
+    for beams in (example.num_beams, 1):
+        output = storyteller.model.module.generate(
+            ids, attention_mask=torch.ones_like(ids), num_beams=beams, do_sample=False, max_new_tokens=example.length,
+            pad_token_id=0,
+        )  # fmt: skip
+        with torch.inference_mode():
+            logprobs = storyteller.model.module(output).logits[0].log_softmax(-1)
+        sums.append(sum(float(logprobs[i - 1, int(output[0, i])]) for i in range(ids.shape[1], output.shape[1])))
+    assert sums[0] < sums[1]
+    words = "".join(p if isinstance(p, str) else p["text"] for p in channels["beam.headline"]["parts"])
+    assert f"{sums[1] - sums[0]:.2f} nats" in words
+    assert "greedy does better" in words
+
+
+def test_the_examples_show_what_their_texts_claim(visitor, storyteller):
+    text = storyteller.vocabulary.text
+    for example in BEAM_EXAMPLES[:4]:
+        changes = dict(zip(
+            ("prompt", "mode", "num_beams", "length", "length_penalty", "early", "stop_text"),
+            visitor.tab.load_example(example, visitor.session)[:7], strict=True,
+        ))  # fmt: skip
+        visitor.ended(**changes)
+        best, greedy = visitor.session.trace.best, visitor.session.greedy
+        assert best is not None and greedy is not None
+        if example.key == "pays_off":
+            assert best.cum_logprob > greedy.cum_logprob + 3
+            assert text(greedy.token_ids).startswith(" much")
+        if example.key == "loses":
+            assert best.cum_logprob < greedy.cum_logprob - 1
+            visitor.ended(num_beams=4)
+            wider = visitor.session.trace.best
+            assert wider is not None and wider.cum_logprob > greedy.cum_logprob
+        if example.key == "short_wins":
+            assert len(best.token_ids) == 2
+        if example.key == "repeats":
+            assert text(best.token_ids).count("Oh, dear") >= 3
+
+
+def test_step_takes_one_step_and_goes_on_where_the_last_one_was(visitor, forwards):
+    for count in (1, 2, 3):
+        before = forwards.count
+        visitor.do("step")
+        assert len(visitor.session.trace.steps) == count
+        assert forwards.count <= before + 1  # nothing is searched twice
+
+
+def test_a_pause_keeps_the_search_and_resume_ends_it_like_a_straight_one(visitor, storyteller):
+    frames = visitor.set(speed="lively", length=8).begin("run")
+    while len(visitor.session.trace.steps) < 3 or visitor.session.is_recorded:
+        next(frames)
+    visitor.do("pause")
+    list(frames)
+    held = len(visitor.session.trace.steps)
+    assert 3 <= held < 8
+    visitor.do("pause", speed="fast")
+    ids = storyteller.tokenizer.encode("The fox went out to")
+    *_, last = BeamSearch(3).decode(storyteller.model, ids, 8)
+    assert visitor.session.trace.steps[-1].finished == last.finished
+    assert [step.index for step in visitor.session.trace.steps] == list(range(8))
+
+
+def test_other_settings_begin_a_new_search(visitor):
+    visitor.do("step")
+    visitor.do("step", num_beams=2)
+    assert len(visitor.session.trace.steps) == 1
+    assert visitor.session.trace.strategy.num_beams == 2
+
+
+def test_a_search_that_was_replaced_or_whose_visitor_left_hands_its_cache_back(visitor):
+    visitor.do("step")
+    old = visitor.session.search
+    visitor.do("run")
+    assert old is not None and old._is_closed
+    visitor.do("step", length=9)
+    visitor.session.close()
+    assert visitor.session.search._is_closed
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"num_beams": 17}, "num_beams must be between 1 and 16"),
+        ({"length": 65}, "max_new_tokens must be between 1 and 64"),
+        ({"mode": "diverse", "num_beams": 4, "groups": 3}, "num_beam_groups must be a divisor of num_beams (4)"),
+        ({"mode": "constrained", "phrases": " ; "}, "force_words must be at least one phrase"),
+        ({"length_penalty": None}, "length_penalty must be between"),
+    ],
+)
+def test_a_bad_value_is_said_and_the_last_picture_stays(visitor, changes, words):
+    before = visitor.session.trace
+    last = visitor.do("run", **changes)[-1]
+    assert words in last["beam.notice"]["parts"][0]
+    assert last["beam.notice"]["kind"] == "bad"
+    assert visitor.session.trace is before
+
+
+def test_looking_makes_no_forward_pass(visitor, forwards):
+    visitor.ended(length=6, stop_text=".")
+    before = forwards.count
+    scrubbed = visitor.look("scrub", 2)
+    assert "Step 2:" in scrubbed["beam.headline"]["parts"][0]
+    assert len(scrubbed["beam.running"]["table"]["rows"]) == 3
+    picked = visitor.look("pick", [1, 0])
+    assert len(picked["beam.path"]["table"]["rows"]) == 2
+    alpha = json.loads(visitor.tab.change_alpha(visitor.session, 2.0))["channels"]
+    assert alpha["beam.alpha_rank"]["table"]["rows"]
+    json.loads(visitor.tab.resync(visitor.session))
+    assert forwards.count == before
+
+
+def test_where_the_last_step_ended_all_beams_those_before_it_are_shown(visitor):
+    channels = visitor.ended(length=5)
+    assert channels["beam.running"]["table"]["head"][0] == t("beam.column.text_before")
+    rows = channels["beam.running"]["table"]["rows"]
+    running = sorted(visitor.session.trace.running(3), key=lambda beam: -beam.cum_logprob)
+    assert [row[1] for row in rows] == [f"{beam.cum_logprob:.2f}".replace("-", "−") for beam in running]
+
+
+def test_a_node_that_is_not_there_is_let_go(visitor):
+    visitor.ended()
+    assert visitor.look("pick", [99, 0])["beam.path"]["table"]["rows"]
+    assert visitor.session.picked is None
+
+
+def test_the_ban_is_a_search_of_its_own(visitor, storyteller):
+    visitor.ended(prompt="She looked at the mirror and", num_beams=4, length=24)
+    winner = visitor.session.trace.best
+    frames = [json.loads(sent)["channels"] for sent in visitor.tab.ban(visitor.session)]
+    rows = frames[-1]["beam.ban"]["table"]["rows"]
+    ids = torch.tensor([storyteller.tokenizer.encode("She looked at the mirror and")])
+    output = storyteller.model.module.generate(
+        ids, attention_mask=torch.ones_like(ids), num_beams=4, do_sample=False, max_new_tokens=24, pad_token_id=0,
+        no_repeat_ngram_size=2, return_dict_in_generate=True, output_scores=True,
+    )  # fmt: skip
+    banned = float(output.sequences_scores[0]) * 24
+    assert rows[1][2] == f"{banned:.2f}".replace("-", "−")
+    assert f"{winner.cum_logprob - banned:.2f} nats" in frames[-1]["beam.ban_words"]["parts"][0]
+
+
+def test_an_end_of_context_cuts_the_steps_and_says_so(visitor, storyteller):
+    long = "the " * (storyteller.model.context_length - 8)
+    frames = visitor.do("run", prompt=long.strip(), length=20)
+    notices = [f["beam.notice"]["parts"] for f in frames if "beam.notice" in f]
+    assert any("tokens fit" in parts[0] for parts in notices if parts)
+
+
+def verified(visitor: BeamVisitor) -> Channels:
+    return [json.loads(sent)["channels"] for sent in visitor.tab.verify(visitor.session)][-1]["beam.badge"]
+
+
+def test_the_badge_says_what_was_compared(visitor):
+    visitor.ended(num_beams=4, length=8, stop_text=".")
+    badge = verified(visitor)
+    assert badge["kind"] == "good"
+    assert "equals generate(num_beams=4): 4/4 sequences" in badge["parts"][0]
+    visitor.ended(mode="diverse", num_beams=4, groups=2, length=6)
+    badge = verified(visitor)
+    assert badge["kind"] == "good"
+    assert "rescored" in badge["parts"][0]
+
+
+def test_a_search_that_is_not_generate_s_gets_a_bad_badge(visitor):
+    """A candidate's log-probability is changed after the fact: the badge must notice."""
+    visitor.ended(num_beams=3, length=6)
+    trace = visitor.session.trace
+    last = trace.steps[-1]
+    first, second, *rest = last.finished
+    swapped = dataclasses.replace(last, finished=(second, first, *rest))
+    visitor.session.trace = dataclasses.replace(trace, steps=(*trace.steps[:-1], swapped))
+    badge = verified(visitor)
+    assert badge["kind"] == "bad"
+    assert "differs from generate" in badge["parts"][0]
+
+
+def test_stop_strings_that_transformers_cannot_read_are_not_compared(build_tab, tiny_backend):
+    visitor = BeamVisitor(build_tab(ModelSlot.filled(tiny_backend(eos=7), "tiny")))
+    visitor.ended(prompt="a b", stop_text="c", length=5)
+    assert "not compared" in verified(visitor)["parts"][0]
