@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from playground.backends.huggingface import Backend
 
 FRAME_SECONDS = 0.04  # 25 frames a second: more can't be told apart, and a slow page falls behind
-CHART_SECONDS = 0.1  # between two drawings of the charts of a paced run
+CHART_SECONDS = 0.15  # between two drawings of the charts of a paced run: all four are drawn before the next come
 CHART_SHARE = 0.03  # of the time of a run without a pace: there the processor belongs to the model
 Update = tuple[str, Any]  # a frame for the bus, and the Pause button
 
