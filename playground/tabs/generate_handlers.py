@@ -346,12 +346,12 @@ class GenerateTab:
         if index < 0:
             return {}
         look, is_pinned = self.look(session, controls), session.pinned is not None
-        mark = {"start": len(trace.steps), "inspected": index, "tokens": []}
-        return {
-            "strip": mark,
+        panels = {
             **frames.step_panels(trace, index, is_pinned, look),
             **frames.along_the_text(trace, index, look),
         }
+        # last, because a run may have gone on meanwhile: not one token of it may be taken back
+        return {"strip": {"start": len(session.trace.steps), "inspected": index, "tokens": []}, **panels}
 
     # ---- after a run, and at the start -------------------------------------------------------------------------
 
