@@ -149,12 +149,17 @@
         node("b", "", isOn(name) ? value : words.off), arrow(1, "▶", words.later, i === all.length - 1));
       return item;
     };
+    let painted = ""; // what is on the page: a run tells of new steps many times a second
     const paint = () => {
       const visible = shown();
+      const value = (name) => isOn(name) && knob(name).querySelector("input[type=number]")?.value;
+      const now = JSON.stringify([order(), visible.map((name) => [name, value(name)])]);
+      if (now === painted) return;
+      painted = now;
       list.replaceChildren(...(visible.length ? visible.map(stage) : [node("li", "order-empty", words.empty)]));
-      const now = order();
+      const names = order();
       for (const button of element.querySelectorAll("[data-preset]")) {
-        const same = presets[button.dataset.preset].filter((name) => now.includes(name)).join() === now.join();
+        const same = presets[button.dataset.preset].filter((name) => names.includes(name)).join() === names.join();
         button.setAttribute("aria-pressed", String(same));
       }
     };
