@@ -30,7 +30,7 @@ Ids = tuple[int, ...]
 def control_values(prompt: str, tokens: int, mode: str = "sample", **parameters: float) -> tuple[Any, ...]:
     """What the page's controls deliver, in the order of Controls.all, at full speed."""
     knobs = [parameters.get(p.name, p.neutral) for p in PARAMETERS]
-    return (prompt, mode, 0, tokens, "fast", "nats", *knobs)
+    return (prompt, mode, 0, tokens, "fast", "nats", None, *knobs)
 
 
 def tab_around(backend: Backend) -> GenerateTab:
