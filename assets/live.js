@@ -291,6 +291,13 @@
     field.remove();
   };
 
+  // ---- LiveButton: its words come with the frames. Payload: {text} ----------------------------------------------
+  const liveButton = ({ element, props, trigger }) => {
+    const button = element.querySelector(".live-button");
+    button.addEventListener("click", () => trigger("press"));
+    subscribe(props.channel, ({ text }) => soon(() => { if (button.textContent !== text) button.textContent = text; }, false));
+  };
+
   // ---- Knob: one setting, a slider with an off switch; its value is a number, the neutral one when off ---------
   const knob = ({ element, props, trigger, watch }) => {
     const root = element.querySelector(".knob");
@@ -337,5 +344,5 @@
 
   // what the components of the other files of this folder are made of, and the components themselves
   const resync = (name) => channel(name).resync();
-  window.livePage = { subscribe, resync, soon, themed, node, copyText, liveBus, livePlot, tokenStrip, liveText, knob };
+  window.livePage = { subscribe, resync, soon, themed, node, copyText, liveBus, livePlot, tokenStrip, liveText, liveButton, knob };
 })();

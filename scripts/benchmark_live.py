@@ -90,7 +90,7 @@ def _latencies(report: Report, found: dict[str, Any], steps: int, made: dict[int
 
 def _of_this_run(carriers: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The messages or frames since the text began anew that say how many tokens it has, and have one."""
-    begun = max(i for i, carrier in enumerate(carriers) if carrier["count"] == 0)
+    begun = max((i for i, carrier in enumerate(carriers) if carrier["count"] == 0), default=0)  # Gradio may skip one
     return [carrier for carrier in carriers[begun:] if carrier["count"]]
 
 

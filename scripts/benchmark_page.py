@@ -55,7 +55,8 @@ RECORDER = """
   };
   new MutationObserver((records) => {
     const shown = records.map(({ target }) => ({
-      name: target.matches(".token-strip") ? "strip" : target.matches(".live-plot") ? target.classList[1] : null,
+      name: target.matches(".token-strip") ? "strip" : target.matches(".live-bars") ? "next_token"
+        : target.matches(".live-plot") ? target.classList[1] : null,
       number: Number(target.dataset.frame),
     }));
     const channel = new MessageChannel(); // its message is handled after the paint that this change leads to
@@ -94,7 +95,7 @@ class Visit:
         self.forget()
         self.page.locator("#run").click()
         self.page.wait_for_function(
-            """tokens => bench.frames.some(({count}) => count === 0) // until then it is the text of before
+            """tokens => bench.messages.some(({count}) => count === 0) // until then it is the text of before
                && bench.frames.at(-1).count === tokens
                && Number(document.querySelector("#strip .token-strip").dataset.count) === tokens
                && document.querySelector("#badge .live-text").dataset.kind === "good" """,

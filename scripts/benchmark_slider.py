@@ -26,7 +26,7 @@ DRAG = 33  # ms between the moves of a drag
 MOVE = """
 async ({values, pause, isDrag}) => {
   const range = document.querySelector("#knob-top_p input[type=range]");
-  const chart = document.querySelector("#chart-next_token .live-plot");
+  const chart = document.querySelector("#chart-next_token .live-bars");
   const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
   const moves = [];
   for (const value of values) {

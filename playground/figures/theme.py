@@ -120,9 +120,12 @@ def rounded(values: Iterable[float]) -> list[float]:
     return [float(f"{value:.5g}") for value in values]
 
 
+def shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
 def literal(text: str, longest: int = 60) -> str:
     """Text that Plotly shows as it is: its own tags (<b>, <br>, <a href>) must not work in a token."""
-    cut = text if len(text) <= longest else text[: longest - 1] + "…"
-    escaped = cut.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = shortened(text, longest).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     # nor may it be taken for the name of a colour
     return "&#118;" + escaped[1:] if escaped.startswith("var(--plot-") else escaped

@@ -10,6 +10,7 @@ from playground.catalog import FOR_BEAMS
 from playground.components.beam_tree import SHOWN, BeamTreeView
 from playground.components.knob import Knob
 from playground.components.live_bus import LiveBus
+from playground.components.live_button import LiveButton
 from playground.components.live_plot import LivePlot
 from playground.components.live_text import LiveText
 from playground.i18n import Translator
@@ -91,7 +92,7 @@ def _build_controls(t: Translator) -> BeamControls:
         with gr.Row(elem_classes="buttons"):
             run = gr.Button(t("button.run") + " ▶", variant="primary", elem_id="beam-run", min_width=90)
             step = gr.Button(t("button.step"), elem_id="beam-step", min_width=60)
-            pause = gr.Button(t("button.pause"), elem_id="beam-pause", min_width=60)
+            pause = LiveButton(t("button.pause"), channel="beam.pause", elem_id="beam-pause", min_width=60)
             stop = gr.Button(t("button.stop"), elem_id="beam-stop", min_width=60)
         speed = gr.Dropdown(
             [(t(f"beam.speed.{name}"), name) for name in SPEEDS], value="aloud", label=t("speed.label"),
@@ -170,7 +171,7 @@ def _wire(
 ) -> None:  # fmt: skip
     inputs = [state, *controls.all]
     streaming: dict[str, Any] = {
-        "inputs": inputs, "outputs": [bus, controls.pause], "show_progress": "hidden", "trigger_mode": "multiple",
+        "inputs": inputs, "outputs": [bus], "show_progress": "hidden", "trigger_mode": "multiple",
         "concurrency_limit": None, "api_visibility": "private",
     }  # fmt: skip
     looking: dict[str, Any] = {
@@ -189,7 +190,7 @@ def _wire(
         (controls.run.click, tab.run),
         (controls.prompt.submit, tab.run),
         (controls.step.click, tab.step),
-        (controls.pause.click, tab.pause),
+        (controls.pause.press, tab.pause),
     ):
         event(lossless(handler), **streaming).then(conclude, **after).then(verify, **verifying)
     controls.stop.click(lossless(tab.stop), **streaming)

@@ -9,6 +9,7 @@ import gradio as gr
 from playground import catalog
 from playground.catalog import FOR_BEAMS
 from playground.components.knob import Knob
+from playground.components.live_button import LiveButton
 from playground.decoding.beam_search import BeamSearch
 from playground.decoding.beam_steps import BeamStrategy
 from playground.decoding.constrained_beam_search import ConstrainedBeamSearch
@@ -125,7 +126,7 @@ class BeamControls:
     examples: Mapping[str, gr.Button]
     run: gr.Button
     step: gr.Button
-    pause: gr.Button
+    pause: LiveButton
     stop: gr.Button
 
     @property

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 FRAME_SECONDS = 0.04  # as in the Generate tab
 PANEL_SECONDS = 0.15  # between two drawings of tables and the pool of a run without a pace
 BANNED = 2  # n of the n-grams that the comparison forbids to repeat
-Update = tuple[Any, ...]
+Update = str  # a frame for the bus
 
 
 def greedy_of(trace: BeamTrace, backend: "Backend") -> Hypothesis:
@@ -64,7 +64,7 @@ def reported(handler: Callable[..., Iterator[Update]]) -> Callable[..., Iterator
             yield from handler(self, session, *rest)
         except PlaygroundError as error:
             session.stop()
-            yield frame({"beam.notice": wording.notice(error.message(), "bad")}), self.pause_button(False)
+            yield frame({"beam.notice": wording.notice(error.message(), "bad"), **self.pause_button(False)})
 
     return guarded
 
@@ -91,8 +91,8 @@ class BeamTab:
     def look(self, session: BeamSession) -> BeamLook:
         return BeamLook(self.t, self.first_vocabulary if session.is_recorded else self.slot.get().vocabulary)
 
-    def pause_button(self, is_paused: bool) -> Any:
-        return gr.update(value=self.t("button.resume" if is_paused else "button.pause"))
+    def pause_button(self, is_paused: bool) -> dict[str, object]:
+        return {"beam.pause": {"text": self.t("button.resume" if is_paused else "button.pause")}}
 
     def first_frame(self) -> dict[str, object]:
         """Every panel filled with the recorded search, before anybody presses a button."""
@@ -138,7 +138,7 @@ class BeamTab:
         controls, backend = BeamValues.of(values), self.slot.get()
         request, words = self.request(controls, backend)
         if not any(e.key == session.lesson and e.fits(controls) for e in BEAM_EXAMPLES):
-            yield frame({"beam.lesson": {"parts": []}}), gr.skip()  # it spoke of another search
+            yield frame({"beam.lesson": {"parts": []}})  # it spoke of another search
         yield from self.stream(session, controls, backend, request, words)
 
     @reported
@@ -161,7 +161,7 @@ class BeamTab:
             session.stop()
             session.is_auto = False
             words = self.t("beam.notice.stopped", steps=len(session.trace.steps))
-            yield frame({"beam.notice": wording.notice(words)}), self.pause_button(True)
+            yield frame({"beam.notice": wording.notice(words), **self.pause_button(True)})
 
     def go_on(self, session: BeamSession, controls: BeamValues, single: bool) -> Iterator[Update]:
         """Continue the search on the page, or begin a new one where the settings (or the model) are others."""
@@ -174,7 +174,7 @@ class BeamTab:
         )  # fmt: skip
         if search is not None and same and session.model_name == backend.info.name:
             if session.trace.is_finished:
-                yield frame({"beam.notice": wording.notice(self.t("beam.notice.ended"))}), self.pause_button(False)
+                yield frame({"beam.notice": wording.notice(self.t("beam.notice.ended")), **self.pause_button(False)})
                 return
             yield from self.stream(session, controls, backend, trace, words, search, single)
             return
@@ -197,7 +197,7 @@ class BeamTab:
         start = len(trace.steps)
         cleared = {"beam.notice": wording.notice(words), **frames.cleared()}
         opening = frames.tree(trace, session.tree, start, session.picked, look)
-        yield frame({"beam.tree": opening, **cleared}), gr.skip() if single else self.pause_button(False)
+        yield frame({"beam.tree": opening, **cleared, **({} if single else self.pause_button(False))})
         speed = None if single else controls.steps_per_second
         wanted = engine.paced(search.traces(start), speed, lambda: session.is_current(run))
         shown, tree, next_panels = start, session.tree, 0.0
@@ -213,22 +213,22 @@ class BeamTab:
                 update = frame(self.progress(session, shown, look, with_panels))
                 if not session.is_current(run):
                     break  # begun anew while the frame was made
-                yield update, gr.skip()
+                yield update
                 shown = len(trace.steps)
                 if single:
                     break
             if session.trace is trace and trace.steps:  # stopped, perhaps between two drawings
-                yield frame(self.progress(session, shown, look, True)), gr.skip()
+                yield frame(self.progress(session, shown, look, True))
         except PlaygroundError:
             if not trace.steps:  # not one step came of it: the last good picture comes back
                 session.restore(kept)
-                yield frame(self.shown(session)), gr.skip()
+                yield frame(self.shown(session))
             raise
         finally:
             wanted.close()  # type: ignore[attr-defined]  # engine.paced is a generator
             session.end(run)
         if not session.is_running:
-            yield gr.skip(), self.pause_button(not session.trace.is_finished)
+            yield frame(self.pause_button(not session.trace.is_finished))
 
     def progress(self, session: BeamSession, shown: int, look: BeamLook, with_panels: bool) -> dict[str, object]:
         """The new layers of the tree, and what the other panels say of the newest step."""
@@ -243,7 +243,7 @@ class BeamTab:
 
     # ---- after a run ------------------------------------------------------------------------------------------------
 
-    def conclude(self, session: BeamSession) -> Iterator[Update]:
+    def conclude(self, session: BeamSession) -> Iterator[tuple[str, float]]:
         """The search has ended: greedy beside it, other length penalties, why logs."""
         trace, version = session.trace, session.version
         if not trace.is_finished or session.is_running or session.greedy is not None or session.is_recorded:

@@ -10,6 +10,7 @@ import gradio as gr
 from playground import catalog
 from playground.catalog import PARAMETERS, Parameter
 from playground.components.knob import Knob
+from playground.components.live_button import LiveButton
 from playground.components.order_list import OrderList
 from playground.decoding.processors import Processor
 from playground.decoding.sampling import Sampling
@@ -100,7 +101,7 @@ class Controls:
     examples: Mapping[str, gr.Button]
     run: gr.Button
     step: gr.Button
-    pause: gr.Button
+    pause: LiveButton
     stop: gr.Button
     back: gr.Button
 

@@ -139,14 +139,14 @@ class DiceTab:
         tab, controls, backend = self.tab, Values.of(values), self.tab.slot.get()
         if session.model_name != backend.info.name:
             words = tab.t("notice.other_model", recorded=session.model_name, loaded=backend.info.name)
-            yield frame({"notice": wording.notice(words, "bad")}), gr.skip()
+            yield frame({"notice": wording.notice(words, "bad")})
             return
         scene = self.scene(session, controls)
         if scene is None:
             return
         found = mine.parting(scene, dict(controls.parameters))
         if found.index is None or found.theirs is None:
-            yield frame({"notice": wording.notice(tab.t("dice.same.no_parting"))}), gr.skip()
+            yield frame({"notice": wording.notice(tab.t("dice.same.no_parting"))})
             return
         trace: Trace = carried_over(scene.trace, found.index, scene.processors(controls.parameters))
         request, words = tab.request(controls, backend, trace.request.prompt_ids)

@@ -8,7 +8,7 @@ from playground.decoding.processors_guidance import Guidance
 from playground.decoding.trace import Step, Trace
 from playground.errors import NothingLeftToChooseError
 from playground.figures.cutoffs import cutoffs_figure
-from playground.figures.next_token import next_token_figure
+from playground.figures.next_token import next_token_bars
 from playground.figures.temperature import temperature_figure
 from playground.figures.trajectory import trajectory_figure
 from playground.i18n import Translator
@@ -82,7 +82,7 @@ def step_panels(trace: Trace, index: int, is_pinned: bool, look: Look) -> dict[s
     sentence = headline(trace, index, look.processors, view, cuts, look.vocabulary)
     return {
         "headline": wording.headline(sentence, is_pinned, look.t, look.unit, needs_run),
-        "next_token": next_token_figure(view, look.t),
+        "next_token": next_token_bars(view, look.t),
         "cutoffs": cutoffs_figure(cutoffs(step.logits, stages), look.t),
         "temperature": temperature_figure(
             temperature_curves(step.logits, current, look.vocabulary), look.t, look.unit

@@ -8,7 +8,9 @@ import gradio as gr
 
 from playground.catalog import PARAMETERS
 from playground.components.finder import Finder
+from playground.components.live_bars import LiveBars
 from playground.components.live_bus import LiveBus
+from playground.components.live_button import LiveButton
 from playground.components.live_plot import LivePlot
 from playground.components.live_text import LiveText
 from playground.components.token_strip import Shading, TokenStrip
@@ -33,8 +35,8 @@ def build(tab: GenerateTab, bus: LiveBus, demo: gr.Blocks) -> None:
         with gr.Column(elem_id="controls", min_width=280):
             controls = _build_controls(t)
         with gr.Column(elem_id="results"):
-            strip, act, plots, panels = _build_results(controls, t)
-    _wire(tab, bus, demo, state, controls, strip, act, plots, panels)
+            strip, act, bars, plots, panels = _build_results(controls, t)
+    _wire(tab, bus, demo, state, controls, strip, act, bars, plots, panels)
 
 
 def _build_controls(t: Translator) -> Controls:
@@ -66,7 +68,7 @@ def _build_controls(t: Translator) -> Controls:
         with gr.Row(elem_classes="buttons"):
             run = gr.Button(t("button.run") + " ▶", variant="primary", elem_id="run", min_width=90)
             step = gr.Button(t("button.step"), elem_id="step", min_width=60)
-            pause = gr.Button(t("button.pause"), elem_id="pause", min_width=60)
+            pause = LiveButton(t("button.pause"), channel="pause", elem_id="pause", min_width=60)
         with gr.Row(elem_classes="buttons"):
             back = gr.Button(t("button.back"), elem_id="back", min_width=60)
             stop = gr.Button(t("button.stop"), elem_id="stop", min_width=60)
@@ -90,7 +92,9 @@ def _build_controls(t: Translator) -> Controls:
     )  # fmt: skip
 
 
-def _build_results(controls: Controls, t: Translator) -> tuple[TokenStrip, LiveText, dict[str, LivePlot], DicePanels]:
+def _build_results(
+    controls: Controls, t: Translator
+) -> tuple[TokenStrip, LiveText, LiveBars, dict[str, LivePlot], DicePanels]:
     LiveText(channel="notice", style="notice", live=True)
     with gr.Group(elem_classes="panel strip-panel"):
         strip = TokenStrip(
@@ -105,7 +109,12 @@ def _build_results(controls: Controls, t: Translator) -> tuple[TokenStrip, LiveT
     act = LiveText(channel="headline", style="headline", elem_id="headline")
     plots = {}
     with gr.Row(elem_classes="charts"):
-        for name in ("next_token", "cutoffs", "temperature", "trajectory"):
+        with gr.Group(elem_classes="panel"):
+            panel_head("next_token", t)
+            bars = LiveBars(
+                description=t("chart.next_token.description"), channel="next_token", elem_id="chart-next_token"
+            )
+        for name in ("cutoffs", "temperature", "trajectory"):
             with gr.Group(elem_classes="panel"):
                 panel_head(name, t)
                 plots[name] = LivePlot(
@@ -119,17 +128,17 @@ def _build_results(controls: Controls, t: Translator) -> tuple[TokenStrip, LiveT
         with gr.Group(elem_classes="panel"):
             panel_head("code", t)
             LiveText(channel="code", style="code", elem_id="code")
-    return strip, act, plots, panels
+    return strip, act, bars, plots, panels
 
 
 def _wire(
     tab: GenerateTab, bus: LiveBus, demo: gr.Blocks, state: gr.State, controls: Controls, strip: TokenStrip,
-    act: LiveText, plots: dict[str, LivePlot], panels: DicePanels,
+    act: LiveText, bars: LiveBars, plots: dict[str, LivePlot], panels: DicePanels,
 ) -> None:  # fmt: skip
     inputs = [state, *controls.all]
     # Runs of many visitors go on side by side (the model takes one forward pass at a time by itself).
     streaming: dict[str, Any] = {
-        "inputs": inputs, "outputs": [bus, controls.pause], "show_progress": "hidden", "trigger_mode": "multiple",
+        "inputs": inputs, "outputs": [bus], "show_progress": "hidden", "trigger_mode": "multiple",
         "concurrency_limit": None, "api_visibility": "private",
     }  # fmt: skip
     looking: dict[str, Any] = {
@@ -147,9 +156,9 @@ def _wire(
         (controls.run.click, tab.run),
         (controls.prompt.submit, tab.run),
         (controls.step.click, tab.step),
-        (controls.pause.click, tab.pause),
+        (controls.pause.press, tab.pause),
         (controls.back.click, tab.back),
-        (plots["next_token"].pick, tab.branch),
+        (bars.pick, tab.branch),
     ):
         event(lossless(handler), **streaming).then(verify, **verifying)
     controls.stop.click(lossless(tab.stop), **streaming)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 FRAME_SECONDS = 0.04  # 25 frames a second: more can't be told apart, and a slow page falls behind
 CHART_SECONDS = 0.15  # between two drawings of the charts of a paced run: all four are drawn before the next come
 CHART_SHARE = 0.03  # of the time of a run without a pace: there the processor belongs to the model
-Update = tuple[str, Any]  # a frame for the bus, and the Pause button
+Update = str  # a frame for the bus
 
 
 def reported(handler: Callable[..., Iterator[Update]]) -> Callable[..., Iterator[Update]]:
@@ -44,7 +44,7 @@ def reported(handler: Callable[..., Iterator[Update]]) -> Callable[..., Iterator
             yield from handler(self, session, *rest)
         except PlaygroundError as error:
             session.stop()
-            yield frame({"notice": wording.notice(error.message(), "bad")}), self.pause_button(False)
+            yield frame({"notice": wording.notice(error.message(), "bad"), **self.pause_button(False)})
 
     return guarded
 
@@ -71,8 +71,8 @@ class GenerateTab:
         vocabulary = self.first_vocabulary if session.is_recorded else self.slot.get().vocabulary
         return Look(values.processors(vocabulary), values.unit, self.t, vocabulary)
 
-    def pause_button(self, is_paused: bool) -> Any:
-        return gr.update(value=self.t("button.resume" if is_paused else "button.pause"))
+    def pause_button(self, is_paused: bool) -> dict[str, object]:
+        return {"pause": {"text": self.t("button.resume" if is_paused else "button.pause")}}
 
     def first_frame(self) -> dict[str, object]:
         """Every panel filled with the recorded run, before anybody presses a button and before a model is loaded."""
@@ -132,7 +132,7 @@ class GenerateTab:
         request, words = self.request(controls, backend)
         session.pinned = None
         if not any(e.key == session.lesson and e.prompt == controls.prompt for e in EXAMPLES):
-            yield frame({"lesson": {"parts": []}}), gr.skip()  # it spoke of another text
+            yield frame({"lesson": {"parts": []}})  # it spoke of another text
         yield from self.stream(session, controls, backend, Trace(request), words)
 
     @reported
@@ -142,7 +142,7 @@ class GenerateTab:
         example = next(e for e in EXAMPLES if e.key == session.lesson)
         if session.trace.finish_reason and not session.is_running and session.pinned is None:
             session.pinned = min(example.inspect, len(session.trace.steps) - 1)
-            yield frame(self.inspected(session, Values.of(values))), gr.skip()
+            yield frame(self.inspected(session, Values.of(values)))
 
     @reported
     def step(self, session: Session, *values: Any) -> Iterator[Update]:
@@ -156,7 +156,7 @@ class GenerateTab:
             session.stop()
             session.is_auto = False
             words = self.t("notice.paused", tokens=len(session.trace.steps))
-            yield frame({"notice": wording.notice(words)}), self.pause_button(True)
+            yield frame({"notice": wording.notice(words), **self.pause_button(True)})
             return
         yield from self.go_on(session, Values.of(values), single=False)
 
@@ -167,7 +167,7 @@ class GenerateTab:
             session.stop()
             session.is_auto = False
             words = self.t("notice.stopped", tokens=len(session.trace.steps))
-            yield frame({"notice": wording.notice(words)}), self.pause_button(True)
+            yield frame({"notice": wording.notice(words), **self.pause_button(True)})
 
     @reported
     def back(self, session: Session, *values: Any) -> Iterator[Update]:
@@ -175,14 +175,14 @@ class GenerateTab:
         session.stop()
         session.is_auto = False
         if not session.trace.steps:
-            yield frame({"notice": wording.notice(self.t("notice.nothing_to_undo"))}), gr.skip()
+            yield frame({"notice": wording.notice(self.t("notice.nothing_to_undo"))})
             return
         session.trace = session.trace.rewound(len(session.trace.steps) - 1)
         session.pinned = None
         look = self.look(session, Values.of(values))
         channels = frames.whole(session.trace, session.inspected, False, look)
         cleared = {"notice": wording.notice(""), "badge": wording.notice("")}
-        yield frame({**channels, **cleared}), self.pause_button(True)
+        yield frame({**channels, **cleared, **self.pause_button(True)})
 
     @reported
     def branch(self, session: Session, event: gr.EventData, *values: Any) -> Iterator[Update]:
@@ -195,7 +195,7 @@ class GenerateTab:
         controls, backend = Values.of(values), self.slot.get()
         if session.model_name != backend.info.name:
             words = self.t("notice.other_model", recorded=session.model_name, loaded=backend.info.name)
-            yield frame({"notice": wording.notice(words, "bad")}), gr.skip()
+            yield frame({"notice": wording.notice(words, "bad")})
             return
         # the text on the page is steered, even if the prompt field has another one by now
         request, words = self.request(controls, backend, session.trace.request.prompt_ids)
@@ -210,7 +210,7 @@ class GenerateTab:
         session.is_auto = False
         channels = frames.whole(trace, session.inspected, False, self.look(session, controls))
         cleared = {"notice": wording.notice(words), "badge": wording.notice("")}
-        yield frame({**channels, **cleared}), self.pause_button(True)
+        yield frame({**channels, **cleared, **self.pause_button(True)})
 
     def go_on(self, session: Session, controls: Values, single: bool) -> Iterator[Update]:
         """Continue the text on the page, or begin a new one where the prompt (or the model) is another."""
@@ -220,11 +220,11 @@ class GenerateTab:
         trace = session.trace if self.goes_on(session, request, backend) else Trace(request)
         if trace.finish_reason in ("stop", "stop_string"):
             label = backend.vocabulary.label(trace.token_ids[-1])
-            yield frame({"notice": wording.notice(self.t("notice.ended", token=label))}), self.pause_button(False)
+            yield frame({"notice": wording.notice(self.t("notice.ended", token=label)), **self.pause_button(False)})
             return
         if len(trace.steps) >= request.max_new_tokens:
             words = words or self.t("notice.full", tokens=len(trace.steps))
-            yield frame({"notice": wording.notice(words)}), self.pause_button(False)
+            yield frame({"notice": wording.notice(words), **self.pause_button(False)})
             return
         session.pinned = None
         yield from self.stream(session, controls, backend, trace, words, request, single)
@@ -242,15 +242,13 @@ class GenerateTab:
         run = session.begin()
         session.unit = None
         look = self.look(session, controls)
-        yield (
-            frame(
-                {
-                    **frames.whole(trace, session.inspected, False, look),
-                    "notice": wording.notice(words),
-                    "badge": wording.notice(""),
-                }
-            ),
-            gr.skip() if single else self.pause_button(False),
+        yield frame(
+            {
+                **frames.whole(trace, session.inspected, False, look),
+                "notice": wording.notice(words),
+                "badge": wording.notice(""),
+                **({} if single else self.pause_button(False)),
+            }
         )
         speed = None if single else controls.tokens_per_second
         traces = engine.generate(backend.model, request, trace)
@@ -272,23 +270,23 @@ class GenerateTab:
                     next_charts = now + max(CHART_SECONDS, 0 if speed else took / CHART_SHARE)
                 if not session.is_current(run):
                     break  # taken back, or begun anew, while the frame was made
-                yield update, gr.skip()
+                yield update
                 shown = len(trace.steps)
                 if single:
                     break
             if drawn is not taken and session.trace is taken:  # stopped between two drawings
-                yield frame(self.progress(session, shown, look, True)), gr.skip()
+                yield frame(self.progress(session, shown, look, True))
         except PlaygroundError:
             if session.trace is trace_at_start:  # not one token came of it: the last good picture comes back
                 session.restore(before)
                 look = self.look(session, controls)
-                yield frame(frames.whole(session.trace, session.inspected, session.pinned is not None, look)), gr.skip()
+                yield frame(frames.whole(session.trace, session.inspected, session.pinned is not None, look))
             raise
         finally:
             wanted.close()  # type: ignore[attr-defined]  # engine.paced is a generator
             session.end(run)
         if not session.is_running:
-            yield gr.skip(), self.pause_button(session.trace.finish_reason is None)
+            yield frame(self.pause_button(session.trace.finish_reason is None))
 
     def progress(self, session: Session, shown: int, look: Look, with_charts: bool) -> dict[str, object]:
         """The new tokens, and the charts: those of the newest step, or only the text's where a token is pinned."""
