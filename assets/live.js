@@ -298,6 +298,28 @@
     subscribe(props.channel, ({ text }) => soon(() => { if (button.textContent !== text) button.textContent = text; }, false));
   };
 
+  // ---- KnobBank: the values of all knobs of a tab ---------------------------------------------------------------
+  const banks = new Map(); // name -> {values, knobs: name -> what shows its value, set}
+  const bankOf = (name) => {
+    if (!banks.has(name)) banks.set(name, { values: {}, knobs: new Map(), set: () => {} });
+    return banks.get(name);
+  };
+  const knobBank = ({ props, trigger, watch }) => {
+    const bank = bankOf(props.bank);
+    const take = () => {
+      const before = bank.values;
+      bank.values = JSON.parse(props.value);
+      for (const [name, show] of bank.knobs) if (bank.values[name] !== before[name]) show();
+    };
+    bank.set = (name, value) => {
+      props.value = JSON.stringify({ ...bank.values, [name]: value });
+      take();
+      trigger("input");
+    };
+    watch("value", take);
+    take();
+  };
+
   // ---- Knob: one setting, a slider with an off switch; its value is a number, the neutral one when off ---------
   const knob = ({ element, props, trigger, watch }) => {
     const root = element.querySelector(".knob");
@@ -305,44 +327,47 @@
     const number = root.querySelector("input[type=number]");
     const toggle = root.querySelector("input[type=checkbox]");
     const off = root.querySelector(".knob-off");
+    const bank = props.bank ? bankOf(props.bank) : null;
     let last = props.start;
 
+    const value = () => bank?.values[props.name] ?? props.value;
     const show = () => {
-      const isOn = props.value !== props.neutral;
-      if (isOn) last = props.value;
+      const now = value(), isOn = now !== props.neutral;
+      if (isOn) last = now;
       root.classList.toggle("is-off", !isOn);
       toggle.checked = isOn;
-      range.value = props.value;
+      range.value = now;
       number.hidden = !isOn;
       off.hidden = isOn;
-      if (isOn && document.activeElement !== number) number.value = props.value;
+      if (isOn && document.activeElement !== number) number.value = now;
       const share = (range.value - range.min) / (range.max - range.min);
       range.style.setProperty("--share", Math.min(1, Math.max(0, share)));
-      range.setAttribute("aria-valuetext", isOn ? String(props.value) : off.textContent);
+      range.setAttribute("aria-valuetext", isOn ? String(now) : off.textContent);
     };
-    const set = (value) => {
-      if (value === props.value) return;
-      props.value = value;
+    const set = (wanted) => {
+      if (wanted === value()) return;
+      if (bank) { bank.set(props.name, wanted); return; }
+      props.value = wanted;
       show();
-      trigger("input", { value });
+      trigger("input", { value: wanted });
     };
     range.addEventListener("input", () => set(Number(range.value)));
     number.addEventListener("input", () => {
-      const value = number.valueAsNumber;
-      const fits = Number.isFinite(value) && value >= props.minimum && value <= props.maximum
-        && (!props.whole || Number.isInteger(value));
+      const typed = number.valueAsNumber;
+      const fits = Number.isFinite(typed) && typed >= props.minimum && typed <= props.maximum
+        && (!props.whole || Number.isInteger(typed));
       number.setCustomValidity(fits ? "" : props.range);
       number.reportValidity();
-      if (fits) set(value);
+      if (fits) set(typed);
     });
     number.addEventListener("blur", () => { number.setCustomValidity(""); show(); });
     toggle.addEventListener("change", () => set(toggle.checked ? last : props.neutral));
     off.addEventListener("click", () => set(last));
-    watch("value", show);
+    if (bank) bank.knobs.set(props.name, show); else watch("value", show);
     show();
   };
 
   // what the components of the other files of this folder are made of, and the components themselves
   const resync = (name) => channel(name).resync();
-  window.livePage = { subscribe, resync, soon, themed, node, copyText, liveBus, livePlot, tokenStrip, liveText, liveButton, knob };
+  window.livePage = { subscribe, resync, soon, themed, node, copyText, liveBus, livePlot, tokenStrip, liveText, liveButton, knob, knobBank };
 })();

@@ -1,6 +1,7 @@
 """Tokens a second: our traced, streamed run against transformers' `generate`, plain and with a streamer."""
 
 import dataclasses
+import json
 import statistics
 import threading
 import time
@@ -16,7 +17,8 @@ from transformers import TextIteratorStreamer
 from playground import engine, recording, settings
 from playground.backends.huggingface import Backend, HuggingFaceModel
 from playground.backends.loading import ModelSlot
-from playground.catalog import PARAMETERS
+from playground.catalog import ORDERS, PARAMETERS
+from playground.components.knob_bank import bank_value
 from playground.i18n import translator
 from playground.tabs.controls import Values
 from playground.tabs.delivery import lossless
@@ -29,8 +31,8 @@ Ids = tuple[int, ...]
 
 def control_values(prompt: str, tokens: int, mode: str = "sample", **parameters: float) -> tuple[Any, ...]:
     """What the page's controls deliver, in the order of Controls.all, at full speed."""
-    knobs = [parameters.get(p.name, p.neutral) for p in PARAMETERS]
-    return (prompt, mode, 0, tokens, "fast", "nats", None, *knobs)
+    knobs = {p.name: parameters.get(p.name, p.neutral) for p in PARAMETERS}
+    return (prompt, mode, 0, tokens, "fast", "nats", json.dumps(ORDERS["transformers"]), bank_value(knobs))
 
 
 def tab_around(backend: Backend) -> GenerateTab:

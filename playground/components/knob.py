@@ -10,7 +10,8 @@ class Knob(gr.HTML):
     """A setting whose neutral value means off.
 
     The value is a number: the neutral one while the switch is off. Switching on brings back the last value, at
-    first `start`. Every change triggers `input`.
+    first `start`. Every change triggers `input`. With a `bank` and a `name` the value is kept by that KnobBank, and
+    it is the bank that triggers.
     """
 
     def __init__(
@@ -26,6 +27,8 @@ class Knob(gr.HTML):
         neutral: float,
         whole: bool,
         range_text: str,
+        bank: str = "",
+        name: str = "",
         **arguments: Any,
     ) -> None:
         low, high, step = slider
@@ -48,6 +51,8 @@ class Knob(gr.HTML):
             neutral=neutral,
             whole=whole,
             range=range_text,
+            bank=bank,
+            name=name,
             **arguments,
         )
 

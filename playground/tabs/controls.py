@@ -10,6 +10,7 @@ import gradio as gr
 from playground import catalog
 from playground.catalog import PARAMETERS, Parameter
 from playground.components.knob import Knob
+from playground.components.knob_bank import KnobBank, bank_values
 from playground.components.live_button import LiveButton
 from playground.components.order_list import OrderList
 from playground.decoding.processors import Processor
@@ -38,8 +39,9 @@ class Values:
 
     @classmethod
     def of(cls, values: tuple[Any, ...]) -> "Values":
-        prompt, mode, seed, length, speed, unit_name, order, *knobs = values
-        by_name = {p.name: neutral_if_none(value, p) for p, value in zip(PARAMETERS, knobs, strict=True)}
+        prompt, mode, seed, length, speed, unit_name, order, bank = values
+        numbers = bank_values(bank)
+        by_name = {p.name: numbers.get(p.name, p.neutral) for p in PARAMETERS}
         return cls(prompt or "", mode, _number(seed), _number(length), speed, unit_name, order_of(order), by_name)
 
     @property
@@ -97,7 +99,7 @@ class Controls:
     speed: gr.Dropdown
     unit: gr.Radio
     order: OrderList
-    knobs: Mapping[str, Knob]
+    bank: KnobBank
     examples: Mapping[str, gr.Button]
     run: gr.Button
     step: gr.Button
@@ -108,12 +110,11 @@ class Controls:
     @property
     def all(self) -> list[Any]:
         """The components whose values `Values.of` reads."""
-        knobs = [self.knobs[p.name] for p in PARAMETERS]
-        return [self.prompt, self.mode, self.seed, self.length, self.speed, self.unit, self.order, *knobs]
+        return [self.prompt, self.mode, self.seed, self.length, self.speed, self.unit, self.order, self.bank]
 
 
-def knob(parameter: Parameter, value: float, t: Translator, prefix: str = "") -> Knob:
-    """The knob of a processor; `prefix` makes its id another tab's."""
+def knob(parameter: Parameter, value: float, t: Translator, prefix: str = "", bank: str = "") -> Knob:
+    """The knob of a processor; `prefix` makes its id another tab's, `bank` keeps its value."""
     label = t(f"parameter.{parameter.name}.label")
     return Knob(
         value,
@@ -126,6 +127,8 @@ def knob(parameter: Parameter, value: float, t: Translator, prefix: str = "") ->
         neutral=parameter.neutral,
         whole=parameter.is_whole,
         range_text=t("parameter.range", name=label, minimum=parameter.minimum, maximum=parameter.maximum),
+        bank=bank,
+        name=parameter.name,
         elem_id=f"{prefix}knob-{parameter.name}",
         elem_classes=[
             *(["sampling-only"] if parameter.sampling_only else []),

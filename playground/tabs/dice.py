@@ -4,7 +4,6 @@ from typing import Any
 
 import gradio as gr
 
-from playground.catalog import PARAMETERS
 from playground.components.live_bus import LiveBus
 from playground.components.live_plot import LivePlot
 from playground.components.live_text import LiveText
@@ -91,8 +90,7 @@ def wire(
         radio.change(lossless(dice.redraw_map), **asking)
     controls.order.input(lossless(tab.redraw), **looking)
 
-    knobs = [controls.knobs[p.name] for p in PARAMETERS]
-    turning: dict[str, Any] = {**looking, "inputs": [mine, *controls.all], "outputs": knobs}
+    turning: dict[str, Any] = {**looking, "inputs": [mine, *controls.all], "outputs": [controls.bank]}
     for name in ("same_dice", "map_here", "map_there"):
         panels.plots[name].pick(dice.turn, **turning).then(lossless(tab.redraw), **looking)
     parting = {**streaming, "inputs": [state, mine, *controls.all]}

@@ -7,6 +7,7 @@ from typing import Any, cast, get_args
 import gradio as gr
 
 from playground.catalog import PARAMETERS
+from playground.components.knob_bank import bank_value
 from playground.components.live_bus import FrameLog, frame
 from playground.decoding import pipeline
 from playground.decoding.sampling import Sampling
@@ -109,8 +110,8 @@ class DiceTab:
             return gr.skip()  # type: ignore[no-any-return]  # the charts above say what is wrong
         return frame(channels) if channels else gr.skip()
 
-    def turn(self, mine: DiceSession, event: gr.EventData, *values: Any) -> list[float]:
-        """A place on a picture was clicked: the values of all knobs, in the order of PARAMETERS, with the new."""
+    def turn(self, mine: DiceSession, event: gr.EventData, *values: Any) -> str:
+        """A place on a picture was clicked: the values of all knobs for their bank, with the new."""
         picked = event.picked
         mine.wants_branch = isinstance(picked, str) and picked.startswith("go:")
         wanted: dict[str, float] = {}
@@ -123,7 +124,9 @@ class DiceTab:
         elif isinstance(picked, list) and len(picked) == 2:
             wanted = {str(picked[0]): picked[1]}
         settings = {**Values.of(values).parameters, **wanted}
-        return [p.check(settings[p.name]) if p.name in wanted else settings[p.name] for p in PARAMETERS]
+        return bank_value(
+            {p.name: p.check(settings[p.name]) if p.name in wanted else settings[p.name] for p in PARAMETERS}
+        )
 
     @property
     def pause_button(self) -> Any:

@@ -8,6 +8,7 @@ import gradio as gr
 
 from playground.catalog import PARAMETERS
 from playground.components.finder import Finder
+from playground.components.knob_bank import KnobBank
 from playground.components.live_bars import LiveBars
 from playground.components.live_bus import LiveBus
 from playground.components.live_button import LiveButton
@@ -54,10 +55,15 @@ def _build_controls(t: Translator) -> Controls:
             elem_id="mode", elem_classes="segmented",
         )  # fmt: skip
         values = {p.name: first.values.get(p.name, p.neutral) for p in PARAMETERS}
-        common = {p.name: knob(p, values[p.name], t) for p in PARAMETERS if p.is_common}
+        bank = KnobBank(values, name="generate", elem_id="knobs")
+        for parameter in PARAMETERS:
+            if parameter.is_common:
+                knob(parameter, values[parameter.name], t, bank="generate")
         with gr.Accordion(t("parameters.more"), open=False, elem_classes="more"):
             Finder(placeholder=t("parameters.search"), nothing=t("parameters.no_match"), elem_id="finder")
-            others = {p.name: knob(p, values[p.name], t) for p in PARAMETERS if not p.is_common}
+            for parameter in PARAMETERS:
+                if not parameter.is_common:
+                    knob(parameter, values[parameter.name], t, bank="generate")
         gr.HTML(f"<p>{t('parameters.greedy_note')}</p>", elem_classes="greedy-note", js_on_load=None)
         with gr.Row(elem_classes="fields"):
             seed = gr.Number(first.seed, label=t("seed.label"), precision=0, elem_id="seed", min_width=70)
@@ -87,7 +93,7 @@ def _build_controls(t: Translator) -> Controls:
             )
         LiveText(channel="lesson", style="lesson")
     return Controls(
-        prompt, mode, seed, dice, length, speed, unit, order_list(t), common | others, examples, run, step, pause,
+        prompt, mode, seed, dice, length, speed, unit, order_list(t), bank, examples, run, step, pause,
         stop, back,
     )  # fmt: skip
 
@@ -165,7 +171,7 @@ def _wire(
 
     for event in (strip.pick, plots["trajectory"].pick):
         event(lossless(tab.inspect), **looking)
-    for event in (controls.mode.change, *(one.input for one in controls.knobs.values())):
+    for event in (controls.mode.change, controls.bank.input):
         event(lossless(tab.redraw), **looking)
     controls.unit.change(lossless(tab.change_unit), **looking)
     act.act(lossless(tab.follow), **looking)
@@ -173,8 +179,7 @@ def _wire(
     dice.wire(tab, panels, state, controls, streaming, looking, (verify, verifying))
 
     controls.dice.click(lambda: random.randrange(10_000), outputs=[controls.seed], queue=False, **quiet)
-    filled: list[Any] = [controls.prompt, controls.mode, controls.seed, controls.length]
-    filled += [*(controls.knobs[p.name] for p in PARAMETERS), controls.order]
+    filled = [controls.prompt, controls.mode, controls.seed, controls.length, controls.bank, controls.order]
     for example in EXAMPLES:
         controls.examples[example.key].click(
             lossless(partial(tab.load_example, example)),

@@ -12,6 +12,7 @@ import gradio as gr
 from playground import engine
 from playground.backends.loading import ModelSlot
 from playground.catalog import ORDERS, PARAMETERS
+from playground.components.knob_bank import bank_value
 from playground.components.live_bus import frame
 from playground.decoding.trace import GenerationRequest, Trace, longest_run
 from playground.errors import EmptyPromptError, PlaygroundError, PromptTooLongError
@@ -404,16 +405,15 @@ class GenerateTab:
             yield frame({"notice": wording.notice(words)})
 
     def load_example(self, example: Example, session: Session) -> list[Any]:
-        """The settings of an example, for the controls in the order of Controls.all, then the frame with its lesson."""
+        """The settings of an example, for the controls that it fills, then the frame with its lesson."""
         session.stop()
         session.lesson = example.key
-        knobs = [example.values.get(p.name, p.neutral) for p in PARAMETERS]
         return [
             example.prompt,
             "sample" if example.do_sample else "greedy",
             example.seed,
             example.max_new_tokens,
-            *knobs,
+            bank_value({p.name: example.values.get(p.name, p.neutral) for p in PARAMETERS}),
             json.dumps(ORDERS["transformers"]),
             frame({"lesson": {"parts": [self.t(f"example.{example.key}.notice")]}}),
         ]

@@ -9,7 +9,9 @@ import gradio as gr
 import pytest
 
 from playground.components.knob import Knob
+from playground.components.live_bars import LiveBars
 from playground.components.live_bus import LiveBus, frame
+from playground.components.live_button import LiveButton
 from playground.components.live_plot import PLOTLY_JS, LivePlot
 from playground.components.live_text import LiveText
 from playground.components.token_strip import Shading, TokenStrip
@@ -64,11 +66,13 @@ def test_hostile_text_in_a_frame_comes_back_as_it_went_in() -> None:
     [
         lambda: LivePlot(description=HOSTILE),
         lambda: LiveText(style=HOSTILE),
+        lambda: LiveBars(channel="c", description=HOSTILE),
+        lambda: LiveButton(HOSTILE, channel="c"),
         lambda: knob(label=HOSTILE, help_text=HOSTILE, off=HOSTILE),
         lambda: TokenStrip(channel="c", shadings=[Shading(HOSTILE, HOSTILE, HOSTILE)], title=HOSTILE, hint=HOSTILE,
                            chooser=HOSTILE),
     ],
-    ids=["LivePlot", "LiveText", "Knob", "TokenStrip"],
+    ids=["LivePlot", "LiveText", "LiveBars", "LiveButton", "Knob", "TokenStrip"],
 )  # fmt: skip
 def test_a_text_can_not_break_out_of_the_template(make: Any) -> None:
     tags = Tags(make().html_template)

@@ -161,7 +161,7 @@ class Tab:
         tab.click()
 
     def chart(self, name: str) -> Locator:
-        return self.page.locator(f"#chart-{name} .live-plot")
+        return self.page.locator(f"#chart-{name} :is(.live-plot, .live-bars)")
 
     def button(self, name: str) -> Locator:
         return self.page.locator(f"button#{name}, #{name} button").first
@@ -220,21 +220,21 @@ class Tab:
     def redrawn(self, before: dict[str, int], *names: str) -> None:
         for name in names or CHARTS:
             self.page.wait_for_function(
-                "([id, frame]) => Number(document.querySelector(`#chart-${id} .live-plot`).dataset.frame) > frame",
+                """([id, frame]) => {
+                    const chart = document.querySelector(`#chart-${id} :is(.live-plot, .live-bars)`);
+                    return Number(chart.dataset.frame) > frame;
+                }""",
                 arg=[name, before[name]], timeout=20_000,
             )  # fmt: skip
 
     def bar_place(self, row: int) -> tuple[float, float]:
         """Where a row of the next-token chart is, 0 for the most probable token."""
-        x, y = self.page.evaluate(
-            """row => {
-                const plot = document.querySelector("#chart-next_token .live-plot"), axes = plot._fullLayout;
-                const box = plot.getBoundingClientRect();
-                return [box.left + axes._size.l + 30, box.top + axes._size.t + axes.yaxis.d2p(plot.data[0].y[row])];
-            }""",
-            row,
-        )
-        return x, y
+        box = self.bar(row).bounding_box()
+        assert box is not None
+        return box["x"] + box["width"] / 3, box["y"] + box["height"] / 2
+
+    def bar(self, row: int) -> Locator:
+        return self.chart("next_token").locator(".bar-row").nth(row)
 
     def click_bar(self, row: int) -> None:
         self.begun()
@@ -242,11 +242,11 @@ class Tab:
         self.page.mouse.click(*self.bar_place(row))
 
     def bar_id(self, row: int) -> int:
-        return int(
-            self.page.evaluate(
-                'row => document.querySelector("#chart-next_token .live-plot").data[0].customdata[row]', row
-            )
-        )
+        return int(self.bar(row).get_attribute("data-pick") or -1)
+
+    def bar_ids(self) -> list[int]:
+        picks = self.chart("next_token").locator(".bar-row[data-pick]")
+        return [int(pick) for pick in picks.evaluate_all("rows => rows.map(row => row.dataset.pick)")]
 
     @property
     def count(self) -> int:

@@ -80,16 +80,16 @@ def test_the_charts_spell_the_tokens_out(tab: Tab, hostile: Backend) -> None:
     tab.run("start", length=3, speed="fast")
     tab.ran(3)
     tab.page.wait_for_function(
-        "() => document.querySelectorAll('#chart-next_token .ytick').length > 10", timeout=20_000
+        "() => document.querySelectorAll('#chart-next_token .bar-row').length > 10", timeout=20_000
     )
     labels = [hostile.vocabulary.label(i) for i in range(len(TOKENS))]
     cut = {label if len(label) <= 14 else label[:13] + "…" for label in labels}
-    ticks = tab.page.locator("#chart-next_token .ytick").evaluate_all("all => all.map(e => e.textContent)")
+    ticks = tab.page.locator("#chart-next_token .bar-name").evaluate_all("all => all.map(e => e.textContent)")
     assert len([tick for tick in ticks if tick in cut]) == len(ticks) - 1  # and the row of the rest
-    ids = tab.page.evaluate("document.querySelector('#chart-next_token .live-plot').data[0].customdata")
+    ids = tab.bar_ids()
     for row in range(len(ids)):  # what the pointer brings up
         tab.page.mouse.move(*tab.bar_place(row))
-        hover = tab.page.locator("#chart-next_token .hoverlayer .hovertext")
+        hover = tab.page.locator("#chart-next_token .bars-tip")
         expect(hover).to_contain_text(labels[ids[row]])
     assert tab.page.evaluate("window.pwned") is None
     for name in CHARTS:

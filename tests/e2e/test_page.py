@@ -102,9 +102,9 @@ def plot_colours(tab: Tab) -> dict[str, str]:
     painted: dict[str, str] = tab.page.evaluate(
         """() => {
             const plot = name => document.querySelector(`#chart-${name} .live-plot`)._fullLayout;
-            const tick = document.querySelector("#chart-next_token .ytick text");
+            const tick = document.querySelector("#chart-next_token .bar-name");
             return {muted: plot("cutoffs").font.color, panel: plot("cutoffs").hoverlabel.bgcolor,
-                    ink: getComputedStyle(tick).fill};
+                    ink: getComputedStyle(tick).color};
         }"""
     )
     return painted
@@ -117,7 +117,7 @@ def rgb(name: str, dark: bool) -> str:
 
 def is_painted(tab: Tab, dark: bool) -> None:
     tab.page.wait_for_function(
-        "ink => getComputedStyle(document.querySelector('#chart-next_token .ytick text')).fill === ink",
+        "ink => getComputedStyle(document.querySelector('#chart-next_token .bar-name')).color === ink",
         arg=rgb("ink", dark), timeout=20_000,
     )  # fmt: skip
     tab.page.wait_for_function(
@@ -187,8 +187,10 @@ def test_on_a_small_screen_everything_fits_and_works(visit: Callable[..., Tab], 
         tab.chart(name).scroll_into_view_if_needed()
         expect(tab.chart(name)).to_have_attribute("data-frame", re.compile(r"\d+"))
         box = tab.chart(name).bounding_box()
+        inner = tab.chart(name).locator(".main-svg, .bar-row").first.bounding_box()
         assert box is not None
-        assert tab.chart(name).locator(".main-svg").first.bounding_box()["width"] == pytest.approx(box["width"], abs=1)
+        assert inner is not None
+        assert inner["width"] == pytest.approx(box["width"], abs=1)
     fits(tab)
 
 
@@ -208,8 +210,9 @@ def test_charts_follow_the_width_of_the_window(tab: Tab) -> None:
     tab.page.set_viewport_size({"width": 1100, "height": 900})
     for name in CHARTS:
         tab.page.wait_for_function(
-            """name => { const plot = document.querySelector(`#chart-${name} .live-plot`);
-                return plot._fullLayout.width === plot.clientWidth && plot.clientWidth < 500; }""",
+            """name => { const chart = document.querySelector(`#chart-${name} :is(.live-plot, .live-bars)`);
+                const width = chart._fullLayout?.width ?? chart.querySelector(".bar-row").offsetWidth;
+                return width === chart.clientWidth && chart.clientWidth < 500; }""",
             arg=name, timeout=20_000,
         )  # fmt: skip
 

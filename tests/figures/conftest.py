@@ -12,7 +12,7 @@ from playground.decoding.processors import Processor
 from playground.decoding.selection import Argmax, Choice
 from playground.decoding.trace import GenerationRequest, Step, Trace
 from playground.figures.cutoffs import cutoffs_figure
-from playground.figures.next_token import next_token_figure
+from playground.figures.next_token import next_token_bars
 from playground.figures.temperature import temperature_figure
 from playground.figures.trajectory import trajectory_figure
 from playground.i18n import translator
@@ -49,7 +49,7 @@ def figures() -> MakeFigures:
         step = Step(0, logits, processors, Argmax(), Choice(chosen, "argmax"))
         trace = Trace(GenerationRequest((0,), None, steps), (step,) * steps)  # type: ignore[arg-type]
         return {
-            "next_token": next_token_figure(next_token(logits, stages, vocabulary, n, chosen), t),
+            "next_token": next_token_bars(next_token(logits, stages, vocabulary, n, chosen), t),
             "cutoffs": cutoffs_figure(cutoffs(logits, stages), t),
             "temperature": temperature_figure(temperature_curves(logits, temperature, vocabulary), t, unit),
             "trajectory": trajectory_figure(trajectory(trace, vocabulary), 1, t, unit),

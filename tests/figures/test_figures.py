@@ -15,7 +15,7 @@ from playground.figures import theme
 from playground.views.notation import BITS
 
 Figures = dict[str, dict[str, Any]]
-NAMES = ("next_token", "cutoffs", "temperature", "trajectory")
+NAMES = ("cutoffs", "temperature", "trajectory")
 P = (0.05, 0.40, 0.20, 0.10, 0.15, 0.04, 0.03, 0.03)
 SETTINGS: dict[str, tuple[Processor, ...]] = {
     "nothing": (),

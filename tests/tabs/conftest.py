@@ -23,6 +23,7 @@ from playground import recording, settings
 from playground.backends.huggingface import Backend, from_parts
 from playground.backends.loading import ModelSlot
 from playground.catalog import PARAMETERS
+from playground.components.knob_bank import bank_value
 from playground.examples import EXAMPLES
 from playground.i18n import translator
 from playground.tabs import page
@@ -50,10 +51,16 @@ class Visitor:
         self.settings |= changes
         return self
 
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """What Gradio would deliver, in the order of Controls.all."""
+        knobs = {p.name: self.settings[p.name] for p in PARAMETERS}
+        return *(value for name, value in self.settings.items() if name not in knobs), bank_value(knobs)
+
     def begin(self, handler: str, picked: int | None = None) -> Iterator[Channels]:
         """The frames of a handler, each taken when it is asked for."""
         event = () if picked is None else (gr.EventData(None, {"picked": picked}),)
-        updates = getattr(self.tab, handler)(self.session, *event, *self.settings.values())
+        updates = getattr(self.tab, handler)(self.session, *event, *self.values)
         if isinstance(updates, (str, dict)):
             updates = iter([updates])
         try:

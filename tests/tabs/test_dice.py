@@ -10,6 +10,7 @@ import torch
 
 from playground import catalog, engine
 from playground.catalog import PARAMETERS
+from playground.components.knob_bank import bank_values
 from playground.decoding import pipeline
 from playground.decoding.sampling import Sampling
 from playground.decoding.selection import Multinomial
@@ -32,21 +33,21 @@ class Panels:
     def ask(self, *names: str, cut: str = "top_p", shown: str = "tokens") -> Channels:
         event = gr.EventData(None, {"picked": list(names)})
         sent = self.dice.ask(
-            self.mine, self.visitor.session, event, cut, shown, *self.visitor.settings.values()
+            self.mine, self.visitor.session, event, cut, shown, *self.visitor.values
         )  # fmt: skip
         return json.loads(sent)["channels"] if isinstance(sent, str) else {}
 
     def turn(self, picked: object) -> dict[str, float]:
         before = self.visitor.settings
-        after = self.dice.turn(self.mine, gr.EventData(None, {"picked": picked}), *before.values())
-        return {p.name: v for p, v in zip(PARAMETERS, after, strict=True) if v != before[p.name]}
+        after = self.dice.turn(self.mine, gr.EventData(None, {"picked": picked}), *self.visitor.values)
+        return {name: value for name, value in bank_values(after).items() if value != before[name]}
 
     def part(self) -> list[Channels]:
-        updates = self.dice.part(self.visitor.session, self.mine, *self.visitor.settings.values())
-        return [json.loads(u[0])["channels"] for u in updates if isinstance(u[0], str)]
+        updates = self.dice.part(self.visitor.session, self.mine, *self.visitor.values)
+        return [json.loads(update)["channels"] for update in updates]
 
     def scene(self) -> dice_frames.Scene:
-        found = self.dice.scene(self.visitor.session, Values.of(tuple(self.visitor.settings.values())))
+        found = self.dice.scene(self.visitor.session, Values.of(self.visitor.values))
         assert found is not None
         return found
 

@@ -11,6 +11,7 @@ from playground import engine
 from playground.backends.huggingface import Backend
 from playground.backends.loading import ModelSlot
 from playground.catalog import ORDERS, PARAMETERS, Parameter
+from playground.components.knob_bank import bank_values
 from playground.decoding.sampling import Sampling
 from playground.decoding.trace import Trace
 from playground.errors import ModelUnavailableError
@@ -150,8 +151,12 @@ def test_the_frames_of_a_run_carry_each_token_once(visitor: Visitor) -> None:
 
 
 def test_a_run_says_what_is_on_the_way_and_what_it_became(visitor: Visitor) -> None:
-    updates = list(visitor.tab.run(visitor.session, *visitor.settings.values()))
-    buttons = [button["value"] for _, button in updates if "value" in button]
+    updates = list(visitor.tab.run(visitor.session, *visitor.values))
+    buttons = [
+        channels["pause"]["text"]
+        for channels in (json.loads(update)["channels"] for update in updates)
+        if "pause" in channels
+    ]
     assert buttons == [t("button.pause"), t("button.pause")]  # a finished run can't be resumed
 
 
@@ -508,7 +513,7 @@ def test_a_value_out_of_range_is_named_and_the_picture_stays(
     visitor.do("run", length=2)
     trace, before = visitor.session.trace, forwards.count
     frames = visitor.do(handler, **{"length": 9, name: value})
-    assert [set(frame) for frame in frames] == [{"notice"}]
+    assert [set(frame) for frame in frames] == [{"notice", "pause"}]
     assert kinds(frames) == ["bad"]
     assert (name if name != "length" else "max_new_tokens") in words(frames)
     assert visitor.session.trace is trace
@@ -530,7 +535,7 @@ def test_a_prompt_longer_than_the_context_is_told_with_its_length(visitor: Visit
     visitor.do("run", length=2)
     trace = visitor.session.trace
     frames = visitor.do("run", prompt="word " * 700)
-    assert [set(frame) for frame in frames] == [{"notice"}]
+    assert [set(frame) for frame in frames] == [{"notice", "pause"}]
     assert kinds(frames) == ["bad"]
     assert f"{storyteller.model.context_length - 1:,}" in words(frames)
     assert visitor.session.trace is trace
@@ -718,12 +723,12 @@ def test_a_run_that_differs_from_transformers_says_where(visitor: Visitor) -> No
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.key)
 def test_an_example_sets_every_control_runs_and_shows_its_telling_token(visitor: Visitor, example: Any) -> None:
-    *filled, order, sent = visitor.tab.load_example(example, visitor.session)
+    *filled, bank, order, sent = visitor.tab.load_example(example, visitor.session)
     assert tuple(json.loads(order)) == ORDERS["transformers"]
-    prompt, mode, seed, length, *knobs = filled
+    prompt, mode, seed, length = filled
     assert json.loads(sent)["channels"]["lesson"]["parts"] == [t(f"example.{example.key}.notice")]
     visitor.set(prompt=prompt, mode=mode, seed=seed, length=length)
-    frames = visitor.do("run_example", **{p.name: v for p, v in zip(PARAMETERS, knobs, strict=True)})
+    frames = visitor.do("run_example", **bank_values(bank))
     trace = visitor.session.trace
     on = {p.name: p.value for p in trace.steps[0].processors}
     assert on == dict(example.values)
