@@ -6,9 +6,9 @@
 
   // ---- the bus: channel name -> newest payload; paints are coalesced per animation frame -----------------------
   const channels = new Map(); // name -> {history: [payload], subscribers: Set}
-  const waiting = []; // painters of charts, longest waiting first: at most one is drawn per animation frame
+  const waiting = []; // painters of charts, longest waiting first: each in a task of its own, as soon as there is time
   const quick = new Set(); // painters of plain DOM, all drawn in the next animation frame
-  let scheduled = 0;
+  let scheduled = 0, isDrawing = false;
   let frameNumber = 0;
 
   const channel = (name) => {
@@ -20,17 +20,28 @@
     scheduled = 0;
     for (const paint of quick) attempt(paint);
     quick.clear();
+    if (waiting.length) draw(); // from a page that was hidden meanwhile
+  };
+  // Not one chart an animation frame: the next frame comes only when the last is on screen.
+  const turn = new MessageChannel();
+  turn.port1.onmessage = () => {
+    isDrawing = false;
     const chart = waiting.shift();
     if (chart) attempt(chart);
-    if (waiting.length) schedule();
+    if (waiting.length) draw();
+  };
+  const draw = () => {
+    if (document.hidden) { schedule(); return; }
+    if (!isDrawing) { isDrawing = true; turn.port2.postMessage(0); }
   };
   const attempt = (paint) => {
     try { paint(); } catch (error) { console.error(error); }
   };
   const schedule = () => { if (!scheduled) scheduled = requestAnimationFrame(flush); };
   const soon = (paint, isChart) => {
-    if (isChart) { if (!waiting.includes(paint)) waiting.push(paint); } else quick.add(paint);
-    schedule();
+    if (!isChart) { quick.add(paint); schedule(); return; }
+    if (!waiting.includes(paint)) waiting.push(paint);
+    draw();
   };
 
   // A frame is {channels: {name: payload}, versions: {name: number}}: frames overlap, a version is taken once. A version
