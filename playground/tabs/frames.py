@@ -69,6 +69,18 @@ def _title(token: StripToken, step: Step, look: Look) -> str:
 
 def step_panels(trace: Trace, index: int, is_pinned: bool, look: Look) -> dict[str, object]:
     """Everything that speaks of step `index` alone. Raises NothingLeftToChooseError if the look removes every token."""
+    return {**choice_panels(trace, index, is_pinned, look), **softened(trace, index, look)}
+
+
+def softened(trace: Trace, index: int, look: Look) -> dict[str, object]:
+    """The curves of the temperatures at step `index`."""
+    current = next((p.value for p in look.processors if p.name == "temperature"), 1.0)
+    curves = temperature_curves(trace.steps[index].logits, current, look.vocabulary)
+    return {"temperature": temperature_figure(curves, look.t, look.unit)}
+
+
+def choice_panels(trace: Trace, index: int, is_pinned: bool, look: Look) -> dict[str, object]:
+    """What is left to choose from at step `index`, and why. Raises NothingLeftToChooseError."""
     step = trace.steps[index]
     needs_run = step.situation.guidance is None and any(isinstance(p, Guidance) for p in look.processors)
     if needs_run:  # its second reading was not made at this step: without it, and the sentence says so
@@ -78,15 +90,11 @@ def step_panels(trace: Trace, index: int, is_pinned: bool, look: Look) -> dict[s
         raise NothingLeftToChooseError()
     view = next_token(step.logits, stages, look.vocabulary, CANDIDATES, step.choice.token_id)
     cuts = tuple(stage.processor.name for stage in stages if stage.removes)
-    current = next((p.value for p in look.processors if p.name == "temperature"), 1.0)
     sentence = headline(trace, index, look.processors, view, cuts, look.vocabulary)
     return {
         "headline": wording.headline(sentence, is_pinned, look.t, look.unit, needs_run),
         "next_token": next_token_bars(view, look.t),
         "cutoffs": cutoffs_figure(cutoffs(step.logits, stages), look.t),
-        "temperature": temperature_figure(
-            temperature_curves(step.logits, current, look.vocabulary), look.t, look.unit
-        ),
         "stages": wording.stage_table(stage_rows(step.logits, stages), look.t, look.unit),
     }  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from playground.examples import EXAMPLES, Example
 from playground.i18n import Translator
 from playground.settings import DEFAULT_MODEL_NAME
 from playground.tabs import frames, retokenization, wording
+from playground.tabs.chart_clock import PARTS, ChartClock
 from playground.tabs.controls import Values
 from playground.tabs.frames import Look
 from playground.tabs.session import Session
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from playground.backends.huggingface import Backend
 
 FRAME_SECONDS = 0.04  # 25 frames a second: more can't be told apart, and a slow page falls behind
-CHART_SECONDS = 0.15  # between two drawings of the charts of a paced run: all four are drawn before the next come
-CHART_SHARE = 0.03  # of the time of a run without a pace: there the processor belongs to the model
 Update = str  # a frame for the bus
 
 
@@ -255,20 +254,17 @@ class GenerateTab:
         traces = engine.generate(backend.model, request, trace)
         wanted = engine.paced(traces, speed, lambda: session.is_current(run))
         shown, trace_at_start = len(trace.steps), trace
-        taken, drawn, next_charts = trace, trace, 0.0
+        taken, drawn, clock = trace, trace, ChartClock(is_paced=speed is not None)
         try:
             for trace in engine.latest_every(FRAME_SECONDS, wanted):
                 if not session.take(run, trace):
                     break
                 taken, now = trace, time.monotonic()
-                with_charts = now >= next_charts or trace.finish_reason is not None
-                if with_charts:
-                    drawn = trace
+                parts = clock.due(now, trace.finish_reason is not None)
+                drawn = trace if parts == PARTS else drawn
                 look = replace(look, unit=session.unit or look.unit)
-                update = frame(self.progress(session, shown, look, with_charts))
-                if with_charts:
-                    took = time.monotonic() - now
-                    next_charts = now + max(CHART_SECONDS, 0 if speed else took / CHART_SHARE)
+                update = frame(self.progress(session, shown, look, parts))
+                clock.made(parts, now, time.monotonic() - now)
                 if not session.is_current(run):
                     break  # taken back, or begun anew, while the frame was made
                 yield update
@@ -276,7 +272,7 @@ class GenerateTab:
                 if single:
                     break
             if drawn is not taken and session.trace is taken:  # stopped between two drawings
-                yield frame(self.progress(session, shown, look, True))
+                yield frame(self.progress(session, shown, look, PARTS))
         except PlaygroundError:
             if session.trace is trace_at_start:  # not one token came of it: the last good picture comes back
                 session.restore(before)
@@ -289,15 +285,17 @@ class GenerateTab:
         if not session.is_running:
             yield frame(self.pause_button(session.trace.finish_reason is None))
 
-    def progress(self, session: Session, shown: int, look: Look, with_charts: bool) -> dict[str, object]:
-        """The new tokens, and the charts: those of the newest step, or only the text's where a token is pinned."""
+    def progress(self, session: Session, shown: int, look: Look, parts: Collection[str]) -> dict[str, object]:
+        """The new tokens, and those parts of the charts: of the newest step, or only the text's if one is pinned."""
         trace, inspected = session.trace, session.inspected
         channels: dict[str, object] = {"strip": frames.strip(trace, shown, inspected, look)}
-        if not with_charts:
-            return channels
-        if session.pinned is None:
-            channels |= frames.step_panels(trace, inspected, False, look)
-        return channels | frames.along_the_text(trace, inspected, look)
+        if "choice" in parts and session.pinned is None:
+            channels |= frames.choice_panels(trace, inspected, False, look)
+        if "temperature" in parts and session.pinned is None:
+            channels |= frames.softened(trace, inspected, look)
+        if "trajectory" in parts:
+            channels |= frames.along_the_text(trace, inspected, look)
+        return channels
 
     # ---- looking, without a forward pass -------------------------------------------------------------------
 
