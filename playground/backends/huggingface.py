@@ -4,6 +4,7 @@ import inspect
 import json
 import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, GenerationConfig
 
+from playground.backends import wide_products
 from playground.backends.kv_cache import GrowingLayer, fan_out, new_cache
 from playground.backends.loading import shown_name
 from playground.errors import ModelUnavailableError, PromptTooLongError
@@ -146,6 +148,7 @@ class HuggingFaceModel:
         self._takes_positions = "position_ids" in accepted
         self._forward_lock = threading.Lock()
         self._kept = _KeptCaches()
+        self._in_pieces = wide_products.InPieces()
 
     def prefill(self, prompt_ids: Sequence[int], taken_ids: Sequence[int] = ()) -> "HuggingFaceState":
         """Read a prompt and the tokens already taken after it, B = 1, reusing the KV cache of an earlier run.
@@ -183,7 +186,7 @@ class HuggingFaceModel:
         arguments: dict[str, Any] = dict(self._extra)
         if self._takes_positions:
             arguments["position_ids"] = torch.arange(position, position + input_ids.shape[1]).expand(input_ids.shape)
-        with self._forward_lock:
+        with self._forward_lock, self._in_pieces if len(input_ids) in wide_products.ROWS else nullcontext():
             output = self.module(input_ids=input_ids, past_key_values=cache, use_cache=True, **arguments)
         return cast(Tensor, output.logits[:, -1].to(copy=True, dtype=torch.float32))
 

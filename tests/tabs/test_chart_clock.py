@@ -1,5 +1,7 @@
 """The clock of the charts: all with the first and the last frame, in turns between, and never more than their share."""
 
+import itertools
+
 from playground.tabs.chart_clock import PARTS, SECONDS, SHARE, ChartClock
 
 
@@ -23,7 +25,7 @@ def test_in_a_paced_run_they_take_turns_and_none_is_left_behind() -> None:
     assert max(len(parts) for parts in found) == 1
     for part in PARTS:
         drawn = [number for number, parts in enumerate(found) if part in parts]
-        gaps = [after - before for before, after in zip(drawn, drawn[1:], strict=False)]
+        gaps = [after - before for before, after in itertools.pairwise(drawn)]
         assert set(gaps) == {4}  # every 0.16 s: the first frame after SECONDS
         assert drawn[0] * 0.04 < 2 * SECONDS
 
