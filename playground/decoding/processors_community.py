@@ -111,7 +111,7 @@ class TopA(OfTheCommunity):
 class TailFree(OfTheCommunity):
     """Cut where the sorted probabilities have no more bends: keep until |second differences| add up to z of them all.
 
-    Phénix and Egan 2019. Convention of the text-generation web UI: of the sorted tokens the first always stays, the
+    Bricken 2019. Convention of the text-generation web UI: of the sorted tokens the first always stays, the
     last always goes, and between them the differences are centred. Where there is no bend at all (a flat row, or fewer
     than three tokens) nothing goes, which the web UI does not provide for. Raises ValueError unless 0 <= z <= 1.
     """
