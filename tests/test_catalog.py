@@ -56,6 +56,7 @@ def test_the_neutral_value_is_an_exact_no_op(parameter: Parameter) -> None:
     processor = parameter.build(parameter.neutral)
     logits = torch.randn(1, 50, generator=torch.Generator().manual_seed(0))
     assert processor.is_neutral
+    assert parameter.processor.neutral == parameter.neutral  # type: ignore[attr-defined]
     assert processor(torch.tensor([[1, 2, 1]]), logits) is logits
     assert processors({parameter.name: parameter.neutral}) == ()
 

@@ -114,7 +114,7 @@ def same_dice_panel(
     parts = _parting_words(scene, partings)
     if view.left_out:
         names = [scene.look.t(f"parameter.{name}.short") for name in view.left_out]
-        words = scene.look.t("dice.same.left_out", names=scene.look.t("headline.and").join(names))
+        words = scene.look.t("dice.same.left_out", names=", ".join(names))
         parts += ["\n", {"text": words, "kind": "muted"}]
     return {"dice.same": same_dice_figure(view, scene.look.t), "dice.same_words": {"parts": parts}}
 

@@ -285,7 +285,7 @@ def test_knobs_that_could_not_be_turned_in_time_are_named(visitor: Any) -> None:
     panels = Panels(visitor)
     panels.dice.clock = Watch(PATIENCE)
     channels = panels.ask("same_dice")
-    names = " and ".join(translator()(f"parameter.{name}.short") for name in ("top_k", "top_p", "min_p"))
+    names = ", ".join(translator()(f"parameter.{name}.short") for name in ("top_k", "top_p", "min_p"))
     assert f"Not turned, as it would take longer than a look may: {names}." in text(channels["dice.same_words"])
     assert "top-k" not in json.dumps(channels["dice.same"]["layout"]["yaxis"])
     assert "Not turned" not in text(Panels(visitor).ask("same_dice")["dice.same_words"])
