@@ -316,3 +316,14 @@ def test_a_branch_whose_place_is_not_found_in_time_is_asked_for_again(visitor: A
     panels.part()
     ids = visitor.session.trace.token_ids
     assert ids[: expected.index + 1] == (*before.token_ids[: expected.index], expected.theirs)
+
+
+def test_no_change_takes_the_time_of_the_others(visitor: Any) -> None:
+    """A look of twenty readings of the clock: the first change, which never parts, would need eight steps of it."""
+    visitor.do("run", temperature=0.9, top_p=0.95, seed=5, length=8)
+    panels = Panels(visitor)
+    panels.dice.clock = Watch(PATIENCE / 20)
+    panels.ask("same_dice")
+    found = [compared for _, compared in panels.mine._compared.values()]
+    assert found[0].index is None and 2 <= found[0].steps < 8
+    assert all(one.index is not None or one.steps >= 2 for one in found[:-1])
