@@ -100,6 +100,7 @@ def _detail(
 
 ARXIV = "https://arxiv.org/abs/"
 WEBUI = "https://github.com/oobabooga/text-generation-webui/pull/"
+TRANSFORMERS = "https://huggingface.co/docs/transformers/internal/generation_utils#transformers."
 
 # In transformers' order of application, each followed by its details.
 PARAMETERS: tuple[Parameter, ...] = (
@@ -119,16 +120,18 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("no_repeat_ngram_size", NoRepeatNGram, 0, 64, (0, 6, 1), 2, 0, is_whole=True,
               paper="Paulus et al. 2017, A Deep Reinforced Model for Abstractive Summarization",
               url=ARXIV + "1705.04304"),
-    Parameter("min_new_tokens", MinNewTokens, 0, 1_000_000, (0, 100, 1), 20, 0, is_whole=True, paper="transformers"),
+    Parameter("min_new_tokens", MinNewTokens, 0, 1_000_000, (0, 100, 1), 20, 0, is_whole=True, paper="transformers",
+              url=TRANSFORMERS + "MinNewTokensLengthLogitsProcessor"),
     Parameter("exponential_decay_length_penalty", ExponentialDecay, 0.01, 100, (1, 1.5, 0.01), 1.05, 1,
-              paper="transformers", details={"start": "exponential_decay_start"}),
+              paper="transformers", url=TRANSFORMERS + "ExponentialDecayLengthPenalty",
+              details={"start": "exponential_decay_start"}),
     _detail("exponential_decay_length_penalty", "exponential_decay_start", ExponentialDecay, 0, 1_000_000,
             (0, 100, 1), 10, 0, is_whole=True),
     Parameter("temperature", Temperature, 0.01, 100, (0.1, 2, 0.05), 0.8, 1, is_common=True,
               paper="Ackley et al. 1985, A Learning Algorithm for Boltzmann Machines",
               url="https://doi.org/10.1207/s15516709cog0901_7"),
     Parameter("dynatemp_range", DynamicTemperature, 0, 100, (0, 2, 0.05), 0.5, 0, paper="kalomaze 2023",
-              url="https://github.com/ggml-org/llama.cpp/pull/4972",
+              url="https://github.com/ggml-org/llama.cpp/issues/3483",
               details={"temperature": "temperature", "exponent": "dynatemp_exponent"}),
     _detail("dynatemp_range", "dynatemp_exponent", DynamicTemperature, 0.01, 10, (0.25, 4, 0.25), 2, 1),
     Parameter("smoothing_factor", QuadraticSmoothing, 0, 100, (0, 2, 0.05), 0.25, 0, paper="kalomaze 2024",
@@ -153,8 +156,9 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("p_less", PLess, 0, 1, (0, 1, 1), 1, 0, is_whole=True,
               paper="Tan, Wu and Howard 2025, p-less Sampling", url=ARXIV + "2509.23234"),
     Parameter("top_a", TopA, 0, 1, (0, 1, 0.01), 0.2, 0, paper="BlinkDL 2022",
-              url="https://github.com/BlinkDL/RWKV-LM"),
-    Parameter("tfs_z", TailFree, 0, 1, (0.05, 1, 0.01), 0.95, 1, paper="Phénix and Egan 2019, Tail Free Sampling",
+              url="https://github.com/BlinkDL/RWKV-LM/tree/4cb363e5aa31978d801a47bc89d28e927ab6912e"
+              "#the-top-a-sampling-method"),
+    Parameter("tfs_z", TailFree, 0, 1, (0.05, 1, 0.01), 0.95, 1, paper="Bricken 2019, Tail Free Sampling",
               url="https://www.trentonbricken.com/Tail-Free-Sampling/"),
     Parameter("xtc_probability", XTC, 0, 1, (0, 1, 0.05), 0.5, 0, paper="p-e-w 2024, Exclude Top Choices",
               url=WEBUI + "6335", details={"threshold": "xtc_threshold"}),
@@ -167,7 +171,8 @@ PARAMETERS: tuple[Parameter, ...] = (
               paper="Kirchenbauer et al. 2023, A Watermark for Large Language Models", url=ARXIV + "2301.10226",
               details={"ratio": "watermark_greenlist_ratio"}),
     _detail("watermark_bias", "watermark_greenlist_ratio", Watermark, 0.01, 0.99, (0.05, 0.95, 0.05), 0.5, 0.25),
-    Parameter("renormalize_logits", RenormalizeLogits, 0, 1, (0, 1, 1), 1, 0, is_whole=True, paper="transformers"),
+    Parameter("renormalize_logits", RenormalizeLogits, 0, 1, (0, 1, 1), 1, 0, is_whole=True, paper="transformers",
+              url=TRANSFORMERS + "LogitNormalization"),
 )  # fmt: skip
 BY_NAME: Mapping[str, Parameter] = {parameter.name: parameter for parameter in PARAMETERS}
 # What beam search offers: the penalties and the warpers best known.

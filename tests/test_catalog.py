@@ -1,11 +1,13 @@
 """The catalogue speaks transformers: names, order and neutral values are those of `generate`."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from transformers import GenerationConfig
+from transformers.generation import logits_process
 
 from playground import catalog
 from playground.backends import in_generate
@@ -54,6 +56,7 @@ def test_the_neutral_value_is_an_exact_no_op(parameter: Parameter) -> None:
     processor = parameter.build(parameter.neutral)
     logits = torch.randn(1, 50, generator=torch.Generator().manual_seed(0))
     assert processor.is_neutral
+    assert parameter.processor.neutral == parameter.neutral  # type: ignore[attr-defined]
     assert processor(torch.tensor([[1, 2, 1]]), logits) is logits
     assert processors({parameter.name: parameter.neutral}) == ()
 
@@ -101,6 +104,50 @@ def test_the_value_has_the_type_that_generate_insists_on(parameter: Parameter) -
         assert type(parameter.check(1.0)) is int
         with pytest.raises(OutOfRangeError):
             parameter.check(0.5)
+
+
+ARXIV = re.compile(r"https://arxiv\.org/abs/(\d\d)(0[1-9]|1[0-2])\.\d{4,5}")  # two digits of the year, of the month
+SOURCES = (
+    re.compile(r"https://doi\.org/10\.\d{4,}/\S+"),
+    re.compile(r"https://github\.com/[\w.-]+/[\w.-]+/(pull|issues)/\d+"),
+    re.compile(r"https://github\.com/[\w.-]+/[\w.-]+/tree/[0-9a-f]{40}#\S+"),  # a page that may change: as it was
+    re.compile(r"https://huggingface\.co/docs/transformers/internal/generation_utils#transformers\.(\w+)"),
+    re.compile(r"https://platform\.openai\.com/docs/api-reference/\w+"),
+    re.compile(r"https://www\.trentonbricken\.com/Tail-Free-Sampling/"),
+)
+
+
+@each
+def test_every_processor_has_a_source_and_a_link_to_it(parameter: Parameter) -> None:
+    if parameter.belongs_to:
+        assert not parameter.paper and not parameter.url
+        return
+    assert parameter.paper.strip() == parameter.paper != ""
+    assert parameter.url
+    year = re.search(r"\b(19|20)\d\d\b", parameter.paper)
+    arxiv = ARXIV.fullmatch(parameter.url)
+    if arxiv:  # the number tells when it was put there: in the year that is named, or just before it was published
+        assert year and 0 <= int(year[0]) - (2000 + int(arxiv[1])) <= 1, parameter.paper
+        return
+    assert not parameter.url.startswith("https://arxiv.org"), "a malformed arXiv number"
+    assert any(pattern.fullmatch(parameter.url) for pattern in SOURCES), parameter.url
+    assert year or parameter.paper in ("transformers", "OpenAI API")
+
+
+def test_a_link_into_the_documentation_of_transformers_names_the_class_that_does_the_work() -> None:
+    documented = [p for p in MAIN if p.paper == "transformers"]
+    assert documented
+    for parameter in documented:
+        name = parameter.url.rpartition(".")[2]
+        assert hasattr(logits_process, name)
+        assert NAMES[name] == parameter.name
+
+
+def test_no_two_papers_share_a_link() -> None:
+    titles: dict[str, set[str]] = {}
+    for parameter in MAIN:
+        titles.setdefault(parameter.url, set()).add(parameter.paper)
+    assert all(len(papers) == 1 for papers in titles.values()), titles
 
 
 # ---- the order and the selection

@@ -86,26 +86,34 @@ class Stateful(Protocol):
         ...
 
 
-class InTransformers:
-    """What a processor has in common that `generate` switches on by an argument of the same name."""
+class _Switched:
+    """What all processors have in common: off at one value, an exact no-op; most need not know the situation."""
+
+    neutral: ClassVar[float] = 0
+
+    @property
+    def is_neutral(self) -> bool:
+        value: float = self.value  # type: ignore[attr-defined]
+        return value == self.neutral
+
+    def at(self: Self, situation: Situation) -> Self:
+        return self
+
+
+class InTransformers(_Switched):
+    """A processor that `generate` switches on by an argument of the same name."""
 
     @property
     def arguments(self) -> Mapping[str, object] | None:
         return {self.name: self.value}  # type: ignore[attr-defined]
 
-    def at(self: Self, situation: Situation) -> Self:
-        return self
 
-
-class OfTheCommunity:
-    """What a processor has in common that `generate` does not have."""
+class OfTheCommunity(_Switched):
+    """A processor that `generate` does not have."""
 
     @property
     def arguments(self) -> Mapping[str, object] | None:
         return None
-
-    def at(self: Self, situation: Situation) -> Self:
-        return self
 
 
 def without(logits: Tensor, removed: Bools) -> Tensor:
@@ -132,13 +140,10 @@ class RepetitionPenalty(InTransformers):
     value: float
     name: ClassVar[str] = "repetition_penalty"
     truncates: ClassVar[bool] = False
+    neutral: ClassVar[float] = 1
 
     def __post_init__(self) -> None:
         require(self.value > 0, self.name, "> 0 (1 is off)", self.value)
-
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 1
 
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral:
@@ -165,10 +170,6 @@ class NoRepeatNGram(InTransformers):
 
     def __post_init__(self) -> None:
         require(self.value >= 0, self.name, ">= 0 (0 is off)", self.value)
-
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 0
 
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         length, n = context.shape[-1], self.value
@@ -206,10 +207,6 @@ class MinNewTokens(InTransformers):
     def __post_init__(self) -> None:
         require(self.value >= 0, self.name, ">= 0 (0 is off)", self.value)
 
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 0
-
     def at(self, situation: Situation) -> "MinNewTokens":
         if self.eos_ids:
             return self
@@ -236,13 +233,10 @@ class Temperature(InTransformers):
     value: float
     name: ClassVar[str] = "temperature"
     truncates: ClassVar[bool] = False
+    neutral: ClassVar[float] = 1
 
     def __post_init__(self) -> None:
         require(self.value > 0, self.name, "> 0 (for T → 0 take greedy)", self.value)
-
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 1
 
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         return logits if self.is_neutral else torch.from_numpy(logits.numpy() / self.value)
@@ -262,10 +256,6 @@ class TopK(InTransformers):
 
     def __post_init__(self) -> None:
         require(self.value >= 0, self.name, ">= 0 (0 is off)", self.value)
-
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 0
 
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral:
@@ -287,13 +277,10 @@ class TopP(InTransformers):
     min_tokens_to_keep: int = 1
     name: ClassVar[str] = "top_p"
     truncates: ClassVar[bool] = True
+    neutral: ClassVar[float] = 1
 
     def __post_init__(self) -> None:
         require(0 <= self.value <= 1, self.name, "between 0 and 1 (1 is off)", self.value)
-
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 1
 
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral:
@@ -326,10 +313,6 @@ class MinP(InTransformers):
     def __post_init__(self) -> None:
         require(0 <= self.value <= 1, self.name, "between 0 and 1 (0 is off)", self.value)
 
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 0
-
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral:
             return logits
@@ -353,13 +336,10 @@ class TypicalP(InTransformers):
     min_tokens_to_keep: int = 1
     name: ClassVar[str] = "typical_p"
     truncates: ClassVar[bool] = True
+    neutral: ClassVar[float] = 1
 
     def __post_init__(self) -> None:
         require(0 < self.value <= 1, self.name, "above 0 and at most 1 (1 is off)", self.value)
-
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 1
 
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral:

@@ -33,10 +33,6 @@ class TopNSigma(OfTheCommunity):
     def __post_init__(self) -> None:
         require(self.value >= 0, self.name, ">= 0 (0 is off)", self.value)
 
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 0
-
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         return logits if self.is_neutral else without(logits, logits.numpy() < self.border(logits))
 
@@ -70,10 +66,6 @@ class PLess(OfTheCommunity):
     def __post_init__(self) -> None:
         require(self.value in (0, 1), self.name, "0 or 1 (0 is off)", self.value)
 
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 0
-
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral:
             return logits
@@ -96,10 +88,6 @@ class TopA(OfTheCommunity):
     def __post_init__(self) -> None:
         require(0 <= self.value <= 1, self.name, "between 0 and 1 (0 is off)", self.value)
 
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 0
-
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral:
             return logits
@@ -111,7 +99,7 @@ class TopA(OfTheCommunity):
 class TailFree(OfTheCommunity):
     """Cut where the sorted probabilities have no more bends: keep until |second differences| add up to z of them all.
 
-    Phénix and Egan 2019. Convention of the text-generation web UI: of the sorted tokens the first always stays, the
+    Bricken 2019. Convention of the text-generation web UI: of the sorted tokens the first always stays, the
     last always goes, and between them the differences are centred. Where there is no bend at all (a flat row, or fewer
     than three tokens) nothing goes, which the web UI does not provide for. Raises ValueError unless 0 <= z <= 1.
     """
@@ -119,13 +107,10 @@ class TailFree(OfTheCommunity):
     value: float
     name: ClassVar[str] = "tfs_z"
     truncates: ClassVar[bool] = True
+    neutral: ClassVar[float] = 1
 
     def __post_init__(self) -> None:
         require(0 <= self.value <= 1, self.name, "between 0 and 1 (1 is off)", self.value)
-
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 1
 
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral or logits.shape[-1] < 3:
@@ -169,10 +154,6 @@ class XTC(OfTheCommunity):
     def __post_init__(self) -> None:
         require(0 <= self.value <= 1, self.name, "between 0 and 1 (0 is off)", self.value)
         require(0 < self.threshold <= 1, "xtc_threshold", "above 0 and at most 1", self.threshold)
-
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 0
 
     def at(self, situation: Situation) -> "XTC":
         return replace(self, prompt_length=situation.prompt_length, seed=situation.seed)

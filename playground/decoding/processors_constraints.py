@@ -61,10 +61,6 @@ class SequenceBias(InTransformers):
         return len(self.sequences)
 
     @property
-    def is_neutral(self) -> bool:
-        return not self.sequences
-
-    @property
     def arguments(self) -> Mapping[str, object] | None:
         return {self.name: [[list(ids), float(bias)] for ids, bias in self.sequences]}
 
@@ -90,10 +86,6 @@ class BadWords(InTransformers):
     @property
     def value(self) -> float:
         return len(self.sequences)
-
-    @property
-    def is_neutral(self) -> bool:
-        return not self.sequences
 
     @property
     def arguments(self) -> Mapping[str, object] | None:
@@ -122,10 +114,6 @@ class SuppressTokens(InTransformers):
     @property
     def value(self) -> float:
         return len(self.token_ids)
-
-    @property
-    def is_neutral(self) -> bool:
-        return not self.token_ids
 
     @property
     def arguments(self) -> Mapping[str, object] | None:
@@ -158,14 +146,11 @@ class ExponentialDecay(InTransformers):
     eos_ids: Ids = field(default=(), compare=False, repr=False)
     name: ClassVar[str] = "exponential_decay_length_penalty"
     truncates: ClassVar[bool] = False
+    neutral: ClassVar[float] = 1
 
     def __post_init__(self) -> None:
         require(self.value > 0, self.name, "> 0 (1 is off)", self.value)
         require(self.start >= 0, "exponential_decay_start", ">= 0", self.start)
-
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 1
 
     @property
     def arguments(self) -> Mapping[str, object] | None:
@@ -203,10 +188,6 @@ class RenormalizeLogits(InTransformers):
 
     def __post_init__(self) -> None:
         require(self.value in (0, 1), self.name, "0 or 1 (0 is off)", self.value)
-
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 0
 
     @property
     def arguments(self) -> Mapping[str, object] | None:

@@ -27,13 +27,10 @@ class Guidance(InTransformers):
     negative_logits: Tensor | None = field(default=None, compare=False, repr=False)
     name: ClassVar[str] = "guidance_scale"
     truncates: ClassVar[bool] = False
+    neutral: ClassVar[float] = 1
 
     def __post_init__(self) -> None:
         require(self.value >= 0, self.name, ">= 0 (1 is off)", self.value)
-
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 1
 
     @property
     def arguments(self) -> Mapping[str, object] | None:

@@ -44,10 +44,6 @@ class Mirostat(OfTheCommunity):
         require(0 <= self.eta <= 1, "mirostat_eta", "between 0 and 1", self.eta)
 
     @property
-    def is_neutral(self) -> bool:
-        return self.value == 0
-
-    @property
     def first_state(self) -> float:
         return 2 * self.tau
 

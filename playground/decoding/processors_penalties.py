@@ -35,10 +35,6 @@ class PresencePenalty(OfTheCommunity):
     def __post_init__(self) -> None:
         require(math.isfinite(self.value), self.name, "a number (0 is off)", self.value)
 
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 0
-
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral:
             return logits
@@ -59,10 +55,6 @@ class FrequencyPenalty(OfTheCommunity):
 
     def __post_init__(self) -> None:
         require(math.isfinite(self.value), self.name, "a number (0 is off)", self.value)
-
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 0
 
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral:
@@ -99,10 +91,6 @@ class DRY(OfTheCommunity):
         require(self.base >= 1, "dry_base", ">= 1", self.base)
         require(self.allowed_length >= 1, "dry_allowed_length", ">= 1", self.allowed_length)
         require(self.last_n >= -1, "dry_penalty_last_n", ">= -1", self.last_n)
-
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 0
 
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral:

@@ -35,10 +35,6 @@ class DynamicTemperature(OfTheCommunity):
         require(self.temperature > 0, "temperature", "> 0", self.temperature)
         require(self.exponent > 0, "dynatemp_exponent", "> 0", self.exponent)
 
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 0
-
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral:
             return logits
@@ -70,10 +66,6 @@ class QuadraticSmoothing(OfTheCommunity):
     def __post_init__(self) -> None:
         require(self.value >= 0, self.name, ">= 0 (0 is off)", self.value)
         require(1 <= self.curve <= 3, "smoothing_curve", "between 1 and 3", self.curve)
-
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 0
 
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral:

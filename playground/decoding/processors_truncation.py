@@ -28,10 +28,6 @@ class TopH(InTransformers):
     def __post_init__(self) -> None:
         require(0 <= self.value <= 1, self.name, "between 0 and 1 (0 is off)", self.value)
 
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 0
-
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral:
             return logits
@@ -62,10 +58,6 @@ class EpsilonCutoff(InTransformers):
     def __post_init__(self) -> None:
         require(0 <= self.value < 1, self.name, "at least 0 and below 1 (0 is off)", self.value)
 
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 0
-
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral:
             return logits
@@ -88,10 +80,6 @@ class EtaCutoff(InTransformers):
 
     def __post_init__(self) -> None:
         require(0 <= self.value < 1, self.name, "at least 0 and below 1 (0 is off)", self.value)
-
-    @property
-    def is_neutral(self) -> bool:
-        return self.value == 0
 
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral:

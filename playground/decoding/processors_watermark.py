@@ -43,10 +43,6 @@ class Watermark(InTransformers):
         require(0 < self.ratio < 1, "watermark_greenlist_ratio", "above 0 and below 1", self.ratio)
 
     @property
-    def is_neutral(self) -> bool:
-        return self.value == 0
-
-    @property
     def arguments(self) -> Mapping[str, object] | None:
         return {"watermarking_config": {"bias": self.value, "greenlist_ratio": self.ratio}}
 

@@ -75,11 +75,6 @@ def read(logits: Tensor, token_id: int) -> Reading:
     return Reading(row.logprob(token_id), row.rank(token_id), row.entropy)
 
 
-def entropy(logprobs: Tensor) -> float:
-    """-Σ p ln p in nats of one row of log-probabilities (V,), with 0 ln 0 = 0."""
-    return float(-(logprobs.exp() * logprobs).nansum())
-
-
 class Strategy(Protocol):
     """A way of decoding: data, and one generator of steps."""
 

@@ -94,4 +94,5 @@ def wire(
     for name in ("same_dice", "map_here", "map_there"):
         panels.plots[name].pick(dice.turn, **turning).then(lossless(tab.redraw), **looking)
     parting = {**streaming, "inputs": [state, mine, *controls.all]}
+    panels.partings.act(lossless(dice.compare_on), **asking)
     panels.partings.act(dice.turn, **turning).then(lossless(dice.part), **parting).then(verify[0], **verify[1])

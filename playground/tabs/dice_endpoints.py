@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from playground.backends.huggingface import Backend
 
 MAX_SETTINGS = 16
+MAX_TOKENS = 1024  # of all settings together: as long as an answer may be waited for
 
 
 def build(slot: ModelSlot) -> None:
@@ -36,7 +37,7 @@ def build(slot: ModelSlot) -> None:
             seed: the dice, thrown anew for every setting.
             settings: 1 to 16 objects of processors by name, as /generate takes them, each with an optional "order":
                 "transformers" (the usual), "llama.cpp" or a list of names; {} draws from the model as it is.
-            max_new_tokens: at most this many tokens for each.
+            max_new_tokens: at most this many tokens for each, and 1024 for all settings together.
         """
         return _compare(slot, prompt, seed, settings, max_new_tokens)
 
@@ -55,6 +56,9 @@ def _compare(slot: ModelSlot, prompt: str, seed: int, settings: object, max_new_
     length = catalog.check_whole(
         "max_new_tokens", max_new_tokens, 1, min(most, longest_run(backend.model.vocab_size, rows))
     )  # fmt: skip
+    if length * len(chains) > MAX_TOKENS:
+        rule = f"at most {MAX_TOKENS // len(chains)} for {len(chains)} settings ({MAX_TOKENS} tokens in all)"
+        raise InvalidArgumentError(name="max_new_tokens", rule=rule, value=length)
 
     def fresh(chain: tuple[Processor, ...]) -> Trace:
         return _run(backend, Trace(GenerationRequest(ids, Sampling(chain, Multinomial(seed)), length)), length)

@@ -1,6 +1,6 @@
 """Frames of the panels below the charts: the dice, the same dice under other settings, the survival map, the flow."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from playground import catalog
@@ -22,11 +22,12 @@ from playground.views.headline import end_of
 from playground.views.mass_flow import OrderDifference, mass_flow, order_difference
 from playground.views.notation import percent, shorter, significant
 from playground.views.race import Race, drawn, noise, race
-from playground.views.same_dice import Parting, same_dice
+from playground.views.same_dice import Parting, never, same_dice
 from playground.views.strip import spelt_together
 from playground.views.survival_map import SurvivalMap, survival_map
 
 Channels = dict[str, object]
+COMPARE_ON = "on:"  # the action of a button: compare the rest of the run
 _MAP_STEPS = 10  # rows and columns: so few that each number can be read from the last row
 
 
@@ -103,14 +104,19 @@ def _race_words(view: Race, scene: Scene) -> list[Part]:
 # ---- the same dice, other settings ------------------------------------------------------------------------------
 
 
-def same_dice_panel(scene: Scene, partings: Mapping[str, Parting]) -> Channels:
-    """`partings` by the change of settings that makes them: "" for the settings as they stand, or "name=value"."""
+def same_dice_panel(
+    scene: Scene, partings: Mapping[str, Parting], is_over: Callable[[], bool] = never
+) -> Channels:  # fmt: skip
+    """`partings` by the change of settings that makes them: "" for the settings as they stand, or "name=value". Once
+    the time `is_over` no further knob is turned."""
     knobs = [p for p in MAIN if p.is_common or (p.sampling_only and scene.values.get(p.name, p.neutral) != p.neutral)]
-    view = same_dice(scene.trace, scene.index, knobs, scene.values, scene.processors, scene.look.vocabulary)
-    return {
-        "dice.same": same_dice_figure(view, scene.look.t),
-        "dice.same_words": {"parts": _parting_words(scene, partings)},
-    }
+    view = same_dice(scene.trace, scene.index, knobs, scene.values, scene.processors, scene.look.vocabulary, is_over)
+    parts = _parting_words(scene, partings)
+    if view.left_out:
+        names = [scene.look.t(f"parameter.{name}.short") for name in view.left_out]
+        words = scene.look.t("dice.same.left_out", names=", ".join(names))
+        parts += ["\n", {"text": words, "kind": "muted"}]
+    return {"dice.same": same_dice_figure(view, scene.look.t), "dice.same_words": {"parts": parts}}
 
 
 def changes(scene: Scene) -> dict[str, dict[str, float]]:
@@ -137,6 +143,11 @@ def _parting_words(scene: Scene, partings: Mapping[str, Parting]) -> list[Part]:
         else:
             words = t("dice.same.change", name=t(f"parameter.{name}.short"), value=value)
         parts.append("\n")
+        if parting.index is None and parting.steps < len(scene.trace.steps):
+            so_far = t("dice.same.so_far", change=words, steps=parting.steps, total=len(scene.trace.steps))
+            button = {"text": t("dice.same.compare_on"), "kind": "action", "action": COMPARE_ON}
+            parts += [so_far, " ", button]
+            continue
         if parting.index is None:
             parts.append(t("dice.same.never", change=words, steps=parting.steps))
             continue

@@ -1,6 +1,7 @@
 """The handlers of the panels below the charts: what is asked for, what a click on a picture sets, where a run parts."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, cast, get_args
 
@@ -9,21 +10,22 @@ import gradio as gr
 from playground.catalog import PARAMETERS
 from playground.components.knob_bank import bank_value
 from playground.components.live_bus import FrameLog, frame
-from playground.decoding import pipeline
 from playground.decoding.sampling import Sampling
 from playground.decoding.trace import Step, Trace
 from playground.errors import PlaygroundError
 from playground.figures.survival_map import Shown
 from playground.tabs import dice_frames, wording
+from playground.tabs.budget import Budget
 from playground.tabs.controls import Values
 from playground.tabs.dice_frames import Scene
 from playground.tabs.dice_help import knob_help
 from playground.tabs.generate_handlers import GenerateTab, Update, reported
 from playground.tabs.session import Session
-from playground.views.same_dice import Parting, carried_over, parting
+from playground.views.same_dice import Parting, carried_over, never, parting
 from playground.views.survival_map import CUTS
 
 PANELS = ("race", "same_dice", "survival_map", "mass_flow")
+PATIENCE = 1.5  # seconds that turning the knobs may take at one look, and as many again comparing the whole run
 
 
 class DiceSession:
@@ -41,29 +43,45 @@ class DiceSession:
     def __deepcopy__(self, memo: object) -> "DiceSession":
         return DiceSession()
 
-    def parting(self, scene: Scene, values: dict[str, float]) -> Parting:
-        """Where a run under `values` parts from the trace; steps that were compared before are not compared again."""
+    def parting(
+        self, scene: Scene, values: dict[str, float], is_over: Callable[[], bool] = never
+    ) -> Parting:  # fmt: skip
+        """Where a run under `values` parts from the trace. Steps that were compared before are not compared again, so
+        what the time was too short for is found at one of the next looks."""
         trace, processors = scene.trace, scene.processors(values)
         key = (processors, trace.request.prompt_ids)
-        start = 0
-        if key in self._compared and not pipeline.states_before(processors, {}):
+        after: Parting | None = None
+        if key in self._compared:
             last, known = self._compared[key]
             if known.steps <= len(trace.steps) and trace.steps[known.steps - 1] is last:
                 if known.index is not None:
                     return known
-                start = known.steps
-        found = parting(trace, processors, scene.look.vocabulary, start=start)
+                after = known
+        found = parting(trace, processors, scene.look.vocabulary, after, is_over)
         if len(self._compared) > 64:
             self._compared.clear()
         self._compared[key] = (trace.steps[found.steps - 1], found)
         return found
 
+    def partings(self, scene: Scene, budget: Budget) -> dict[str, Parting]:
+        """Of every change worth comparing, as far as the time allows; each has its share of it."""
+        changes = dice_frames.changes(scene)
+        return {
+            change: self.parting(scene, values, budget.share(len(changes) - done))
+            for done, (change, values) in enumerate(changes.items())
+        }
+
 
 class DiceTab:
-    """The handlers. Built on those of the Generate tab, whose session and controls they read."""
+    """The handlers. Built on those of the Generate tab, whose session and controls they read.
 
-    def __init__(self, tab: GenerateTab) -> None:
+    Attributes:
+        clock: counts seconds.
+    """
+
+    def __init__(self, tab: GenerateTab, clock: Callable[[], float] = time.monotonic) -> None:
         self.tab = tab
+        self.clock = clock
 
     def scene(self, session: Session, controls: Values) -> Scene | None:
         """What is on show; None before the first token. Raises OutOfRangeError."""
@@ -82,6 +100,14 @@ class DiceTab:
         """Another cut-off, or another measure, for the map."""
         return self.panels(mine, session, ["survival_map"], cut, shown, values)
 
+    def compare_on(
+        self, mine: DiceSession, session: Session, event: gr.EventData, cut: Any, shown: Any, *values: Any
+    ) -> str:  # fmt: skip
+        """The person asks for the rest of a comparison for which the time was too short."""
+        if event.picked != dice_frames.COMPARE_ON:
+            return gr.skip()  # type: ignore[no-any-return]
+        return self.panels(mine, session, ["same_dice"], cut, shown, values)
+
     def resync(self, mine: DiceSession, session: Session, cut: Any, shown: Any, *values: Any) -> str:
         return self.panels(mine, session, list(PANELS), cut, shown, values)
 
@@ -96,8 +122,9 @@ class DiceTab:
             if "race" in wanted:
                 channels |= dice_frames.race_panel(scene)
             if "same_dice" in wanted:
-                partings = {key: mine.parting(scene, v) for key, v in dice_frames.changes(scene).items()}
-                channels |= dice_frames.same_dice_panel(scene, partings)
+                partings = mine.partings(scene, Budget(PATIENCE, self.clock))
+                knobs_over = Budget(PATIENCE, self.clock).share()
+                channels |= dice_frames.same_dice_panel(scene, partings, knobs_over)
             if "survival_map" in wanted:
                 measure = cast(Shown, shown if shown in get_args(Shown) else "tokens")
                 channels |= dice_frames.survival_panel(scene, cut if cut in CUTS else CUTS[0], measure)
@@ -147,9 +174,16 @@ class DiceTab:
         scene = self.scene(session, controls)
         if scene is None:
             return
-        found = mine.parting(scene, dict(controls.parameters))
+        over = Budget(PATIENCE, self.clock).share()
+        found = mine.parting(scene, dict(controls.parameters), over)
         if found.index is None or found.theirs is None:
-            yield frame({"notice": wording.notice(tab.t("dice.same.no_parting"))})
+            is_whole = found.index is not None or found.steps == len(scene.trace.steps)
+            nowhere = (
+                tab.t("dice.same.no_parting")
+                if is_whole
+                else tab.t("dice.same.not_yet", steps=found.steps, total=len(scene.trace.steps))
+            )
+            yield frame({"notice": wording.notice(nowhere)})
             return
         trace: Trace = carried_over(scene.trace, found.index, scene.processors(controls.parameters))
         request, words = tab.request(controls, backend, trace.request.prompt_ids)

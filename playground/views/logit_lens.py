@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from playground.decoding.distribution import Distribution
 from playground.views.padding_lab import divergence
-from playground.views.ranking import most_probable
 from playground.vocabulary import Vocabulary
 
 
@@ -88,4 +88,5 @@ def _row(logits: Tensor, final: Tensor, choice: Tensor, vocabulary: Vocabulary) 
 def guesses(logits: Tensor, vocabulary: Vocabulary, n: int = 8) -> tuple[Guess, ...]:
     """The most probable tokens of logits (V,)."""
     probabilities = torch.softmax(logits.double(), dim=-1)
-    return tuple(Guess(i, vocabulary.label(i), float(probabilities[i])) for i in most_probable(logits, n))
+    ids = Distribution.of(logits).most_probable(n)
+    return tuple(Guess(i, vocabulary.label(i), float(probabilities[i])) for i in ids)

@@ -1,22 +1,29 @@
 """Same dice, other settings: what the noise of a step, and of a whole run, would have chosen otherwise."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from playground.catalog import Parameter
 from playground.decoding import pipeline
-from playground.decoding.processors import Processor
+from playground.decoding.pipeline import Stage
+from playground.decoding.processors import Processor, Situation
 from playground.decoding.sampling import Sampling
 from playground.decoding.selection import Multinomial
-from playground.decoding.trace import Trace
+from playground.decoding.trace import Step, Trace
 from playground.views.race import drawn, noise, throws
 from playground.vocabulary import Vocabulary
 
 Build = Callable[[Mapping[str, float]], tuple[Processor, ...]]  # settings by name -> processors in order
 _STEPS = 24  # values tried on each knob
+
+
+def never() -> bool:
+    """No bound on the time."""
+    return False
 
 
 @dataclass(frozen=True)
@@ -52,12 +59,14 @@ class SameDice:
         bands: one a knob.
         taken_id: the token that the run took.
         now_id: the token that these dice take under the settings as they stand.
+        left_out: names of the knobs for which the time was too short.
     """
 
     bands: tuple[KnobBand, ...]
     taken_id: int
     taken_label: str
     now_id: int
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,9 +74,10 @@ class Parting:
     """Where a run under other settings, with the same dice, leaves the run that was made.
 
     Attributes:
-        index: of the first step at which the choice differs; None if all of them are the same.
-        steps: how many steps were compared, the last included.
+        index: of the first step at which the choice differs; None if those compared are the same.
+        steps: how many steps were compared, the last included; fewer than the run has where the time was over.
         ours, theirs: the token of the run and the other one, with their labels.
+        states: what stateful processors would carry out of the last step compared: the comparison can go on there.
     """
 
     index: int | None
@@ -76,6 +86,7 @@ class Parting:
     theirs: int | None = None
     our_label: str = ""
     their_label: str = ""
+    states: Mapping[str, float] = field(default_factory=dict)
 
 
 def knob_values(parameter: Parameter) -> tuple[float, ...]:
@@ -93,9 +104,10 @@ def knob_values(parameter: Parameter) -> tuple[float, ...]:
 
 def same_dice(
     trace: Trace, index: int, parameters: Sequence[Parameter], values: Mapping[str, float], build: Build,
-    vocabulary: Vocabulary,
+    vocabulary: Vocabulary, is_over: Callable[[], bool] = never,
 ) -> SameDice:  # fmt: skip
-    """Step `index` with each of the `parameters` turned through its range, the others at `values`."""
+    """Step `index` with each of the `parameters` turned through its range, the others at `values`. Once the time
+    `is_over` no further knob is turned; the common ones come first, and one of them always."""
     step = trace.steps[index]
     exponentials = noise(step.selection.seed, index, step.logits.shape[-1])
 
@@ -103,14 +115,22 @@ def same_dice(
         logits = _processed(trace, index, build(settings))
         return drawn(logits, exponentials) if _has_something(logits) else None
 
-    bands = []
-    for parameter in parameters:
+    bands: dict[str, KnobBand] = {}
+    for parameter in sorted(parameters, key=lambda p: not p.is_common):
+        if bands and is_over():
+            break
         tried = [(v, taken({**values, parameter.name: v})) for v in knob_values(parameter)]
         now = values.get(parameter.name, parameter.neutral)
-        bands.append(KnobBand(parameter.name, now, parameter.neutral, _stretches(tried, vocabulary)))
+        bands[parameter.name] = KnobBand(parameter.name, now, parameter.neutral, _stretches(tried, vocabulary))
     now_id = taken(values)
     assert now_id is not None  # the page shows no step at which the settings leave nothing
-    return SameDice(tuple(bands), step.choice.token_id, vocabulary.label(step.choice.token_id), now_id)
+    return SameDice(
+        bands=tuple(bands[p.name] for p in parameters if p.name in bands),
+        taken_id=step.choice.token_id,
+        taken_label=vocabulary.label(step.choice.token_id),
+        now_id=now_id,
+        left_out=tuple(p.name for p in parameters if p.name not in bands),
+    )
 
 
 def _stretches(tried: Sequence[tuple[float, int | None]], vocabulary: Vocabulary) -> tuple[Stretch, ...]:
@@ -123,69 +143,78 @@ def _stretches(tried: Sequence[tuple[float, int | None]], vocabulary: Vocabulary
     return tuple(Stretch(tuple(v), i, "" if i is None else vocabulary.label(i)) for v, i in runs)
 
 
-def parting(trace: Trace, processors: tuple[Processor, ...], vocabulary: Vocabulary, start: int = 0) -> Parting:
-    """The first step from `start` on at which the same dice, under other processors, draw another token; no forward
-    pass. A token that a person chose stays chosen. Beyond that step the text would have gone another way, of which
-    nothing is known here."""
+def parting(
+    trace: Trace, processors: tuple[Processor, ...], vocabulary: Vocabulary, after: Parting | None = None,
+    is_over: Callable[[], bool] = never,
+) -> Parting:  # fmt: skip
+    """The first step at which the same dice, under other processors, draw another token; no forward pass. A token that
+    a person chose stays chosen. Beyond that step the text would have gone another way, of which nothing is known here.
+
+    Args:
+        after: where an earlier comparison of this run ended without having found one: it goes on there.
+        is_over: asked after every step; True ends the comparison.
+    """
     generator, seed = None, None
-    situations = _situations(trace, processors)
+    start, carried = (after.steps, after.states) if after else (0, dict[str, float]())
+    carries = bool(pipeline.states_before(processors, {}))
     for step in trace.steps[start:]:
         if step.selection.seed != seed:
             seed = step.selection.seed
             generator = throws(seed, step.index, step.logits.shape[-1])
         assert generator is not None
         exponentials = next(generator)
-        if step.choice.by == "hand":
-            continue
-        if step.processors == processors and isinstance(step.selection, Multinomial):
-            continue  # its own settings: the choice is a fact
-        logits, ours = _processed(situations(step.index), step.index, processors), step.choice.token_id
-        theirs = drawn(logits, exponentials) if _has_something(logits) else None
-        if theirs != ours:
-            their_label = "" if theirs is None else vocabulary.label(theirs)
-            return Parting(step.index, step.index + 1, ours, theirs, vocabulary.label(ours), their_label)
-    return Parting(None, len(trace.steps))
+        # a person's token is given; and with its own settings the choice is a fact
+        is_given = step.choice.by == "hand" or (
+            step.processors == processors and isinstance(step.selection, Multinomial)
+        )
+        if carries or not is_given:
+            situation = _situation(step, processors, carried)
+            stages = _stages(trace, step, processors, situation)
+            logits, ours = pipeline.processed_logits(stages, step.logits[None])[0], step.choice.token_id
+            theirs = ours if is_given else drawn(logits, exponentials) if _has_something(logits) else None
+            if theirs != ours:
+                their_label = "" if theirs is None else vocabulary.label(theirs)
+                return Parting(step.index, step.index + 1, ours, theirs, vocabulary.label(ours), their_label, carried)
+            carried = pipeline.states_after(stages, situation, ours)
+        if is_over():
+            return Parting(None, step.index + 1, states=carried)
+    return Parting(None, len(trace.steps), states=carried)
 
 
 def carried_over(trace: Trace, index: int, processors: tuple[Processor, ...]) -> Trace:
     """The first `index` steps as a sampling run under other processors would have made them, dice and tokens being the
     same: the trace from which such a run goes on."""
-    situations = _situations(trace, processors)
-    steps = tuple(
-        replace(
-            situations(step.index).steps[step.index],
-            processors=processors,
-            selection=Multinomial(step.selection.seed),
-            choice=step.choice if step.choice.by == "hand" else replace(step.choice, by="multinomial"),
-            finish_reason=None,
+    steps: list[Step] = []
+    carried: Mapping[str, float] = {}
+    carries = bool(pipeline.states_before(processors, {}))
+    for step in trace.steps[:index]:
+        situation = _situation(step, processors, carried)
+        steps.append(
+            replace(
+                step,
+                situation=situation,
+                processors=processors,
+                selection=Multinomial(step.selection.seed),
+                choice=step.choice if step.choice.by == "hand" else replace(step.choice, by="multinomial"),
+                finish_reason=None,
+            )
         )
-        for step in trace.steps[:index]
-    )
+        if carries:
+            stages = _stages(trace, step, processors, situation)
+            carried = pipeline.states_after(stages, situation, step.choice.token_id)
     stop = getattr(trace.request.strategy, "stop", None)
     strategy = Sampling(processors, Multinomial(trace.steps[index].selection.seed), stop)
-    return Trace(replace(trace.request, strategy=strategy, taken_ids=()), steps)
+    return Trace(replace(trace.request, strategy=strategy, taken_ids=()), tuple(steps))
 
 
-def _situations(trace: Trace, processors: tuple[Processor, ...]) -> Callable[[int], Trace]:
-    """The trace as it stands for `processors` at step `index`. What stateful ones (mirostat) carry from step to step
-    depends on themselves, so it is carried anew; asked for in ascending order."""
-    if not pipeline.states_before(processors, {}):
-        return lambda index: trace
-    steps, carried = list(trace.steps), dict[str, float]()
-    done = 0
+def _situation(step: Step, processors: Sequence[Processor], carried: Mapping[str, float]) -> Situation:
+    """That of the step, for these processors: what stateful ones (mirostat) carry from step to step depends on
+    themselves."""
+    return replace(step.situation, states=pipeline.states_before(processors, carried))
 
-    def at(index: int) -> Trace:
-        nonlocal done, carried
-        while done <= index:
-            step = steps[done]
-            states = pipeline.states_before(processors, carried)
-            steps[done] = replace(step, situation=replace(step.situation, states=states))
-            stages = replace(trace, steps=tuple(steps)).stages_at(done, processors)
-            carried = pipeline.states_after(stages, steps[done].situation, step.choice.token_id)
-            done += 1
-        return replace(trace, steps=tuple(steps))
 
-    return at
+def _stages(trace: Trace, step: Step, processors: Sequence[Processor], situation: Situation) -> tuple[Stage, ...]:
+    return pipeline.run(processors, torch.tensor([trace.context(step.index)]), step.logits[None], situation)
 
 
 def _processed(trace: Trace, index: int, processors: tuple[Processor, ...]) -> Tensor:

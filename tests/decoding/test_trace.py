@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from playground.decoding.processors import RepetitionPenalty, Temperature, TopK, TopP
 from playground.decoding.sampling import Sampling
 from playground.decoding.selection import Argmax, Choice, Multinomial
-from playground.decoding.trace import TRACE_BYTES, GenerationRequest, Step, Trace, entropy, longest_run, read
+from playground.decoding.trace import TRACE_BYTES, GenerationRequest, Step, Trace, longest_run, read
 
 INF = float("inf")
 STRATEGY = Sampling((Temperature(0.5), TopK(3)), Multinomial(4))
@@ -66,11 +66,6 @@ def test_the_readings_of_all_tokens_are_the_ranks_from_one_to_v() -> None:
 def test_of_equal_tokens_the_lowest_id_ranks_first() -> None:
     row = torch.tensor([1.0, 3.0, 1.0, 3.0, 1.0])
     assert [read(row, i).rank for i in range(5)] == [3, 1, 4, 2, 5]
-
-
-def test_entropy_is_zero_of_a_certain_token_and_the_logarithm_of_v_when_flat() -> None:
-    assert entropy(torch.tensor([0.0, -INF, -INF])) == 0
-    assert entropy(torch.full((1000,), -math.log(1000))) == pytest.approx(math.log(1000), abs=1e-5)
 
 
 def test_a_step_reads_the_raw_model_not_the_processed_logits() -> None:

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from playground.i18n import translator
+from playground.tabs import dice_handlers
 
 t = translator()
 NUMBER = re.compile(r"\d")
@@ -146,3 +147,21 @@ def test_the_map_shows_either_measure(kept: Any, shown: str) -> None:
         }""",
         arg=shown,
     )
+
+
+def test_a_comparison_that_takes_too_long_says_how_far_it_came_and_goes_on_by_a_click(
+    visit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without any time, a look compares one step and turns one knob; with time again the click finishes it."""
+    monkeypatch.setattr(dice_handlers, "PATIENCE", 0.0)
+    tab = visit()
+    show(tab.page, "same_dice", "same_dice")
+    words = tab.page.locator("#same-dice-words")
+    expect(words).to_contain_text(re.compile(r"the first \d of 40 tokens stay the same so far"))
+    expect(words).to_contain_text("Not turned, as it would take longer than a look may")
+    before = tab.text()
+    monkeypatch.setattr(dice_handlers, "PATIENCE", 60.0)
+    words.get_by_role("button", name=t("dice.same.compare_on")).first.click()
+    expect(words).not_to_contain_text("so far")
+    expect(words).not_to_contain_text("Not turned")
+    assert tab.text() == before

@@ -93,3 +93,14 @@ def test_seed_and_length_are_checked(compare: Callable[..., dict[str, Any]]) -> 
         compare(prompt=PROMPT, seed=-1, settings=[{}])
     with pytest.raises(AppError, match="max_new_tokens must be"):
         compare(prompt=PROMPT, seed=1, settings=[{}], max_new_tokens=0)
+
+
+def test_many_settings_of_a_long_text_are_refused_before_anything_is_computed(
+    compare: Callable[..., dict[str, Any]], storyteller: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[Any] = []
+    monkeypatch.setattr(storyteller.model, "forward", lambda *arguments: passes.append(arguments))
+    words = r"max_new_tokens must be at most 64 for 16 settings \(1024 tokens in all\), and you gave 65"
+    with pytest.raises(AppError, match=words):
+        compare(prompt=PROMPT, seed=1, settings=[{}] * 16, max_new_tokens=65)
+    assert passes == []

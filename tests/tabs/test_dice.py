@@ -15,9 +15,11 @@ from playground.decoding import pipeline
 from playground.decoding.sampling import Sampling
 from playground.decoding.selection import Multinomial
 from playground.decoding.trace import GenerationRequest
+from playground.i18n import translator
 from playground.tabs import dice_frames
 from playground.tabs.controls import Values, order_of
-from playground.tabs.dice_handlers import PANELS, DiceSession, DiceTab
+from playground.tabs.dice_handlers import PANELS, PATIENCE, DiceSession, DiceTab
+from playground.views.same_dice import parting
 
 Channels = dict[str, Any]
 
@@ -214,14 +216,115 @@ def test_whatever_a_page_sends_is_an_order(value: str | None) -> None:
     assert order_of(value) == catalog.ORDERS["transformers"]
 
 
-def test_steps_are_not_compared_twice(panels: Panels, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("settings", [{}, {"mirostat": 2}], ids=["plain", "mirostat"])
+def test_steps_are_not_compared_twice(
+    panels: Panels, monkeypatch: pytest.MonkeyPatch, settings: dict[str, float]
+) -> None:
+    if settings:
+        panels.visitor.set(**settings)
     panels.ask("same_dice")
     calls: list[int] = []
     from playground.views import same_dice
 
-    real: Callable[..., Any] = same_dice._processed
-    monkeypatch.setattr(same_dice, "_processed", lambda *a: calls.append(a[1]) or real(*a))
+    real: Callable[..., Any] = same_dice._stages
+    monkeypatch.setattr(same_dice, "_stages", lambda *a: calls.append(a[1].index) or real(*a))
     scene = panels.scene()
+    panels.mine.parting(scene, {"top_p": 0.5})
+    assert calls, "what was not compared yet would be counted"
+    calls.clear()
     for values in dice_frames.changes(scene).values():
         panels.mine.parting(scene, values)
     assert calls == []
+
+
+class Watch:
+    """A clock of which every reading takes a while."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += self.seconds
+        return self.now
+
+
+def actions(payload: Channels) -> list[str]:
+    return [part["action"] for part in payload["parts"] if isinstance(part, dict) and "action" in part]
+
+
+def test_a_comparison_that_takes_too_long_is_broken_off_says_so_and_goes_on_by_a_click(visitor: Any) -> None:
+    """Each reading of the clock takes as long as a look may: one step of each change is all that can be done."""
+    visitor.do("run", temperature=0.9, top_p=0.95, seed=5, length=8)
+    panels, patient = Panels(visitor), Panels(visitor)
+    panels.dice.clock = Watch(PATIENCE)
+    first = panels.ask("same_dice")["dice.same_words"]
+    assert "the first 1 of 8 tokens stay the same so far" in text(first)
+    assert dice_frames.COMPARE_ON in actions(first)
+    changes = dice_frames.changes(panels.scene())
+    assert all(found.steps == 1 for _, found in panels.mine._compared.values())
+    event = gr.EventData(None, {"picked": dice_frames.COMPARE_ON})
+    looks = 1
+    words = first
+    while dice_frames.COMPARE_ON in actions(words):
+        looks += 1
+        assert looks <= 8, "every look should come a step further"
+        sent = panels.dice.compare_on(
+            panels.mine, visitor.session, event, "top_p", "tokens", *visitor.settings.values()
+        )  # fmt: skip
+        words = json.loads(sent)["channels"]["dice.same_words"]
+    whole = patient.ask("same_dice")["dice.same_words"]
+    assert [w for w in words["parts"] if w not in whole["parts"]] == [words["parts"][-1]]  # what is not turned
+    assert actions(words) == actions(whole) != []
+    for values in changes.values():
+        assert panels.mine.parting(panels.scene(), values) == patient.mine.parting(patient.scene(), values)
+    assert looks > 2
+
+
+def test_knobs_that_could_not_be_turned_in_time_are_named(visitor: Any) -> None:
+    visitor.do("run", temperature=0.9, top_p=0.95, seed=5, length=3)
+    panels = Panels(visitor)
+    panels.dice.clock = Watch(PATIENCE)
+    channels = panels.ask("same_dice")
+    names = ", ".join(translator()(f"parameter.{name}.short") for name in ("top_k", "top_p", "min_p"))
+    assert f"Not turned, as it would take longer than a look may: {names}." in text(channels["dice.same_words"])
+    assert "top-k" not in json.dumps(channels["dice.same"]["layout"]["yaxis"])
+    assert "Not turned" not in text(Panels(visitor).ask("same_dice")["dice.same_words"])
+
+
+def test_any_other_click_compares_nothing(panels: Panels) -> None:
+    values = panels.visitor.settings.values()
+    for picked in ("go:", "go:top_p=1", None, 3):
+        event = gr.EventData(None, {"picked": picked})
+        sent = panels.dice.compare_on(panels.mine, panels.visitor.session, event, "top_p", "tokens", *values)
+        assert sent == gr.skip()
+
+
+def test_a_branch_whose_place_is_not_found_in_time_is_asked_for_again(visitor: Any, storyteller: Any) -> None:
+    visitor.do("run", temperature=0.9, seed=5, length=8)
+    panels = Panels(visitor)
+    panels.dice.clock = Watch(PATIENCE)
+    before = visitor.session.trace
+    visitor.set(temperature=1.0)
+    expected = parting(before, catalog.processors({"temperature": 1.0}), storyteller.vocabulary)
+    assert expected.index is not None and expected.index > 1
+    for steps in range(1, expected.index + 1):
+        panels.turn("go:")
+        (notice,) = panels.part()
+        assert f"The first {steps} of 8 tokens stay the same" in text(notice["notice"])
+        assert visitor.session.trace is before
+    panels.turn("go:")
+    panels.part()
+    ids = visitor.session.trace.token_ids
+    assert ids[: expected.index + 1] == (*before.token_ids[: expected.index], expected.theirs)
+
+
+def test_no_change_takes_the_time_of_the_others(visitor: Any) -> None:
+    """A look of twenty readings of the clock: the first change, which never parts, would need eight steps of it."""
+    visitor.do("run", temperature=0.9, top_p=0.95, seed=5, length=8)
+    panels = Panels(visitor)
+    panels.dice.clock = Watch(PATIENCE / 20)
+    panels.ask("same_dice")
+    found = [compared for _, compared in panels.mine._compared.values()]
+    assert found[0].index is None and 2 <= found[0].steps < 8
+    assert all(one.index is not None or one.steps >= 2 for one in found[:-1])

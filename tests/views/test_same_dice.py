@@ -1,5 +1,7 @@
 """The same dice under other settings: against torch's own draw at a step, and against real runs over a text."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -10,7 +12,7 @@ from playground.decoding import pipeline
 from playground.decoding.sampling import Sampling
 from playground.decoding.selection import Argmax, Multinomial, dice
 from playground.decoding.trace import GenerationRequest, Trace
-from playground.views.same_dice import carried_over, knob_values, parting, same_dice
+from playground.views.same_dice import Parting, carried_over, knob_values, parting, same_dice
 from playground.vocabulary import Vocabulary
 
 SIZE = 48
@@ -111,9 +113,81 @@ def test_steps_that_were_compared_need_not_be_compared_again(model: HuggingFaceM
         trace, other = run(model, {}, seed), catalog.processors({"temperature": 0.95})
         whole = parting(trace, other, WORDS)
         for start in range(whole.steps):
-            assert parting(trace, other, WORDS, start=start) == whole
+            after = Parting(None, start)
+            assert parting(trace, other, WORDS, after) == whole
             compared += 1
     assert compared > 30
+
+
+class Patience:
+    """A clock that runs out after so many looks at it."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+
+    def __call__(self) -> bool:
+        self.looks -= 1
+        return self.looks < 0
+
+
+MIROSTAT = {"mirostat": 2, "mirostat_tau": 3.0, "mirostat_eta": 0.6}
+
+
+@pytest.mark.parametrize(
+    "other", [{"temperature": 0.95}, MIROSTAT, {**MIROSTAT, "mirostat": 1}, {"xtc_probability": 0.05}, {}]
+)
+@pytest.mark.parametrize("own", [{}, {"mirostat": 2, "mirostat_tau": 2.5}], ids=["plain", "mirostat"])
+def test_a_comparison_that_was_broken_off_goes_on_where_it_ended(
+    model: HuggingFaceModel, own: dict[str, float], other: dict[str, float]
+) -> None:
+    """In pieces of any size, the state of mirostat carried along, it ends as in one go; and that is a real run's."""
+    pieces = 0
+    for seed in range(6):
+        trace, processors = run(model, own, seed), catalog.processors(other)
+        whole = parting(trace, processors, WORDS)
+        theirs = run(model, other, seed).token_ids
+        expected = next((i for i, (a, b) in enumerate(zip(trace.token_ids, theirs, strict=True)) if a != b), None)
+        assert whole.index == expected
+        for size in (1, 3, 8):
+            found = parting(trace, processors, WORDS, is_over=Patience(size - 1))
+            while found.index is None and found.steps < len(trace.steps):
+                before = found.steps
+                assert found == replace(parting(trace.rewound(before), processors, WORDS), steps=before)
+                found = parting(trace, processors, WORDS, found, Patience(size - 1))
+                assert before < found.steps <= before + size
+                pieces += 1
+            assert found == whole
+    assert pieces >= 6
+
+
+def test_each_comparison_makes_some_headway_even_without_time(model: HuggingFaceModel) -> None:
+    trace = run(model, {}, 3)
+    assert parting(trace, trace.steps[0].processors, WORDS, is_over=lambda: True) == Parting(None, 1)
+
+
+def test_the_branch_of_a_run_with_mirostat_has_the_states_of_a_fresh_one(model: HuggingFaceModel) -> None:
+    trace = run(model, {}, 0)
+    fresh = run(model, MIROSTAT, 0)
+    processors = catalog.processors(MIROSTAT)
+    found = parting(trace, processors, WORDS)
+    assert found.index is not None and found.index > 1
+    carried = carried_over(trace, found.index, processors)
+    expected = [step.situation.states for step in fresh.steps[: found.index]]
+    assert [step.situation.states for step in carried.steps] == expected
+    assert len({states["mirostat"] for states in expected}) == len(expected)
+
+
+def test_knobs_for_which_the_time_is_too_short_are_named_the_common_ones_last(model: HuggingFaceModel) -> None:
+    trace, values = run(model, {}, 4), {"top_a": 0.1}
+    knobs = [p for p in PARAMETERS if p.name in ("temperature", "top_h", "top_k", "top_a")]
+    whole = same_dice(trace, 2, knobs, values, catalog.processors, WORDS)
+    assert [band.name for band in whole.bands] == ["temperature", "top_h", "top_k", "top_a"] and not whole.left_out
+    for looks, turned in ((0, ["temperature"]), (1, ["temperature", "top_k"]), (2, ["temperature", "top_h", "top_k"])):
+        some = same_dice(trace, 2, knobs, values, catalog.processors, WORDS, Patience(looks))
+        assert [band.name for band in some.bands] == turned
+        assert some.bands == tuple(band for band in whole.bands if band.name in turned)
+        assert set(some.left_out) == {p.name for p in knobs} - set(turned)
+        assert (some.now_id, some.taken_id) == (whole.now_id, whole.taken_id)
 
 
 def test_where_no_token_would_be_left() -> None:

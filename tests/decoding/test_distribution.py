@@ -1,12 +1,19 @@
-"""Ranking: the most probable tokens in the order in which a person counts them."""
+"""Distribution: its numbers at the edges, and the most probable tokens in the order in which a person counts them."""
 
+import math
+
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playground.views.ranking import most_probable
+from playground.decoding.distribution import Distribution
 
 INF = float("inf")
+
+
+def most_probable(row: torch.Tensor, n: int) -> list[int]:
+    return Distribution.of(row).most_probable(n)
 
 
 def counted_by_hand(row: list[float], n: int) -> list[int]:
@@ -39,3 +46,8 @@ def test_impossible_tokens_are_never_listed() -> None:
 )
 def test_it_equals_a_stable_sort_whatever_the_ties(row: list[float], n: int) -> None:
     assert most_probable(torch.tensor(row), n) == counted_by_hand(row, n)
+
+
+def test_entropy_is_zero_of_a_certain_token_and_the_logarithm_of_v_when_flat() -> None:
+    assert Distribution.of(torch.tensor([0.0, -INF, -INF])).entropy == 0
+    assert Distribution.of(torch.full((1000,), 2.5)).entropy == pytest.approx(math.log(1000), abs=1e-5)
