@@ -6,23 +6,26 @@ from typing import Any
 
 import gradio as gr
 
-from playground.catalog import PARAMETERS
+from playground.catalog import BY_NAME, PARAMETERS
 from playground.components.finder import Finder
+from playground.components.knob import Knob
 from playground.components.live_bus import LiveBus
 from playground.components.live_plot import LivePlot
 from playground.components.live_text import LiveText
+from playground.components.text_knob import TextKnob
 from playground.components.token_strip import Shading, TokenStrip
 from playground.examples import EXAMPLES
 from playground.i18n import Translator
-from playground.tabs import dice
-from playground.tabs.controls import SPEEDS, Controls, knob, order_list
+from playground.lists import LISTS
+from playground.tabs import dice, written_fields
+from playground.tabs.controls import SPEEDS, Controls, drawer, knob, order_list, text_knob
 from playground.tabs.delivery import lossless, panel_head
 from playground.tabs.dice import DicePanels
 from playground.tabs.generate_handlers import GenerateTab
 from playground.tabs.session import Session
 from playground.views.notation import UNITS
 
-SHADINGS = ("probability", "surprisal", "rank", "entropy")
+SHADINGS = ("probability", "surprisal", "rank", "entropy", "watermark")
 
 
 def build(tab: GenerateTab, bus: LiveBus, demo: gr.Blocks) -> None:
@@ -55,7 +58,13 @@ def _build_controls(t: Translator) -> Controls:
         common = {p.name: knob(p, values[p.name], t) for p in PARAMETERS if p.is_common}
         with gr.Accordion(t("parameters.more"), open=False, elem_classes="more"):
             Finder(placeholder=t("parameters.search"), nothing=t("parameters.no_match"), elem_id="finder")
-            others = {p.name: knob(p, values[p.name], t) for p in PARAMETERS if not p.is_common}
+            others: dict[str, Knob] = {}
+            texts: dict[str, TextKnob] = {}
+            for name in drawer():
+                if name in LISTS:
+                    texts[name] = text_knob(name, t)
+                else:
+                    others[name] = knob(BY_NAME[name], values[name], t)
         gr.HTML(f"<p>{t('parameters.greedy_note')}</p>", elem_classes="greedy-note", js_on_load=None)
         with gr.Row(elem_classes="fields"):
             seed = gr.Number(first.seed, label=t("seed.label"), precision=0, elem_id="seed", min_width=70)
@@ -85,8 +94,8 @@ def _build_controls(t: Translator) -> Controls:
             )
         LiveText(channel="lesson", style="lesson")
     return Controls(
-        prompt, mode, seed, dice, length, speed, unit, order_list(t), common | others, examples, run, step, pause,
-        stop, back,
+        prompt, mode, seed, dice, length, speed, unit, order_list(t), common | others, texts, examples, run, step,
+        pause, stop, back,
     )  # fmt: skip
 
 
@@ -99,9 +108,11 @@ def _build_results(controls: Controls, t: Translator) -> tuple[TokenStrip, LiveT
             title=t("strip.title"),
             hint=t("strip.hint"),
             chooser=t("strip.chooser"),
+            on_demand=SHADINGS.index("watermark"),
             elem_id="strip",
         )
         LiveText(channel="badge", style="badge", live=True, elem_id="badge")
+        LiveText(channel="watermark", style="watermark", elem_id="watermark")
     act = LiveText(channel="headline", style="headline", elem_id="headline")
     plots = {}
     with gr.Row(elem_classes="charts"):
@@ -158,6 +169,8 @@ def _wire(
         event(lossless(tab.inspect), **looking)
     for event in (controls.mode.change, *(one.input for one in controls.knobs.values())):
         event(lossless(tab.redraw), **looking)
+    for text in controls.texts.values():
+        text.input(lossless(partial(written_fields.reread, tab)), **looking)
     controls.unit.change(lossless(tab.change_unit), **looking)
     act.act(lossless(tab.follow), **looking)
     bus.resync(lossless(tab.resync), **looking)
@@ -165,7 +178,7 @@ def _wire(
 
     controls.dice.click(lambda: random.randrange(10_000), outputs=[controls.seed], queue=False, **quiet)
     filled: list[Any] = [controls.prompt, controls.mode, controls.seed, controls.length]
-    filled += [*(controls.knobs[p.name] for p in PARAMETERS), controls.order]
+    filled += [*(controls.knobs[p.name] for p in PARAMETERS), *(controls.texts[name] for name in LISTS), controls.order]
     for example in EXAMPLES:
         controls.examples[example.key].click(
             lossless(partial(tab.load_example, example)),

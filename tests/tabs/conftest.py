@@ -25,6 +25,7 @@ from playground.backends.loading import ModelSlot
 from playground.catalog import PARAMETERS
 from playground.examples import EXAMPLES
 from playground.i18n import translator
+from playground.lists import LISTS
 from playground.tabs import page
 from playground.tabs.generate_handlers import GenerateTab
 from playground.tabs.session import Session
@@ -42,7 +43,7 @@ class Visitor:
         self.settings: dict[str, Any] = {
             "prompt": "The fox went out to", "mode": "sample", "seed": 1, "length": 6, "speed": "fast", "unit": "nats",
             "order": None,
-            **{p.name: p.neutral for p in PARAMETERS},
+            **{p.name: p.neutral for p in PARAMETERS}, **dict.fromkeys(LISTS, ""),
         }  # fmt: skip
 
     def set(self, **changes: Any) -> "Visitor":

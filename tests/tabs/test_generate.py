@@ -16,6 +16,7 @@ from playground.decoding.trace import Trace
 from playground.errors import ModelUnavailableError
 from playground.examples import EXAMPLES
 from playground.i18n import translator
+from playground.lists import LISTS
 from playground.tabs.controls import MAX_LENGTH
 from playground.tabs.generate_handlers import GenerateTab
 
@@ -723,7 +724,7 @@ def test_an_example_sets_every_control_runs_and_shows_its_telling_token(visitor:
     prompt, mode, seed, length, *knobs = filled
     assert json.loads(sent)["channels"]["lesson"]["parts"] == [t(f"example.{example.key}.notice")]
     visitor.set(prompt=prompt, mode=mode, seed=seed, length=length)
-    frames = visitor.do("run_example", **{p.name: v for p, v in zip(PARAMETERS, knobs, strict=True)})
+    frames = visitor.do("run_example", **dict(zip([*(p.name for p in PARAMETERS), *LISTS], knobs, strict=True)))
     trace = visitor.session.trace
     on = {p.name: p.value for p in trace.steps[0].processors}
     assert on == dict(example.values)
