@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # these import transformers, for which the page does not wait
     from playground.verification import Verification
 
 Part = str | dict[str, str]
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 MARK = "\u0000"  # no text holds it: where the token goes
 
 
@@ -117,10 +118,10 @@ def watermark(score: WatermarkScore | None, t: Translator) -> dict[str, object]:
     """How green the text is, for a text with a watermark."""
     if score is None:
         return {"parts": []}
-    scored = len(score.greens)
-    words = t("watermark.score", z=f"{score.z:.2f}", green=score.green, scored=scored, expected=percent(score.expected))
-    odds = 1 / max(score.p_value, 1e-300)
-    texts = f"{odds:,.0f}" if odds < 1e6 else f"10^{int(math.log10(odds))}"
+    expected = f"{shorter(round(100 * score.expected, 1))} %"
+    words = t("watermark.score", z=f"{score.z:.2f}", green=score.green, scored=len(score.greens), expected=expected)
+    odds = 1 / max(score.p_value, 1e-300)  # of so green a text without a watermark: one in so many
+    texts = f"{float(f'{odds:.2g}'):,.0f}" if odds < 1e6 else "10" + str(int(math.log10(odds))).translate(_RAISED)
     return {"parts": [{"text": words, "kind": "strong"}, t("watermark.odds", texts=texts)]}
 
 
