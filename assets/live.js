@@ -183,7 +183,7 @@
     };
     const offer = () => {
       const isThere = tokens.some((token) => token.shades.length > props.on_demand);
-      if (!onDemand || isThere !== onDemand.hidden) return;
+      if (!onDemand || !tokens.length || isThere !== onDemand.hidden) return; // an empty text says neither
       onDemand.hidden = !isThere;
       if (isThere) { usual = mode; choose(props.on_demand); } else if (mode === props.on_demand) choose(usual);
     };

@@ -10,7 +10,7 @@ from playground.errors import InvalidArgumentError
 
 MAX_ENTRIES = 1000
 MAX_BIAS = 1_000_000.0  # a bias beyond float32 would make logits that are no numbers
-MAX_STOP_STRINGS, MAX_STOP_STRING = 16, 200  # transformers lays out every one over the whole vocabulary
+MAX_STOP_STRINGS, MAX_STOP_STRING = 8, 60  # transformers lays out every character over the whole vocabulary
 
 
 @dataclass(frozen=True)
