@@ -54,7 +54,6 @@ class TokenStrip(gr.HTML):
 def _scale(shading: Shading, is_yes_or_no: bool) -> str:
     pale, strong = escape(shading.pale), escape(shading.strong)
     if is_yes_or_no:
-        return (
-            f'<i class="swatch is-yes" aria-hidden="true"></i>{strong}<i class="swatch" aria-hidden="true"></i>{pale}'
-        )
+        full, hollow = (f'<span class="swatch{kind}" aria-hidden="true"></span>' for kind in (" is-yes", ""))
+        return f"{full}{strong}{hollow}{pale}"
     return f'{pale}<i class="ramp" aria-hidden="true"></i>{strong}'
