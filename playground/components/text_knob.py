@@ -27,6 +27,10 @@ class TextKnob(gr.HTML):
         channel: str,
         **arguments: Any,
     ) -> None:
+        def plain(text: str) -> str:
+            """As HTML in which a backslash stays one: Gradio's templates read it as an escape."""
+            return escape(text).replace("\\", "&#92;")
+
         super().__init__(
             value,
             html_template=(
@@ -34,8 +38,8 @@ class TextKnob(gr.HTML):
                 f'<input type="checkbox" role="switch"><span>{escape(label)}</span></label><span class="knob-value">'
                 f'<button type="button" class="knob-off">{escape(off)}</button></span>'
                 f'<div class="text-knob-body" hidden><textarea rows="2" maxlength="{longest}" spellcheck="false" '
-                f'autocapitalize="off" aria-label="{escape(label)}" placeholder="{_plain(placeholder)}"></textarea>'
-                f'<p class="text-knob-note">{_plain(note)}</p>'
+                f'autocapitalize="off" aria-label="{escape(label)}" placeholder="{plain(placeholder)}"></textarea>'
+                f'<p class="text-knob-note">{plain(note)}</p>'
                 '<p class="text-knob-echo live-text" role="status"></p></div></div>'
             ),
             js_on_load="window.livePage.textKnob({element, props, trigger, watch}); // triggers 'input'",
@@ -53,8 +57,3 @@ class TextKnob(gr.HTML):
 
     def api_info(self) -> dict[str, Any]:
         return {"type": "string"}
-
-
-def _plain(text: str) -> str:
-    """As HTML in which a backslash stays one: Gradio's templates read it as an escape."""
-    return escape(text).replace("\\", "&#92;")
