@@ -173,7 +173,8 @@
     const strip = element.querySelector(".token-strip");
     const lead = element.querySelector(".token-lead");
     const chooser = element.querySelector("select");
-    let tokens = [], first = 0, leadText = null, inspected = -1, mode = 0, number = 0;
+    let tokens = [], first = 0, leadText = null, inspected = -1, mode = 0, number = 0, usual = 0;
+    const onDemand = chooser.options[props.on_demand]; // the shading of what only some texts have
 
     const shade = (button, token) => button.style.setProperty("--shade", token.shades[mode] ?? 0);
     const made = (token, index) => {
@@ -185,7 +186,20 @@
       shade(button, token);
       return button;
     };
+    const choose = (index) => {
+      mode = chooser.selectedIndex = index;
+      strip.classList.toggle("yes-or-no", mode === props.on_demand);
+      [...strip.children].forEach((button, i) => tokens[i] && shade(button, tokens[i]));
+      element.querySelectorAll(".token-legend").forEach((legend, i) => { legend.hidden = i !== mode; });
+    };
+    const offer = () => {
+      const isThere = tokens.some((token) => token.shades.length > props.on_demand);
+      if (!onDemand || !tokens.length || isThere !== onDemand.hidden) return; // an empty text says neither
+      onDemand.hidden = !isThere;
+      if (isThere) { usual = mode; choose(props.on_demand); } else if (mode === props.on_demand) choose(usual);
+    };
     const paint = () => {
+      offer();
       if (leadText !== null) {
         lead.textContent = leadText;
         leadText = null;
@@ -230,11 +244,7 @@
       next.focus();
       pick(Number(next.dataset.index));
     });
-    chooser.addEventListener("change", () => {
-      mode = chooser.selectedIndex;
-      [...strip.children].forEach((button, i) => shade(button, tokens[i]));
-      element.querySelectorAll(".token-legend").forEach((legend, i) => { legend.hidden = i !== mode; });
-    });
+    chooser.addEventListener("change", () => choose(chooser.selectedIndex));
     subscribe(props.channel, receive);
   };
 

@@ -5,6 +5,11 @@ PlaygroundError
 ├── PromptTooLongError        more tokens than the model can read
 ├── OutOfRangeError           a setting outside its range
 ├── InvalidArgumentError      an argument of an endpoint that is no text, no truth value …
+├── TextTooLongError          a written setting with too much in it
+├── UnknownPhraseError        a phrase that the tokenizer has no tokens for
+├── MissingBiasError          a phrase without the number that it is biased by
+├── NotOneTokenError          a phrase where a single token is wanted
+├── UnknownTokenError         a token id that the vocabulary lacks
 ├── ModelUnavailableError     the model can't be loaded
 ├── TokenizerUnavailableError a tokenizer can't be loaded
 ├── InvalidModelOutputError   NaN logits
@@ -52,6 +57,36 @@ class InvalidArgumentError(PlaygroundError):
     """values: name, rule, value."""
 
     key = "error.invalid_argument"
+
+
+class TextTooLongError(PlaygroundError):
+    """values: field, lines, characters: what it takes at most."""
+
+    key = "error.text_too_long"
+
+
+class UnknownPhraseError(PlaygroundError):
+    """values: field, line."""
+
+    key = "error.unknown_phrase"
+
+
+class MissingBiasError(PlaygroundError):
+    """values: field, line, most."""
+
+    key = "error.missing_bias"
+
+
+class NotOneTokenError(PlaygroundError):
+    """values: field, line, labels, count."""
+
+    key = "error.not_one_token"
+
+
+class UnknownTokenError(PlaygroundError):
+    """values: field, token_id, last."""
+
+    key = "error.unknown_token"
 
 
 class ModelUnavailableError(PlaygroundError):

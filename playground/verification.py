@@ -82,7 +82,7 @@ class Cancelled(Exception):
 def is_steered(trace: Trace) -> bool:
     """Whether a person chose a token or changed the settings on the way: `generate` can't do that in one call."""
     ways = {(step.processors, step.selection) for step in trace.steps}
-    return len(ways) > 1 or any(step.choice.by == "hand" for step in trace.steps)
+    return len(ways) > 1 or any(step.choice.by == "hand" for step in trace.steps) or trace.passed_a_stop >= 0
 
 
 def verify(

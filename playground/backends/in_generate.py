@@ -1,6 +1,6 @@
 """Chains inside `generate`: transformers' own processors where it has them, ours where it has not, in any order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,22 +11,26 @@ from playground.decoding.processors import Processor, Situation, Stateful
 
 
 class InGenerate(LogitsProcessor):
-    """One of our processors as transformers calls it, for one run. What it carries from step to step, it keeps."""
+    """One of our processors as transformers calls it, for one run. What it carries from step to step, it keeps; `state`
+    is what it had carried before, where the run goes on."""
 
-    def __init__(self, processor: Processor, prompt_length: int, eos_ids: Sequence[int] = (), seed: int = 0) -> None:
+    def __init__(
+        self, processor: Processor, prompt_length: int, eos_ids: Sequence[int] = (), seed: int = 0,
+        state: float | None = None,
+    ) -> None:  # fmt: skip
         self.processor = processor
         self.prompt_length = prompt_length
         self.eos_ids = tuple(eos_ids)
         self.seed = seed
-        self._state: float | None = None
+        self._state = state
         self._before: Tensor | None = None
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         states: dict[str, float] = {}
         if isinstance(self.processor, Stateful):
-            if self._state is None or self._before is None:
+            if self._state is None:
                 self._state = self.processor.first_state
-            else:
+            elif self._before is not None:
                 self._state = self.processor.state_after(self._state, self._before, int(input_ids[0, -1]))
             self._before = scores[0].clone()
             states[self.processor.name] = self._state
@@ -66,15 +70,21 @@ def theirs(module: Any, processor: Processor, prompt_length: int, eos_ids: Seque
 
 
 def chain(
-    module: Any, processors: Sequence[Processor], prompt_length: int, eos_ids: Sequence[int] = (), seed: int = 0
-) -> LogitsProcessorList:
-    """A list for `generate(logits_processor=…)` that does what these processors do, in this order."""
+    module: Any, processors: Sequence[Processor], prompt_length: int, eos_ids: Sequence[int] = (), seed: int = 0,
+    states: Mapping[str, float] | None = None,
+) -> LogitsProcessorList:  # fmt: skip
+    """A list for `generate(logits_processor=…)` that does what these processors do, in this order.
+
+    Args:
+        states: by name, what stateful processors have carried so far, where a run goes on.
+    """
     built = LogitsProcessorList()
     for processor in processors:
         if processor.is_neutral:
             continue
         if processor.arguments is None:
-            built.append(InGenerate(processor, prompt_length, eos_ids, seed))
+            state = (states or {}).get(processor.name)
+            built.append(InGenerate(processor, prompt_length, eos_ids, seed, state))
         else:
             built.extend(theirs(module, processor, prompt_length, eos_ids))
     return built

@@ -19,15 +19,20 @@ class TokenStrip(gr.HTML):
     """Tokens come through `channel`: {"start", "tokens": [{"text", "title", "shades"}], "inspected", "lead"?}.
 
     `start` tokens stay and the new ones follow, so a growing text costs only its growth; `lead` is the text before
-    it. `shades` holds a number from 0 to 1 for each Shading. A click (or an arrow key) triggers `pick`; the event's
+    it. `shades` holds a number from 0 to 1 for each Shading. Shading number `on_demand`, a yes (1) or no (0), is
+    offered only while tokens have it, and chosen when it comes. A click (or an arrow key) triggers `pick`; the event's
     `picked` is the index.
     """
 
-    def __init__(self, *, channel: str, shadings: Sequence[Shading], title: str, hint: str, **arguments: Any) -> None:
-        options = "".join(f"<option>{escape(s.name)}</option>" for s in shadings)
+    def __init__(
+        self, *, channel: str, shadings: Sequence[Shading], title: str, hint: str, on_demand: int | None = None,
+        **arguments: Any,
+    ) -> None:  # fmt: skip
+        options = "".join(
+            f"<option{' hidden' if i == on_demand else ''}>{escape(s.name)}</option>" for i, s in enumerate(shadings)
+        )
         legends = "".join(
-            f'<span class="token-legend"{"" if i == 0 else " hidden"}>{escape(s.pale)}'
-            f'<i class="ramp" aria-hidden="true"></i>{escape(s.strong)}</span>'
+            f'<span class="token-legend"{"" if i == 0 else " hidden"}>{_scale(s, i == on_demand)}</span>'
             for i, s in enumerate(shadings)
         )
         chooser = escape(arguments.pop("chooser"))
@@ -41,5 +46,14 @@ class TokenStrip(gr.HTML):
             js_on_load="window.livePage.tokenStrip({element, props, trigger}); // triggers 'pick'",
             apply_default_css=False,
             channel=channel,
+            on_demand=-1 if on_demand is None else on_demand,
             **arguments,
         )
+
+
+def _scale(shading: Shading, is_yes_or_no: bool) -> str:
+    pale, strong = escape(shading.pale), escape(shading.strong)
+    if is_yes_or_no:
+        full, hollow = (f'<span class="swatch{kind}" aria-hidden="true"></span>' for kind in (" is-yes", ""))
+        return f"{full}{strong}{hollow}{pale}"
+    return f'{pale}<i class="ramp" aria-hidden="true"></i>{strong}'

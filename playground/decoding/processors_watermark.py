@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import ClassVar
 
@@ -23,6 +24,12 @@ def green_list(last_id: int, vocab_size: int, ratio: float) -> Ints:
     generator = torch.Generator().manual_seed(HASHING_KEY * last_id % (2**64 - 1))
     green: Ints = torch.randperm(vocab_size, generator=generator)[: int(vocab_size * ratio)].numpy()
     return green
+
+
+@lru_cache(maxsize=2**14)
+def is_green(last_id: int, token_id: int, vocab_size: int, ratio: float) -> bool:
+    """Whether a token is favoured after `last_id`."""
+    return bool((green_list(last_id, vocab_size, ratio) == token_id).any())
 
 
 @dataclass(frozen=True)
@@ -61,11 +68,13 @@ class WatermarkScore:
 
     Attributes:
         greens: for every token but the first, whether it is on the green list of the token before.
+        expected: the share of green tokens in a text without a watermark.
         z: how many standard deviations above the number expected of a text without a watermark.
         p_value: the probability that a text without one is at least as green.
     """
 
     greens: tuple[bool, ...]
+    expected: float
     z: float
     p_value: float
 
@@ -81,10 +90,12 @@ def watermark_score(token_ids: Sequence[int], vocab_size: int, ratio: float = 0.
     """
     if len(token_ids) < 2:
         raise ValueError("a text of at least two tokens is needed: the list of a token depends on the one before")
-    lists: dict[int, frozenset[int]] = {}
-    for last_id in set(token_ids[:-1]):
-        lists[last_id] = frozenset(green_list(last_id, vocab_size, ratio).tolist())
-    greens = tuple(i in lists[last] for last, i in pairwise(token_ids))
-    scored = len(greens)
-    z = (sum(greens) - ratio * scored) / math.sqrt(scored * ratio * (1 - ratio))
-    return WatermarkScore(greens, z, 0.5 * math.erfc(z / math.sqrt(2)))
+    greens = [is_green(last, i, vocab_size, ratio) for last, i in pairwise(token_ids)]
+    return score_of(greens, [ratio] * len(greens))
+
+
+def score_of(greens: Sequence[bool], ratios: Sequence[float]) -> WatermarkScore:
+    """The score of tokens (at least one) by whether they are green, and how large a part of the vocabulary was."""
+    expected, variance = math.fsum(ratios), math.fsum(ratio * (1 - ratio) for ratio in ratios)
+    z = (sum(greens) - expected) / math.sqrt(variance)
+    return WatermarkScore(tuple(greens), expected / len(greens), z, 0.5 * math.erfc(z / math.sqrt(2)))

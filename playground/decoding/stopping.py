@@ -25,6 +25,10 @@ class StopStrings:
 
         An occurrence must reach into the last token: one that was complete before it has ended nothing.
         """
+        return self.which(context, token_id) is not None
+
+    def which(self, context: Sequence[int], token_id: int) -> str | None:
+        """The first of the strings that is completed so."""
         wanted = [string.encode() for string in self.strings]
         longest = max(map(len, wanted), default=0)
         text = last = self._piece(token_id)
@@ -33,7 +37,8 @@ class StopStrings:
                 break
             text = self._piece(earlier) + text
         before = len(text) - len(last)
-        return any(text.find(w, max(0, before - len(w) + 1)) >= 0 for w in wanted)
+        pairs = zip(self.strings, wanted, strict=True)
+        return next((string for string, w in pairs if text.find(w, max(0, before - len(w) + 1)) >= 0), None)
 
     def _piece(self, token_id: int) -> bytes:
         return self.pieces[token_id] if token_id < len(self.pieces) else b""

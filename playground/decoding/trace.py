@@ -124,6 +124,16 @@ class Trace:
         last = self.steps[-1]
         return pipeline.states_after(self.stages_at(last.index), last.situation, last.choice.token_id)
 
+    @cached_property
+    def passed_a_stop(self) -> int:
+        """Index of the last token, but the newest, that completes a stop string which was set only later; -1 if there
+        is none."""
+        stop: StopStrings | None = getattr(self.request.strategy, "stop", None)
+        if stop is None:
+            return -1
+        found = (s.index for s in self.steps[-2::-1] if stop.completed_by(self.context(s.index), s.choice.token_id))
+        return next(found, -1)
+
     @property
     def cum_logprob(self) -> float:
         """Sum over the steps of the raw log-probability of the chosen token, in nats."""
@@ -145,6 +155,15 @@ class Trace:
         if self.finish_reason != "length":
             return self
         return self.rewound(len(self.steps) - 1).appended(replace(self.steps[-1], finish_reason=None))
+
+    def unstopped(self, stop: StopStrings | None) -> "Trace":
+        """The same run without the stop string at which it ended, unless it ends one of `stop` too."""
+        if self.finish_reason != "stop_string":
+            return self
+        last = self.steps[-1]
+        if stop and stop.completed_by(self.context(last.index), last.choice.token_id):
+            return self
+        return self.rewound(last.index).appended(replace(last, finish_reason=None))
 
     def branched(self, index: int, token_id: int, eos_ids: Sequence[int]) -> "Trace":
         """The run up to token `index`, with `token_id` chosen there by hand; no forward pass is needed for it."""

@@ -7,17 +7,19 @@ from typing import Any
 
 import gradio as gr
 
-from playground import catalog
+from playground import catalog, written
 from playground.catalog import PARAMETERS, Parameter
 from playground.components.knob import Knob
 from playground.components.knob_bank import KnobBank, bank_values
 from playground.components.live_button import LiveButton
 from playground.components.order_list import OrderList
+from playground.components.text_knob import TextKnob
 from playground.decoding.processors import Processor
 from playground.decoding.sampling import Sampling
 from playground.i18n import Translator
+from playground.lists import LISTS
 from playground.views.notation import NATS, UNITS, Unit
-from playground.vocabulary import Vocabulary
+from playground.written import Speller
 
 SPEEDS: Mapping[str, float | None] = {"fast": None, "lively": 12.0, "aloud": 3.0, "slow": 1.0}
 MAX_LENGTH = 512
@@ -26,7 +28,8 @@ ORDER_WORDS = ("presets", "stages", "earlier", "later", "off", "empty")
 
 @dataclass(frozen=True)
 class Values:
-    """What the controls say. `of` reads the positional values that Gradio delivers, in the order of `Controls.all`."""
+    """What the controls say. `of` reads the positional values that Gradio delivers, in the order of `Controls.all`;
+    written settings that are left out are off."""
 
     prompt: str
     mode: str
@@ -36,13 +39,17 @@ class Values:
     unit_name: str
     order: tuple[str, ...]
     parameters: Mapping[str, float]
+    texts: Mapping[str, str]
 
     @classmethod
     def of(cls, values: tuple[Any, ...]) -> "Values":
-        prompt, mode, seed, length, speed, unit_name, order, bank = values
+        prompt, mode, seed, length, speed, unit_name, order, bank, *fields = values
         numbers = bank_values(bank)
         by_name = {p.name: numbers.get(p.name, p.neutral) for p in PARAMETERS}
-        return cls(prompt or "", mode, _number(seed), _number(length), speed, unit_name, order_of(order), by_name)
+        texts = {name: str(text or "") for name, text in zip(LISTS, fields, strict=bool(fields))}
+        return cls(
+            prompt or "", mode, _number(seed), _number(length), speed, unit_name, order_of(order), by_name, texts
+        )
 
     @property
     def do_sample(self) -> bool:
@@ -56,13 +63,18 @@ class Values:
     def tokens_per_second(self) -> float | None:
         return SPEEDS.get(self.speed)
 
-    def strategy(self, vocabulary: Vocabulary | None = None) -> Sampling:
+    def settings(self, speller: Speller | None = None) -> dict[str, Any]:
+        """The numbers, and the lists that the texts become, by name. Raises the errors of `written.read`."""
+        return {**self.parameters, **(written.settings(self.texts, speller) if speller else {})}
+
+    def strategy(self, speller: Speller | None = None) -> Sampling:
         """Raises OutOfRangeError, as do the other two, for a value that is not allowed."""
         seed = catalog.check_seed(self.seed)  # type: ignore[arg-type]
-        return catalog.sampling(self.parameters, self.do_sample, seed, self.order, vocabulary)
+        vocabulary = speller.vocabulary if speller else None
+        return catalog.sampling(self.settings(speller), self.do_sample, seed, self.order, vocabulary)
 
-    def processors(self, vocabulary: Vocabulary | None = None) -> tuple[Processor, ...]:
-        return catalog.processors(self.parameters, self.do_sample, self.order, vocabulary)
+    def processors(self, speller: Speller) -> tuple[Processor, ...]:
+        return catalog.processors(self.settings(speller), self.do_sample, self.order, speller.vocabulary)
 
     def max_new_tokens(self) -> int:
         return catalog.check_whole("max_new_tokens", self.length, 1, MAX_LENGTH)
@@ -100,6 +112,7 @@ class Controls:
     unit: gr.Radio
     order: OrderList
     bank: KnobBank
+    texts: Mapping[str, TextKnob]
     examples: Mapping[str, gr.Button]
     run: gr.Button
     step: gr.Button
@@ -110,7 +123,8 @@ class Controls:
     @property
     def all(self) -> list[Any]:
         """The components whose values `Values.of` reads."""
-        return [self.prompt, self.mode, self.seed, self.length, self.speed, self.unit, self.order, self.bank]
+        texts = [self.texts[name] for name in LISTS]
+        return [self.prompt, self.mode, self.seed, self.length, self.speed, self.unit, self.order, self.bank, *texts]
 
 
 def knob(parameter: Parameter, value: float, t: Translator, prefix: str = "", bank: str = "") -> Knob:
@@ -135,6 +149,40 @@ def knob(parameter: Parameter, value: float, t: Translator, prefix: str = "", ba
             *(["detail"] if parameter.belongs_to else []),
         ],
     )
+
+
+def text_knob(name: str, t: Translator) -> TextKnob:
+    """The field of a setting that is a list."""
+    note = _NOTES[name]
+    belongs_to = LISTS[name].belongs_to
+    return TextKnob(
+        name=name,
+        label=t(f"parameter.{name}.label"),
+        help_text=t(f"parameter.{name}.help"),
+        off=t("written.off_negative") if belongs_to else t("parameter.off"),
+        placeholder=t(f"written.{name}.placeholder"),
+        note=t(note),
+        longest=written.MAX_CHARACTERS,
+        channel="written",
+        elem_id=f"knob-{name}",
+        elem_classes=["detail"] if belongs_to else [],
+    )
+
+
+_NOTES = {
+    "sequence_bias": "written.bias_note", "bad_words_ids": "written.phrase_note",
+    "suppress_tokens": "written.token_note", "negative_prompt_ids": "written.prompt_note",
+    "stop_strings": "written.string_note",
+}  # fmt: skip
+
+
+def drawer() -> list[str]:
+    """The names of the settings behind "more", in the order in which they apply, each followed by its details."""
+    usual = catalog.ORDERS["transformers"]
+    owners = {p.name: p.belongs_to or p.name for p in PARAMETERS if not p.is_common}
+    owners |= {one.name: one.belongs_to or one.name for one in LISTS.values()}
+    places = [*usual, *(name for name in LISTS if name not in usual)]
+    return sorted(owners, key=lambda name: places.index(owners[name]))
 
 
 def order_list(t: Translator) -> OrderList:

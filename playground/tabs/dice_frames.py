@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from playground import catalog
 from playground.catalog import BY_NAME, MAIN
@@ -36,14 +37,14 @@ class Scene:
     """What the panels are about: a step of a trace, and the settings that it is seen under, as if it were drawn.
 
     Attributes:
-        values: of every parameter, by name.
+        values: of every parameter, by name; the lists that are on too.
         order: names of the stages, first to last.
         do_sample: whether the controls say so; the dice are shown either way.
     """
 
     trace: Trace
     index: int
-    values: Mapping[str, float]
+    values: Mapping[str, Any]
     order: tuple[str, ...]
     do_sample: bool
     look: Look
@@ -52,7 +53,7 @@ class Scene:
     def step(self) -> Step:
         return self.trace.steps[self.index]
 
-    def processors(self, values: Mapping[str, float], order: tuple[str, ...] | None = None) -> tuple[Processor, ...]:
+    def processors(self, values: Mapping[str, Any], order: tuple[str, ...] | None = None) -> tuple[Processor, ...]:
         built = catalog.processors(values, True, order or self.order, self.look.vocabulary)
         if self.step.situation.guidance is None:  # its second reading was not made here: the headline says so
             built = tuple(p for p in built if not isinstance(p, Guidance))
@@ -62,7 +63,8 @@ class Scene:
         return self.trace.stages_at(self.index, self.processors(self.values, order))
 
     def value(self, name: str) -> float:
-        return self.values.get(name, BY_NAME[name].neutral)
+        value: float = self.values.get(name, BY_NAME[name].neutral)
+        return value
 
 
 def before(trace: Trace, index: int, look: Look) -> str:
@@ -119,7 +121,7 @@ def same_dice_panel(
     return {"dice.same": same_dice_figure(view, scene.look.t), "dice.same_words": {"parts": parts}}
 
 
-def changes(scene: Scene) -> dict[str, dict[str, float]]:
+def changes(scene: Scene) -> dict[str, dict[str, Any]]:
     """The settings worth comparing over the whole run: as they stand, and each common knob switched on or off."""
     found = {"": dict(scene.values)}
     for p in MAIN:

@@ -7,13 +7,14 @@ from typing import Any, cast, get_args
 
 import gradio as gr
 
-from playground.catalog import PARAMETERS
+from playground.catalog import PARAMETERS, Parameter
 from playground.components.knob_bank import bank_value
 from playground.components.live_bus import FrameLog, frame
 from playground.decoding.sampling import Sampling
 from playground.decoding.trace import Step, Trace
 from playground.errors import PlaygroundError
 from playground.figures.survival_map import Shown
+from playground.lists import LISTS, ListParameter
 from playground.tabs import dice_frames, wording
 from playground.tabs.budget import Budget
 from playground.tabs.controls import Values
@@ -21,7 +22,7 @@ from playground.tabs.dice_frames import Scene
 from playground.tabs.dice_help import knob_help
 from playground.tabs.generate_handlers import GenerateTab, Update, reported
 from playground.tabs.session import Session
-from playground.views.same_dice import Parting, carried_over, never, parting
+from playground.views.same_dice import Parting, carried_over, ended_by, never, parting
 from playground.views.survival_map import CUTS
 
 PANELS = ("race", "same_dice", "survival_map", "mass_flow")
@@ -43,9 +44,7 @@ class DiceSession:
     def __deepcopy__(self, memo: object) -> "DiceSession":
         return DiceSession()
 
-    def parting(
-        self, scene: Scene, values: dict[str, float], is_over: Callable[[], bool] = never
-    ) -> Parting:  # fmt: skip
+    def parting(self, scene: Scene, values: dict[str, Any], is_over: Callable[[], bool] = never) -> Parting:
         """Where a run under `values` parts from the trace. Steps that were compared before are not compared again, so
         what the time was too short for is found at one of the next looks."""
         trace, processors = scene.trace, scene.processors(values)
@@ -89,7 +88,8 @@ class DiceTab:
         if index < 0:
             return None
         look = self.tab.look(session, controls)
-        return Scene(trace, index, controls.parameters, controls.order, controls.do_sample, look)
+        settings = controls.settings(self.tab.speller(session))
+        return Scene(trace, index, settings, controls.order, controls.do_sample, look)
 
     def ask(self, mine: DiceSession, session: Session, event: gr.EventData, cut: Any, shown: Any, *values: Any) -> str:
         """The page has these panels on screen: their numbers, from the stored logits."""
@@ -130,7 +130,8 @@ class DiceTab:
                 channels |= dice_frames.survival_panel(scene, cut if cut in CUTS else CUTS[0], measure)
             if "mass_flow" in wanted:
                 channels |= dice_frames.mass_panel(scene)
-            asked = [p for p in PARAMETERS if f"help:{p.name}" in wanted]
+            settings: list[Parameter | ListParameter] = [*PARAMETERS, *LISTS.values()]
+            asked = [p for p in settings if f"help:{p.name}" in wanted]
             if asked:
                 channels["dice.help"] = {p.name: knob_help(p, scene) for p in asked}
         except PlaygroundError:
@@ -175,7 +176,7 @@ class DiceTab:
         if scene is None:
             return
         over = Budget(PATIENCE, self.clock).share()
-        found = mine.parting(scene, dict(controls.parameters), over)
+        found = mine.parting(scene, dict(scene.values), over)
         if found.index is None or found.theirs is None:
             is_whole = found.index is not None or found.steps == len(scene.trace.steps)
             nowhere = (
@@ -185,11 +186,15 @@ class DiceTab:
             )
             yield frame({"notice": wording.notice(nowhere)})
             return
-        trace: Trace = carried_over(scene.trace, found.index, scene.processors(controls.parameters))
+        trace: Trace = carried_over(scene.trace, found.index, scene.processors(scene.values))
         request, words = tab.request(controls, backend, trace.request.prompt_ids)
-        strategy = trace.request.strategy
-        assert isinstance(strategy, Sampling)
-        request = replace(request, strategy=strategy)
+        strategy, wanted = trace.request.strategy, request.strategy
+        assert isinstance(strategy, Sampling) and isinstance(wanted, Sampling)
+        ended = ended_by(trace, wanted.stop)
+        if ended is not None:
+            yield frame({"notice": wording.notice(tab.t("dice.same.ended", number=ended + 1))})
+            return
+        request = replace(request, strategy=replace(strategy, stop=wanted.stop))
         session.pinned = None
         yield from tab.stream(
             session, controls, backend, replace(trace, request=request), words or tab.t("dice.same.gone",

@@ -18,7 +18,7 @@ from playground.errors import (
     NothingLeftToChooseError,
 )
 from playground.i18n import translator
-from playground.lists import LISTS
+from playground.lists import check_ids
 from playground.tabs import beam_endpoints, dice_endpoints, inside_endpoints, tokenizer_endpoints, wording
 from playground.tabs.answers import Json, one_answer, prompt_ids, room, stream, truth
 from playground.tabs.schema import with_settings
@@ -152,12 +152,7 @@ def _strategy(values: Json, do_sample: bool, seed: int, order: object, backend: 
     names = catalog.ORDERS.get(order) if isinstance(order, str) else order
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
         raise InvalidArgumentError(name="order", rule='"transformers", "llama.cpp" or a list of names', value=order)
-    size = backend.info.vocab_size
-    for name in ("sequence_bias", "bad_words_ids", "negative_prompt_ids"):
-        checked = LISTS[name].check(values[name])
-        sequences = [one[0] for one in checked] if name == "sequence_bias" else checked
-        if any(i >= size for one in sequences for i in ((one,) if isinstance(one, int) else one)):
-            raise InvalidArgumentError(name=name, rule=f"made of token ids below {size}", value=values[name])
+    check_ids(values, backend.info.vocab_size)
     return catalog.sampling(values, do_sample, seed, names, backend.vocabulary)
 
 

@@ -21,6 +21,7 @@ from playground.views.stages import stage_rows
 from playground.views.strip import StripToken, spelt_together, strip_tokens
 from playground.views.temperature import temperature_curves
 from playground.views.trajectory import trajectory
+from playground.views.watermark import step_is_green, watermark
 from playground.vocabulary import Vocabulary
 
 Channels = Mapping[str, object]
@@ -44,13 +45,21 @@ def strip(trace: Trace, start: int, inspected: int, look: Look) -> dict[str, obj
         "start": start,
         "inspected": inspected,
         "tokens": [
-            {"text": token.text, "title": _title(token, step, look), "shades": [round(s, 3) for s in token.shades]}
+            _token(token, step, step_is_green(trace, step), look)
             for token, step in zip(tokens, trace.steps[start:], strict=True)
         ],
     }
     if start == 0:
         payload["lead"] = spelt_together(trace.request.prompt_ids, look.vocabulary)
     return payload
+
+
+def _token(token: StripToken, step: Step, is_green: bool | None, look: Look) -> dict[str, object]:
+    title, shades = _title(token, step, look), [round(s, 3) for s in token.shades]
+    if is_green is not None:
+        shades.append(int(is_green))
+        title = look.t("strip.token_green", title=title) if is_green else title
+    return {"text": token.text, "title": title, "shades": shades}
 
 
 def _title(token: StripToken, step: Step, look: Look) -> str:
@@ -100,7 +109,8 @@ def choice_panels(trace: Trace, index: int, is_pinned: bool, look: Look) -> dict
 
 
 def along_the_text(trace: Trace, inspected: int, look: Look) -> dict[str, object]:
-    return {"trajectory": trajectory_figure(trajectory(trace, look.vocabulary), inspected, look.t, look.unit)}
+    figure = trajectory_figure(trajectory(trace, look.vocabulary), inspected, look.t, look.unit)
+    return {"trajectory": figure, "watermark": wording.watermark(watermark(trace), look.t)}
 
 
 def whole(trace: Trace, inspected: int, is_pinned: bool, look: Look) -> dict[str, object]:
@@ -109,6 +119,7 @@ def whole(trace: Trace, inspected: int, is_pinned: bool, look: Look) -> dict[str
         return {
             "strip": strip(trace, 0, -1, look),
             "headline": {"parts": [look.t("headline.empty")]},
+            "watermark": wording.watermark(None, look.t),
         }
     return {
         "strip": strip(trace, 0, inspected, look),

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground.catalog import PARAMETERS
+from playground.catalog import BY_NAME, PARAMETERS
 from playground.components.finder import Finder
 from playground.components.knob_bank import KnobBank
 from playground.components.live_bars import LiveBars
@@ -14,18 +14,20 @@ from playground.components.live_bus import LiveBus
 from playground.components.live_button import LiveButton
 from playground.components.live_plot import LivePlot
 from playground.components.live_text import LiveText
+from playground.components.text_knob import TextKnob
 from playground.components.token_strip import Shading, TokenStrip
 from playground.examples import EXAMPLES
 from playground.i18n import Translator
-from playground.tabs import dice
-from playground.tabs.controls import SPEEDS, Controls, knob, order_list
+from playground.lists import LISTS
+from playground.tabs import dice, written_fields
+from playground.tabs.controls import SPEEDS, Controls, drawer, knob, order_list, text_knob
 from playground.tabs.delivery import lossless, panel_head
 from playground.tabs.dice import DicePanels
 from playground.tabs.generate_handlers import GenerateTab
 from playground.tabs.session import Session
 from playground.views.notation import UNITS
 
-SHADINGS = ("probability", "surprisal", "rank", "entropy")
+SHADINGS = ("probability", "surprisal", "rank", "entropy", "watermark")
 
 
 def build(tab: GenerateTab, bus: LiveBus, demo: gr.Blocks) -> None:
@@ -61,9 +63,12 @@ def _build_controls(t: Translator) -> Controls:
                 knob(parameter, values[parameter.name], t, bank="generate")
         with gr.Accordion(t("parameters.more"), open=False, elem_classes="more"):
             Finder(placeholder=t("parameters.search"), nothing=t("parameters.no_match"), elem_id="finder")
-            for parameter in PARAMETERS:
-                if not parameter.is_common:
-                    knob(parameter, values[parameter.name], t, bank="generate")
+            texts: dict[str, TextKnob] = {}
+            for name in drawer():
+                if name in LISTS:
+                    texts[name] = text_knob(name, t)
+                else:
+                    knob(BY_NAME[name], values[name], t, bank="generate")
         gr.HTML(f"<p>{t('parameters.greedy_note')}</p>", elem_classes="greedy-note", js_on_load=None)
         with gr.Row(elem_classes="fields"):
             seed = gr.Number(first.seed, label=t("seed.label"), precision=0, elem_id="seed", min_width=70)
@@ -93,7 +98,7 @@ def _build_controls(t: Translator) -> Controls:
             )
         LiveText(channel="lesson", style="lesson")
     return Controls(
-        prompt, mode, seed, dice, length, speed, unit, order_list(t), bank, examples, run, step, pause,
+        prompt, mode, seed, dice, length, speed, unit, order_list(t), bank, texts, examples, run, step, pause,
         stop, back,
     )  # fmt: skip
 
@@ -109,9 +114,11 @@ def _build_results(
             title=t("strip.title"),
             hint=t("strip.hint"),
             chooser=t("strip.chooser"),
+            on_demand=SHADINGS.index("watermark"),
             elem_id="strip",
         )
         LiveText(channel="badge", style="badge", live=True, elem_id="badge")
+        LiveText(channel="watermark", style="watermark", elem_id="watermark")
     act = LiveText(channel="headline", style="headline", elem_id="headline")
     plots = {}
     with gr.Row(elem_classes="charts"):
@@ -173,13 +180,16 @@ def _wire(
         event(lossless(tab.inspect), **looking)
     for event in (controls.mode.change, controls.bank.input):
         event(lossless(tab.redraw), **looking)
+    for text in controls.texts.values():
+        text.input(lossless(partial(written_fields.reread, tab)), **looking)
     controls.unit.change(lossless(tab.change_unit), **looking)
     act.act(lossless(tab.follow), **looking)
     bus.resync(lossless(tab.resync), **looking)
     dice.wire(tab, panels, state, controls, streaming, looking, (verify, verifying))
 
     controls.dice.click(lambda: random.randrange(10_000), outputs=[controls.seed], queue=False, **quiet)
-    filled = [controls.prompt, controls.mode, controls.seed, controls.length, controls.bank, controls.order]
+    texts = [controls.texts[name] for name in LISTS]
+    filled = [controls.prompt, controls.mode, controls.seed, controls.length, controls.bank, *texts, controls.order]
     for example in EXAMPLES:
         controls.examples[example.key].click(
             lossless(partial(tab.load_example, example)),

@@ -14,19 +14,23 @@ from playground.backends.loading import ModelSlot
 from playground.catalog import ORDERS, PARAMETERS
 from playground.components.knob_bank import bank_value
 from playground.components.live_bus import frame
+from playground.decoding.sampling import Sampling
 from playground.decoding.trace import GenerationRequest, Trace, longest_run
 from playground.errors import EmptyPromptError, PlaygroundError, PromptTooLongError
 from playground.examples import EXAMPLES, Example
 from playground.i18n import Translator
+from playground.lists import LISTS
 from playground.settings import DEFAULT_MODEL_NAME
-from playground.tabs import frames, retokenization, wording
+from playground.tabs import frames, retokenization, wording, written_fields
 from playground.tabs.chart_clock import PARTS, ChartClock
 from playground.tabs.controls import Values
 from playground.tabs.frames import Look
 from playground.tabs.session import Session
+from playground.tabs.written_fields import speller_of
 from playground.views.code import transformers_code
 from playground.views.notation import UNITS
 from playground.vocabulary import Vocabulary
+from playground.written import Speller
 
 if TYPE_CHECKING:
     from playground.backends.huggingface import Backend
@@ -68,8 +72,12 @@ class GenerateTab:
 
     def look(self, session: Session, values: Values) -> Look:
         """How to show the session's trace under the controls. Raises OutOfRangeError."""
-        vocabulary = self.first_vocabulary if session.is_recorded else self.slot.get().vocabulary
-        return Look(values.processors(vocabulary), values.unit, self.t, vocabulary)
+        speller = self.speller(session)
+        return Look(values.processors(speller), values.unit, self.t, speller.vocabulary)
+
+    def speller(self, session: Session) -> Speller:
+        """What the session's text is spelt with: the recorded run needs no model for it."""
+        return written_fields.shipped(self.first_vocabulary) if session.is_recorded else speller_of(self.slot.get())
 
     def pause_button(self, is_paused: bool) -> dict[str, object]:
         return {"pause": {"text": self.t("button.resume" if is_paused else "button.pause")}}
@@ -102,9 +110,12 @@ class GenerateTab:
         ids = prompt_ids or self.prompt_ids(values.prompt, backend)
         wanted = values.max_new_tokens()
         vocab_size, context_length = backend.model.vocab_size, backend.model.context_length
-        strategy = values.strategy(backend.vocabulary)
+        strategy = values.strategy(speller_of(backend))
         rows = 2 if strategy.guidance else 1  # the logits after the negative prompt are kept too
-        room, memory = context_length - len(ids), longest_run(vocab_size, rows)
+        negative = strategy.guidance.negative_prompt(ids) if strategy.guidance else ()
+        if len(negative) >= context_length:
+            raise PromptTooLongError(tokens=len(negative), limit=context_length - 1)
+        room, memory = context_length - max(len(ids), len(negative)), longest_run(vocab_size, rows)
         words = ""
         if wanted > min(room, memory):
             reason = (
@@ -199,7 +210,8 @@ class GenerateTab:
             return
         # the text on the page is steered, even if the prompt field has another one by now
         request, words = self.request(controls, backend, session.trace.request.prompt_ids)
-        trace = session.trace.branched(index, token_id, backend.model.eos_ids)
+        begun = replace(session.trace.request, strategy=request.strategy)  # its stop strings may be new
+        trace = replace(session.trace, request=begun).branched(index, token_id, backend.model.eos_ids)
         ids = trace.request.prompt_ids + trace.token_ids
         words = words or retokenization.alarm(ids, backend, controls.unit, self.t)
         session.pinned = None
@@ -218,6 +230,7 @@ class GenerateTab:
         backend = self.slot.get()
         request, words = self.request(controls, backend)
         trace = session.trace if self.goes_on(session, request, backend) else Trace(request)
+        trace = trace.unstopped(getattr(request.strategy, "stop", None))
         if trace.finish_reason in ("stop", "stop_string"):
             label = backend.vocabulary.label(trace.token_ids[-1])
             yield frame({"notice": wording.notice(self.t("notice.ended", token=label)), **self.pause_button(False)})
@@ -263,7 +276,11 @@ class GenerateTab:
                 parts = clock.due(now, trace.finish_reason is not None)
                 drawn = trace if parts == PARTS else drawn
                 look = replace(look, unit=session.unit or look.unit)
-                update = frame(self.progress(session, shown, look, parts))
+                channels = self.progress(session, shown, look, parts)
+                if trace.finish_reason == "stop_string" and isinstance(request.strategy, Sampling):
+                    assert request.strategy.stop
+                    channels["notice"] = wording.stopped(trace, request.strategy.stop, self.t)
+                update = frame(channels)
                 clock.made(parts, now, time.monotonic() - now)
                 if not session.is_current(run):
                     break  # taken back, or begun anew, while the frame was made
@@ -412,6 +429,7 @@ class GenerateTab:
             example.seed,
             example.max_new_tokens,
             bank_value({p.name: example.values.get(p.name, p.neutral) for p in PARAMETERS}),
+            *("" for _ in LISTS),
             json.dumps(ORDERS["transformers"]),
-            frame({"lesson": {"parts": [self.t(f"example.{example.key}.notice")]}}),
+            frame({"lesson": {"parts": [self.t(f"example.{example.key}.notice")]}, "written": {}}),
         ]

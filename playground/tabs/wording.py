@@ -1,21 +1,26 @@
 """Sentences: the numbers of a view put into the words of a language, as parts for a LiveText."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from playground.decoding.pipeline import Stage
+from playground.decoding.processors_watermark import WatermarkScore
+from playground.decoding.stopping import StopStrings
+from playground.decoding.trace import Trace
 from playground.i18n import Translator
 from playground.views.formula import formula_numbers
 from playground.views.headline import Headline
 from playground.views.notation import Unit, percent, shorter, significant
 from playground.views.stages import StageRow
-from playground.vocabulary import Vocabulary
+from playground.vocabulary import Vocabulary, printable
 
 if TYPE_CHECKING:  # these import transformers, for which the page does not wait
     from playground.backends.huggingface import ModelInfo
     from playground.verification import Verification
 
 Part = str | dict[str, str]
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 MARK = "\u0000"  # no text holds it: where the token goes
 
 
@@ -72,6 +77,13 @@ def notice(text: str, kind: str = "info") -> dict[str, object]:
     return {"parts": [text] if text else [], "kind": kind if text else ""}
 
 
+def stopped(trace: Trace, stop: StopStrings, t: Translator) -> dict[str, object]:
+    """Which stop string ended the text, and with which token."""
+    last = trace.steps[-1]
+    text = stop.which(trace.context(last.index), last.choice.token_id) or ""
+    return notice(t("notice.stop_string", number=last.index + 1, text=printable(text.encode())))
+
+
 def badge(text: str, kind: str) -> dict[str, object]:
     """kind "good", "bad" or "wait"."""
     mark = {"good": "✓ ", "bad": "✗ ", "wait": ""}[kind]
@@ -100,6 +112,17 @@ def verification_badge(found: "Verification", vocabulary: Vocabulary, t: Transla
     elif found.is_listed and found.method == "generate":
         text += t("badge.listed")
     return badge(text, "good")
+
+
+def watermark(score: WatermarkScore | None, t: Translator) -> dict[str, object]:
+    """How green the text is, for a text with a watermark."""
+    if score is None:
+        return {"parts": []}
+    expected = f"{shorter(round(100 * score.expected, 1))} %"
+    words = t("watermark.score", z=f"{score.z:.2f}", green=score.green, scored=len(score.greens), expected=expected)
+    odds = 1 / max(score.p_value, 1e-300)  # of so green a text without a watermark: one in so many
+    texts = f"{float(f'{odds:.2g}'):,.0f}" if odds < 1e6 else "10" + str(int(math.log10(odds))).translate(_RAISED)
+    return {"parts": [{"text": words, "kind": "strong"}, t("watermark.odds", texts=texts)]}
 
 
 def formula(stage: Stage, context_ids: Sequence[int], t: Translator) -> str:

@@ -1,5 +1,10 @@
 """The run as code: a script for plain transformers that gives the very same tokens."""
 
+from dataclasses import replace
+from typing import Any
+
+from playground.decoding.processors import Processor
+from playground.decoding.processors_guidance import Guidance
 from playground.decoding.sampling import Sampling
 from playground.decoding.trace import Trace
 
@@ -15,7 +20,7 @@ def transformers_code(trace: Trace, model: str, eos_ids: tuple[int, ...], vocab_
     wanted = len(trace.steps) - given
     step = trace.steps[-1]
     stop = getattr(trace.request.strategy, "stop", None)
-    strategy = Sampling(step.processors, step.selection, stop)  # type: ignore[arg-type]
+    strategy = Sampling(_going_on(trace, given), step.selection, stop)  # type: ignore[arg-type]
     ends = eos_ids[0] if len(eos_ids) == 1 else list(eos_ids) or None
     lines = [
         "import torch",
@@ -35,7 +40,9 @@ def transformers_code(trace: Trace, model: str, eos_ids: tuple[int, ...], vocab_
     is_listed = bool(strategy.beyond_generate) or strategy.is_reordered
     arguments = strategy.bare_arguments() if is_listed else strategy.generate_arguments()
     if is_listed:
-        lines += _listed(strategy, len(trace.request.prompt_ids), eos_ids)
+        lines += _listed(strategy, trace, given, eos_ids)
+    else:
+        arguments = _counted_on(arguments, given)
     if arguments["do_sample"]:
         lines.append(f"torch.manual_seed({strategy.selection.seed})")
         if given:
@@ -57,12 +64,38 @@ def _imports(strategy: Sampling) -> list[str]:
     return []
 
 
-def _listed(strategy: Sampling, prompt_length: int, eos_ids: tuple[int, ...]) -> list[str]:
-    """What `generate` has no arguments for is given to it as a list: its own classes where it has them."""
+def _going_on(trace: Trace, given: int) -> tuple[Processor, ...]:
+    """The processors of the last stretch. Guidance has read its own prompt and the tokens given: both are its prompt
+    now."""
+    prompt_ids, taken = trace.request.prompt_ids, trace.token_ids[:given]
+    return tuple(
+        replace(p, negative_prompt_ids=p.negative_prompt(prompt_ids) + taken)
+        if given and isinstance(p, Guidance)
+        else p
+        for p in trace.steps[-1].processors
+    )
+
+
+def _counted_on(arguments: dict[str, object], given: int) -> dict[str, object]:
+    """The arguments of a call whose prompt holds `given` tokens of the text: it counts new tokens from there."""
+    counted: dict[str, Any] = dict(arguments)
+    if "min_new_tokens" in counted:
+        counted["min_new_tokens"] = max(0, counted["min_new_tokens"] - given)
+    if "exponential_decay_length_penalty" in counted:
+        start, factor = counted["exponential_decay_length_penalty"]
+        counted["exponential_decay_length_penalty"] = (start - given, factor)
+    return counted
+
+
+def _listed(strategy: Sampling, trace: Trace, given: int, eos_ids: tuple[int, ...]) -> list[str]:
+    """What `generate` has no arguments for is given to it as a list: its own classes where it has them. They count from
+    the prompt of the run, and what they carry is what they had carried so far."""
     active = [p for p in strategy.processors if not p.is_neutral]
     modules = sorted({(type(p).__module__, type(p).__name__) for p in active})
     what = ", ".join(strategy.beyond_generate)
     why = f"generate has no argument for {what}" if what else "generate has no argument for this order"
+    states = dict(trace.steps[given].situation.states) if given else {}
+    places = f"prompt_length={len(trace.request.prompt_ids)}, eos_ids={eos_ids}, seed={strategy.selection.seed}"
     return [
         f"# {why}: run this in the playground's folder",
         "from playground.backends.in_generate import chain",
@@ -70,7 +103,7 @@ def _listed(strategy: Sampling, prompt_length: int, eos_ids: tuple[int, ...]) ->
         "processors = chain(",
         "    model,",
         f"    [{', '.join(map(repr, active))}],",
-        f"    prompt_length={prompt_length}, eos_ids={eos_ids}, seed={strategy.selection.seed},",
+        f"    {places}, states={states!r}," if states else f"    {places},",
         ")",
     ]
 
@@ -87,6 +120,10 @@ def steered_length(trace: Trace) -> int:
     """How many tokens come before the last stretch that one call of `generate` could have made."""
     last = trace.steps[-1]
     for step in reversed(trace.steps):
-        if step.choice.by == "hand" or (step.processors, step.selection) != (last.processors, last.selection):
+        if (
+            step.index == trace.passed_a_stop
+            or step.choice.by == "hand"
+            or (step.processors, step.selection) != (last.processors, last.selection)
+        ):
             return step.index + 1
     return 0

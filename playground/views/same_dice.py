@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,11 +14,12 @@ from playground.decoding.pipeline import Stage
 from playground.decoding.processors import Processor, Situation
 from playground.decoding.sampling import Sampling
 from playground.decoding.selection import Multinomial
+from playground.decoding.stopping import StopStrings
 from playground.decoding.trace import Step, Trace
 from playground.views.race import drawn, noise, throws
 from playground.vocabulary import Vocabulary
 
-Build = Callable[[Mapping[str, float]], tuple[Processor, ...]]  # settings by name -> processors in order
+Build = Callable[[Mapping[str, Any]], tuple[Processor, ...]]  # settings by name -> processors in order
 _STEPS = 24  # values tried on each knob
 
 
@@ -103,7 +105,7 @@ def knob_values(parameter: Parameter) -> tuple[float, ...]:
 
 
 def same_dice(
-    trace: Trace, index: int, parameters: Sequence[Parameter], values: Mapping[str, float], build: Build,
+    trace: Trace, index: int, parameters: Sequence[Parameter], values: Mapping[str, Any], build: Build,
     vocabulary: Vocabulary, is_over: Callable[[], bool] = never,
 ) -> SameDice:  # fmt: skip
     """Step `index` with each of the `parameters` turned through its range, the others at `values`. Once the time
@@ -111,7 +113,7 @@ def same_dice(
     step = trace.steps[index]
     exponentials = noise(step.selection.seed, index, step.logits.shape[-1])
 
-    def taken(settings: Mapping[str, float]) -> int | None:
+    def taken(settings: Mapping[str, Any]) -> int | None:
         logits = _processed(trace, index, build(settings))
         return drawn(logits, exponentials) if _has_something(logits) else None
 
@@ -205,6 +207,14 @@ def carried_over(trace: Trace, index: int, processors: tuple[Processor, ...]) ->
     stop = getattr(trace.request.strategy, "stop", None)
     strategy = Sampling(processors, Multinomial(trace.steps[index].selection.seed), stop)
     return Trace(replace(trace.request, strategy=strategy, taken_ids=()), tuple(steps))
+
+
+def ended_by(trace: Trace, stop: StopStrings | None) -> int | None:
+    """The first step whose token completes one of these stop strings; None if none does."""
+    if stop is None:
+        return None
+    tokens = ((step.index, step.choice.token_id) for step in trace.steps)
+    return next((index for index, token_id in tokens if stop.completed_by(trace.context(index), token_id)), None)
 
 
 def _situation(step: Step, processors: Sequence[Processor], carried: Mapping[str, float]) -> Situation:

@@ -101,6 +101,7 @@ FAMILIES = {
     "tokenizer.shipped.*": SHIPPED,
     "tokenizer.side.*": ["name", "algorithm", "vocabulary", "tokens", "each", "own"],
     "tokenizer.step.*": ["first", "back", "play", "forward", "last", "pause", "slider"],
+    "written.*.placeholder": list(LISTS),
     "dice.race.*": get_args(get_type_hints(Choice)["by"])[::2],
     "dice.map.*": ("here", "there"),
     "dice.map.shown.*": SHOWN,

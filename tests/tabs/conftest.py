@@ -26,6 +26,7 @@ from playground.catalog import PARAMETERS
 from playground.components.knob_bank import bank_value
 from playground.examples import EXAMPLES
 from playground.i18n import translator
+from playground.lists import LISTS
 from playground.tabs import page
 from playground.tabs.generate_handlers import GenerateTab
 from playground.tabs.session import Session
@@ -43,7 +44,7 @@ class Visitor:
         self.settings: dict[str, Any] = {
             "prompt": "The fox went out to", "mode": "sample", "seed": 1, "length": 6, "speed": "fast", "unit": "nats",
             "order": None,
-            **{p.name: p.neutral for p in PARAMETERS},
+            **{p.name: p.neutral for p in PARAMETERS}, **dict.fromkeys(LISTS, ""),
         }  # fmt: skip
 
     def set(self, **changes: Any) -> "Visitor":
@@ -55,7 +56,8 @@ class Visitor:
     def values(self) -> tuple[Any, ...]:
         """What Gradio would deliver, in the order of Controls.all."""
         knobs = {p.name: self.settings[p.name] for p in PARAMETERS}
-        return *(value for name, value in self.settings.items() if name not in knobs), bank_value(knobs)
+        first = [value for name, value in self.settings.items() if name not in knobs and name not in LISTS]
+        return *first, bank_value(knobs), *(self.settings[name] for name in LISTS)
 
     def begin(self, handler: str, picked: int | None = None) -> Iterator[Channels]:
         """The frames of a handler, each taken when it is asked for."""

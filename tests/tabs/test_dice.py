@@ -270,7 +270,7 @@ def test_a_comparison_that_takes_too_long_is_broken_off_says_so_and_goes_on_by_a
         looks += 1
         assert looks <= 8, "every look should come a step further"
         sent = panels.dice.compare_on(
-            panels.mine, visitor.session, event, "top_p", "tokens", *visitor.settings.values()
+            panels.mine, visitor.session, event, "top_p", "tokens", *visitor.values
         )  # fmt: skip
         words = json.loads(sent)["channels"]["dice.same_words"]
     whole = patient.ask("same_dice")["dice.same_words"]
@@ -293,7 +293,7 @@ def test_knobs_that_could_not_be_turned_in_time_are_named(visitor: Any) -> None:
 
 
 def test_any_other_click_compares_nothing(panels: Panels) -> None:
-    values = panels.visitor.settings.values()
+    values = panels.visitor.values
     for picked in ("go:", "go:top_p=1", None, 3):
         event = gr.EventData(None, {"picked": picked})
         sent = panels.dice.compare_on(panels.mine, panels.visitor.session, event, "top_p", "tokens", *values)

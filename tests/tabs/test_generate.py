@@ -17,6 +17,7 @@ from playground.decoding.trace import Trace
 from playground.errors import ModelUnavailableError
 from playground.examples import EXAMPLES
 from playground.i18n import translator
+from playground.lists import LISTS
 from playground.tabs.controls import MAX_LENGTH
 from playground.tabs.generate_handlers import GenerateTab
 
@@ -723,11 +724,12 @@ def test_a_run_that_differs_from_transformers_says_where(visitor: Visitor) -> No
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.key)
 def test_an_example_sets_every_control_runs_and_shows_its_telling_token(visitor: Visitor, example: Any) -> None:
-    *filled, bank, order, sent = visitor.tab.load_example(example, visitor.session)
+    *filled, order, sent = visitor.tab.load_example(example, visitor.session)
     assert tuple(json.loads(order)) == ORDERS["transformers"]
-    prompt, mode, seed, length = filled
+    prompt, mode, seed, length, bank, *texts = filled
     assert json.loads(sent)["channels"]["lesson"]["parts"] == [t(f"example.{example.key}.notice")]
     visitor.set(prompt=prompt, mode=mode, seed=seed, length=length)
+    assert texts == ["" for _ in LISTS]
     frames = visitor.do("run_example", **bank_values(bank))
     trace = visitor.session.trace
     on = {p.name: p.value for p in trace.steps[0].processors}
