@@ -14,12 +14,14 @@
     const made = (index) => {
       const root = node("button", "bar-row"), name = node("span", "bar-name"), track = node("span", "bar-track");
       const fill = node("i", "bar-fill"), edge = node("i", "bar-edge"), text = node("span", "bar-text");
+      const place = node("span", "bar-place"); // its words give way to the left where they would be cut
       root.type = "button";
       root.dataset.row = index;
-      track.append(fill, edge, text);
+      place.append(text);
+      track.append(fill, edge, place);
       root.append(name, track);
       holder.insertBefore(root, tip);
-      return { root, name, fill, edge, text, shown: {} };
+      return { root, name, fill, edge, text, place, shown: {} };
     };
     const put = (row, key, value, set) => { if (row.shown[key] !== value) { row.shown[key] = value; set(value); } };
     const fit = (row, { name, fill, edge, text, title, pick, ink, line, lit, cut }) => {
@@ -27,7 +29,7 @@
       put(row, "text", text, (value) => { row.text.textContent = value; });
       put(row, "fill", fill ?? 0, (value) => { row.fill.style.width = 100 * value + "%"; });
       put(row, "edge", edge ?? 0, (value) => { row.edge.style.width = 100 * value + "%"; });
-      put(row, "at", Math.max(fill ?? 0, edge ?? 0), (value) => { row.text.style.left = 100 * value + "%"; });
+      put(row, "at", Math.max(fill ?? 0, edge ?? 0), (value) => { row.place.style.setProperty("--at", 100 * value + "%"); });
       put(row, "ink", ink, (value) => { row.fill.style.background = value ?? ""; });
       put(row, "line", line, (value) => { row.edge.style.borderColor = value ?? ""; });
       put(row, "kind", (lit ? " is-lit" : "") + (cut ? " is-cut" : "") + (pick === undefined ? " is-rest" : ""), (value) => {

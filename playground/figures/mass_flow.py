@@ -10,6 +10,7 @@ from playground.views.notation import Unit, percent
 _FLAT = 0.09  # half the width of a column
 _SHADES = ("accent", "cool", "green", "warm", "hot")
 _LINE = 0.062  # the height of a line of words
+_ROOMY = 5  # columns: of more the heads are names alone, aslant; their numbers stand in the table of stages
 _LEAST = 0.028  # a band thinner than this has no words of its own
 
 
@@ -49,16 +50,16 @@ def mass_flow_figure(view: MassFlow, t: Translator, unit: Unit) -> Figure:
             "cliponaxis": False,
         }
     )  # fmt: skip
-    last = view.columns[-1]
+    last, is_roomy = view.columns[-1], count <= _ROOMY
     return {
         "data": data,
         "layout": layout(
             dragmode=False,
-            margin={"l": 8, "r": 128, "t": 72, "b": 4},
+            margin={"l": 8, "r": 128, "t": 72 if is_roomy else 96, "b": 4},
             xaxis=axis(
                 side="top", range=[-0.4, count - 1 + _FLAT], tickvals=list(range(count)), fixedrange=True,
-                showgrid=False, ticktext=[_head(c, t, unit) for c in view.columns], tickangle=0,
-                tickfont={"color": colour("muted"), "size": 12 if count <= 5 else 10},
+                showgrid=False, ticktext=[_head(c, t, unit) if is_roomy else _name(c, t) for c in view.columns],
+                tickangle=0 if is_roomy else -38, tickfont={"color": colour("muted"), "size": 12},
             ),
             yaxis=axis(range=[-0.01, 1.04], visible=False, fixedrange=True),
         ),
@@ -128,14 +129,17 @@ def _end(band: Band, view: MassFlow, t: Translator) -> str:
     return f"<b>{words}</b>" if band.token_id == view.chosen_id else words
 
 
+def _name(column: Column, t: Translator) -> str:
+    title = t("chart.mass_flow.model") if column.name is None else t(f"parameter.{column.name}.short")
+    return tinted(f"<b>{title}</b>", "ink")
+
+
 def _head(column: Column, t: Translator, unit: Unit) -> str:
     after = unit.amount(column.entropy)
     if column.name is None:
-        title = t("chart.mass_flow.model")
         lines = [f"{after} {unit.name}", t("chart.mass_flow.tokens", tokens=column.tokens), ""]
     else:
-        title = t(f"parameter.{column.name}.short")
         taken = t("chart.mass_flow.took", tokens=column.removed_tokens) if column.removed_tokens else ""
         mass = t("chart.mass_flow.took_mass", mass=percent(column.removed_mass)) if column.removed_tokens else ""
         lines = [t("chart.mass_flow.entropy", before=unit.amount(column.entropy_before), after=after), taken, mass]
-    return "<br>".join([tinted(f"<b>{title}</b>", "ink"), *lines])
+    return "<br>".join([_name(column, t), *lines])

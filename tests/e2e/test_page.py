@@ -30,7 +30,7 @@ def is_alive(tab: Tab) -> None:
     for name in CHARTS:
         expect(tab.chart(name)).to_have_attribute("data-frame", re.compile(r"\d+"))
         expect(tab.chart(name)).to_have_attribute("aria-label", re.compile(r"\d"))
-        assert tab.chart(name).locator("svg path").count() > 5
+        assert tab.chart(name).locator("svg path, .bar-row").count() > 5
     expect(tab.headline).to_contain_text(re.compile(r"\d %.*\d"))
     expect(tab.page.locator("#stages tbody tr")).to_have_count(1 + len(EXAMPLES[0].values))
 
@@ -159,7 +159,7 @@ def fits(tab: Tab) -> None:
     width = tab.page.viewport_size["width"]
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
     for name in BUTTONS:
-        button = tab.page.locator(f"button#{name}")
+        button = tab.button(name)
         button.scroll_into_view_if_needed()
         box = button.bounding_box()
         assert box is not None, name

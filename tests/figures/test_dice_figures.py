@@ -129,3 +129,23 @@ def test_bands_of_the_flow_meet_and_fill_every_column() -> None:
     heights = [part["y"][0] - part["y"][-1] for part in areas]  # at the first column
     assert sum(heights) == pytest.approx(1, abs=1e-3)
     assert min(heights) >= 0
+
+
+def test_the_heads_of_many_stages_are_names_alone_and_do_not_touch() -> None:
+    logits = torch.randn(60, generator=torch.Generator().manual_seed(0)) * 3
+    values = {
+        "repetition_penalty": 1.2,
+        "temperature": 0.8,
+        "top_k": 30,
+        "top_p": 0.95,
+        "min_p": 0.01,
+        "typical_p": 0.9,
+    }
+    many = catalog.processors(values)
+    for processors in (many[:4], many):
+        stages = pipeline.run(processors, torch.tensor([[0]]), logits[None])
+        axis = mass_flow_figure(mass_flow(logits, stages, WORDS, 1), t, NATS)["layout"]["xaxis"]
+        heads = axis["ticktext"]
+        assert len(heads) == len(processors) + 1
+        assert all(("<br>" in head) == (len(heads) <= 5) for head in heads)
+        assert (axis["tickangle"] != 0) == (len(heads) > 5)
