@@ -61,6 +61,8 @@ def main() -> None:
     tokenizer, model = _beginning(options, documents)
     blocks = Blocks(_encode(tokenizer, documents), options.block, options.seed)
     unseen = _encode(tokenizer, heldout)[: options.heldout_tokens]
+    if min(len(blocks.ids), 2 * len(unseen)) < 2 * options.block:
+        raise SystemExit(f"both texts need more: at least a few blocks of {options.block} tokens, and one held out")
     print(
         f"{len(documents):,} documents, {len(blocks.ids):,} tokens; {model.num_parameters():,} parameters;"
         f" {options.batch * options.block:,} tokens a step on {options.device} in {options.precision}"
