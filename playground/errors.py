@@ -60,7 +60,7 @@ class InvalidArgumentError(PlaygroundError):
 
 
 class TextTooLongError(PlaygroundError):
-    """values: field, lines, characters: what it takes at most."""
+    """values: field, lines, characters. The last two are the most that it takes."""
 
     key = "error.text_too_long"
 
