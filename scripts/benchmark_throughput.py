@@ -79,7 +79,7 @@ class Contest:
     def ours(self) -> Ids:
         """The page's own handler: every frame built, views, figures and JSON included."""
         session = self.tab.new_session()
-        updates = [bus for bus, _ in lossless(self.tab.run)(session, *self.values)]
+        updates = list(lossless(self.tab.run)(session, *self.values))
         self.frames = [text for text in updates if isinstance(text, str)]
         return session.trace.token_ids
 

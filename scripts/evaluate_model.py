@@ -1,7 +1,7 @@
 """Measure a model on text that it has not seen, and write the figures and samples into its card.
 
     python scripts/evaluate_model.py MODEL heldout.txt.xz                   print the figures
-    python scripts/evaluate_model.py MODEL heldout.txt.xz --bytes 300000    on the first 300 kB (and whole documents)
+    python scripts/evaluate_model.py MODEL heldout.txt.xz --bytes 300000    on the first 300 kB
     python scripts/evaluate_model.py MODEL heldout.txt.xz --card            and put them into MODEL/README.md
 
 Bits per byte compare models whatever their tokenizers: the negative log-likelihood of the text over its bytes. Windows
@@ -63,7 +63,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure a causal language model on held-out text.")
     parser.add_argument("model", help="folder or id")
     parser.add_argument("text", type=Path, help=".txt or .txt.xz, documents apart by <|endoftext|>")
-    parser.add_argument("--bytes", type=int, help="whole documents from the start until so many bytes are read")
+    parser.add_argument("--bytes", type=int, help="only so many from the start; the last document is cut")
     parser.add_argument("--card", action="store_true", help="write figures, samples and curve into the model's folder")
     options = parser.parse_args()
     tokenizer = AutoTokenizer.from_pretrained(options.model)
@@ -83,11 +83,16 @@ def main() -> None:
 
 
 def first(documents: Sequence[str], limit: int | None) -> list[str]:
-    """Whole documents from the start, until their bytes reach the limit."""
-    if limit is None:
-        return list(documents)
-    sizes = itertools.accumulate(len(document.encode()) for document in documents)
-    return [document for document, size in zip(documents, sizes, strict=False) if size - len(document.encode()) < limit]
+    """The documents until their bytes reach the limit; the last one is cut, not within a character."""
+    found: list[str] = []
+    left = math.inf if limit is None else limit
+    for document in documents:
+        encoded = document.encode()
+        if left <= 0:
+            break
+        found.append(document if len(encoded) <= left else encoded[: int(left)].decode(errors="ignore"))
+        left -= len(encoded)
+    return found
 
 
 @torch.inference_mode()

@@ -62,6 +62,12 @@ def test_windows_count_every_token_once_after_at_least_half_a_context(length: in
     assert counted == list(range(1, length))
 
 
+def test_the_first_bytes_are_cut_between_characters() -> None:
+    assert evaluate.first(["ab", "cé", "d"], None) == ["ab", "cé", "d"]
+    assert evaluate.first(["ab", "cé", "d"], 4) == ["ab", "c"]
+    assert evaluate.first(["ab", "cé", "d"], 5) == ["ab", "cé"]
+
+
 def test_repetition_is_counted() -> None:
     assert evaluate.distinct([1, 2, 1, 2, 1], 2) == 2 / 4
     assert evaluate.repeated([1, 2, 1, 2, 1, 2, 1], 4) == 1 - 2 / 4
