@@ -96,7 +96,7 @@ class Visit:
         self.page.locator("#run").click()
         self.page.wait_for_function(
             """tokens => bench.messages.some(({count}) => count === 0) // until then it is the text of before
-               && bench.frames.at(-1)?.count === tokens
+               && bench.frames.findLast(({count}) => count !== null)?.count === tokens // other tabs bring frames too
                && Number(document.querySelector("#strip .token-strip").dataset.count) === tokens
                && document.querySelector("#badge .live-text").dataset.kind === "good" """,
             arg=tokens, timeout=1000 * patience, polling=100,
