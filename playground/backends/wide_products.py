@@ -47,6 +47,7 @@ def is_wide(x: Tensor, weight: Tensor) -> bool:
     return (
         rows in ROWS
         and weight.numel() >= WIDE
+        and weight.is_contiguous()
         and x.dtype == weight.dtype == torch.float32
         and x.device.type == weight.device.type == "cpu"
     )

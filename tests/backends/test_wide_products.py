@@ -49,6 +49,7 @@ def test_what_is_small_or_has_a_bias_or_other_rows_is_left_alone(weight: torch.T
         linear(torch.ones(8, 192), weight[:1000])
         linear(torch.ones(8, 192), weight, torch.ones(50257))
         linear(torch.ones(8, 192, dtype=torch.float64), weight.double())
+        linear(torch.ones(8, 192), weight.T.contiguous().T)
     assert pieces == []
 
 
