@@ -246,6 +246,9 @@ def test_stop_holds_it_and_resume_goes_on(beam: Beam) -> None:
     expect(beam.page.locator("#beam-results .live-text.notice")).to_contain_text("Held after")
     held = int(beam.tree.get_attribute("data-steps") or 0)
     assert 2 < held < 12
+    resume = beam.page.locator("#beam-pause button")
+    expect(resume).to_have_text(t("button.resume"))
+    assert resume.evaluate("e => e.scrollWidth <= e.clientWidth")  # it fits beside the others
     beam.press("pause")
     beam.ended(12)
 
