@@ -3,7 +3,7 @@
 from typing import Any
 from unittest.mock import patch
 
-from benchmark_live import SPARE_LISTENERS, SPARE_NODES, _endless
+from benchmark_live import _endless
 from benchmark_page import Visit, served, visited
 from benchmark_report import Report, percentile, spread
 
@@ -57,16 +57,7 @@ def measure(report: Report) -> None:
         _run(visit, steps)
         _latencies(report, visit.page.evaluate("() => beamBench"), steps)
         _run(visit, steps)
-        before = visit.size()
-        _run(visit, steps)
-        after = visit.size()
-        for key, spare, name in (
-            ("Nodes", SPARE_NODES, "DOM nodes"),
-            ("JSEventListeners", SPARE_LISTENERS, "listeners"),
-        ):
-            more = int(after[key] - before[key])
-            what = f"{name}: another search, at most {spare} more"
-            report.invariant(what, more <= spare, f"{before[key]:.0f} {more:+d}")
+        visit.growth(report, lambda: _run(visit, steps), "another search")
         report.invariant("uncaught and console errors", not visit.errors, str(len(visit.errors)))
         report.invariant("requests that leave the machine", not visit.outside, str(len(visit.outside)))
         for line in visit.errors + visit.outside:

@@ -15,7 +15,6 @@ from playground.tabs.generate_handlers import GenerateTab
 
 TOKENS_PER_SECOND = 25.0
 STRIP_LIMIT, CHART_LIMIT, LAST_LIMIT = 150, 300, 300  # ms
-SPARE_NODES, SPARE_LISTENERS = 40, 4  # Plotly's and Gradio's own coming and going
 
 
 def measure(report: Report) -> None:
@@ -38,9 +37,7 @@ def measure(report: Report) -> None:
         visit.run(steps)
         _latencies(report, visit.record(), steps, made)
         visit.run(many)
-        before = visit.size()
-        visit.run(many)
-        _growth(report, before, visit.size(), many)
+        visit.growth(report, lambda: visit.run(many), f"another {many} tokens")
         report.invariant("uncaught and console errors", not visit.errors, str(len(visit.errors)))
         report.invariant("requests that leave the machine", not visit.outside, str(len(visit.outside)))
         for line in visit.errors + visit.outside:
@@ -107,13 +104,3 @@ def _behind(messages: list[dict[str, Any]], shown: list[tuple[float, int]]) -> l
             late.append(at - _first([(m["at"], m["count"]) for m in messages], last + 1))
             last = count
     return late if last >= messages[-1]["count"] else [*late, float("inf")]
-
-
-def _growth(report: Report, before: dict[str, float], after: dict[str, float], many: int) -> None:
-    """The same text of `many` tokens a second time: what the page holds more than after the first."""
-    for key, spare, name in (("Nodes", SPARE_NODES, "DOM nodes"), ("JSEventListeners", SPARE_LISTENERS, "listeners")):
-        more = int(after[key] - before[key])
-        what = f"{name}: another {many} tokens, at most {spare} more"
-        report.invariant(what, more <= spare, f"{before[key]:.0f} {more:+d}")
-    heap = (after["JSHeapUsedSize"] - before["JSHeapUsedSize"]) / 2**20
-    report.figure("heap of the page", f"{after['JSHeapUsedSize'] / 2**20:.0f} MiB", f"{heap:+.1f} MiB")

@@ -5,8 +5,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
 from typing import Any
 
+from benchmark_report import Report
 from benchmark_startup import free_port
 from playwright.sync_api import CDPSession, Page, sync_playwright
 
@@ -16,6 +19,8 @@ from playground.settings import Settings
 from playground.tabs import page as playground_page
 
 CHARTS = ("next_token", "cutoffs", "temperature", "trajectory")
+REPEATS = 5
+SPARE_NODES, SPARE_LISTENERS = 40, 4  # a time
 
 # Runs before any script of the page. All times are performance.now(), in ms.
 #   messages: {at, count}: a message of the event stream came in; with it the text has `count` tokens (null: unsaid)
@@ -127,6 +132,28 @@ class Visit:
         metrics = self.devtools.send("Performance.getMetrics")["metrics"]
         values: Mapping[str, float] = {metric["name"]: metric["value"] for metric in metrics}
         return {name: values[name] for name in ("Nodes", "JSEventListeners", "JSHeapUsedSize")}
+
+    def growth(self, report: Report, again: Callable[[], None], what: str) -> None:
+        """Do the same thing a few times: what the page holds more of each time is what it never lets go.
+
+        One time tells little: what waits for the next collection comes and goes by a hundred nodes. The median of the
+        changes is zero unless most of them go up.
+        """
+        sizes = [self.size()]
+        for _ in range(REPEATS):
+            again()
+            sizes.append(self.size())
+        for key, spare, name in (
+            ("Nodes", SPARE_NODES, "DOM nodes"),
+            ("JSEventListeners", SPARE_LISTENERS, "listeners"),
+        ):
+            counts = [round(size[key]) for size in sizes]
+            more = median(after - before for before, after in pairwise(counts))
+            title = f"{name}: {what}, at most {spare} more"
+            report.invariant(title, more <= spare, f"{more:+.0f} of {counts[0]}, {min(counts)} to {max(counts)}")
+        heap = [size["JSHeapUsedSize"] / 2**20 for size in sizes]
+        more = median(after - before for before, after in pairwise(heap))
+        report.figure("heap of the page", f"{heap[-1]:.0f} MiB", f"{more:+.1f} MiB a time")
 
 
 @contextmanager

@@ -10,6 +10,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
 from typing import Any
 
 import pytest
@@ -371,6 +373,26 @@ def visit(
 @pytest.fixture(scope="session")
 def open_desktop(desktop: tuple[BrowserContext, Watch]) -> Callable[[str], Tab]:
     return lambda url: open_tab(desktop[0], url)
+
+
+@pytest.fixture
+def growth() -> Callable[[Page, Callable[[int], None]], dict[str, float]]:
+    return _growth
+
+
+def _growth(page: Page, again: Callable[[int], None]) -> dict[str, float]:
+    """Nodes and listeners that one more time leaves: the median of three, as what is yet to be freed comes and goes."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    found: dict[str, list[float]] = {"Nodes": [], "JSEventListeners": []}
+    for time in range(4):
+        again(time)
+        for _ in range(2):  # what the first pass finalises, the second frees
+            session.send("HeapProfiler.collectGarbage")
+        metrics = {metric["name"]: metric["value"] for metric in session.send("Performance.getMetrics")["metrics"]}
+        for name, counts in found.items():
+            counts.append(metrics[name])
+    return {name: median(b - a for a, b in pairwise(counts)) for name, counts in found.items()}
 
 
 @pytest.fixture
