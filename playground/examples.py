@@ -23,11 +23,11 @@ class Example:
 
 
 EXAMPLES: tuple[Example, ...] = (
-    Example("sure_unsure", "The old king said to his", {"temperature": 0.8, "top_p": 0.9}, inspect=5),
-    Example("greedy_loops", "Once upon a time there was a little", do_sample=False, max_new_tokens=60, inspect=22),
+    Example("sure_unsure", "The old king said to his", {"temperature": 0.8, "top_p": 0.9}, seed=36, inspect=5),
+    Example("greedy_loops", "The wolf knocked at the door, and", do_sample=False, max_new_tokens=60, inspect=22),
     Example("too_hot", "Once upon a time there was a little", {"temperature": 1.8}, inspect=3),
     Example("rigid_k", "The wolf knocked at the door, and", {"top_k": 2}, inspect=0),
-    Example("same_dice", "The old king said to his", {"temperature": 0.4}, inspect=5),
+    Example("same_dice", "The old king said to his", {"temperature": 0.4}, seed=36, inspect=5),
 )
 
 # Texts of different length for the masks, with the ids that the shipped tokenizer gives them: no model is needed.

@@ -36,9 +36,9 @@ class BeamExample:
 
 
 BEAM_EXAMPLES: tuple[BeamExample, ...] = (
-    BeamExample("pays_off", "He was so", stop="."),
-    BeamExample("loses", "The wolf knocked at the door, and", num_beams=2, length=12),
+    BeamExample("pays_off", "The fox went out to", stop="."),
+    BeamExample("loses", "The princess opened the box, and", num_beams=2, length=12),
     BeamExample("short_wins", "The giant laughed and", length_penalty=0.0, stop="."),
-    BeamExample("repeats", "She looked at the mirror and", length=24),
+    BeamExample("repeats", "There was once a", length=24),
     BeamExample("wide", "Once upon a time there was a little", num_beams=16, length=40),
 )

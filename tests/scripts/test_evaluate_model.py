@@ -15,8 +15,8 @@ from playground.settings import DEFAULT_MODEL
 
 EXCERPT = Path(__file__).parent / "texts" / "heldout.txt"  # Clara Dillingham Pierson, a chapter of pond life, 1901
 # of the weights that are shipped: whoever trains them anew measures them anew
-HASH = "d51148040b53a0a82d7d5a6811deb2c0d0d1404807cfd5b315cad543c2097f4b"
-BITS_PER_BYTE = 1.393
+HASH = "0760d87720280f8751bcf045cbc35da6170403e058c320814f98e53c42508987"
+BITS_PER_BYTE = 1.263
 Pair = tuple[Any, Any]
 
 

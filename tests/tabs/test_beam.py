@@ -92,7 +92,7 @@ def layers(frames: list[Channels]) -> list[Any]:
 
 def test_the_first_frame_has_every_panel_before_a_model_is_loaded(build_tab):
     channels = build_tab(ModelSlot("nowhere")).first_frame()  # never started: whoever asks it for a model hangs
-    assert len(channels["beam.tree"]["tokens"]) == 15
+    assert len(channels["beam.tree"]["tokens"]) == 20
     assert channels["beam.tree"]["is_final"]
     for name in ("running", "best", "path", "alpha_rank"):
         assert channels[f"beam.{name}"]["table"]["rows"], name
@@ -168,7 +168,12 @@ def test_the_examples_show_what_their_texts_claim(visitor, storyteller):
         assert best is not None and greedy is not None
         if example.key == "pays_off":
             assert best.cum_logprob > greedy.cum_logprob + 3
-            assert text(greedy.token_ids).startswith(" much")
+            assert text(greedy.token_ids).startswith(" the") and text(best.token_ids).startswith(" see")
+            given_up = greedy.logprobs[0] - best.logprobs[0]
+            assert 1.5 < given_up < 2.5 and sum(best.logprobs[:2]) > sum(greedy.logprobs[:2])
+            visitor.ended(length_penalty=2.0)
+            longer = visitor.session.trace.best
+            assert longer is not None and len(longer.token_ids) > len(best.token_ids)
         if example.key == "loses":
             assert best.cum_logprob < greedy.cum_logprob - 1
             visitor.ended(num_beams=4)
@@ -177,7 +182,7 @@ def test_the_examples_show_what_their_texts_claim(visitor, storyteller):
         if example.key == "short_wins":
             assert len(best.token_ids) == 2
         if example.key == "repeats":
-            assert text(best.token_ids).count("Oh, dear") >= 3
+            assert text(best.token_ids).count("who had a son") >= 3
 
 
 def test_step_takes_one_step_and_goes_on_where_the_last_one_was(visitor, forwards):
