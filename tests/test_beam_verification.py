@@ -71,8 +71,8 @@ def test_the_others_are_rescored_and_do_not_claim_more(backend, strategy):
 
 
 def test_stop_strings_take_part(storyteller):
-    prompt = storyteller.tokenizer.encode("The old king said to his")
-    strategy = BeamSearch(3, stop=StopStrings((" and", "in"), storyteller.vocabulary.pieces))
+    prompt = storyteller.tokenizer.encode("The fox went out to")
+    strategy = BeamSearch(4, stop=StopStrings((".", "in"), storyteller.vocabulary.pieces))
     *_, last = run(storyteller, strategy, prompt, 12)
     assert any(hypothesis.ended_by == "stop_string" for hypothesis in last.finished)
     assert verify_beams(last, strategy, prompt, 12, storyteller).passed

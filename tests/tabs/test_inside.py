@@ -18,6 +18,7 @@ from playground.backends.loading import ModelSlot
 from playground.i18n import translator
 from playground.tabs.inside_frames import MEASURES
 from playground.tabs.inside_handlers import EXAMPLE_TEXT, LENS_COLUMNS, InsideSession, InsideTab
+from playground.views.notation import significant
 
 Channels = dict[str, Any]
 t = translator()
@@ -121,7 +122,7 @@ def test_a_strip_shows_the_states_of_the_library_for_the_chosen_token(visitor: V
         strip = np.frombuffer(base64.b64decode(row["strip"]["data"]), dtype=np.uint8).astype(float)
         back = (strip - 128) / 127 * np.abs(values).max()
         assert np.abs(back - values).max() <= np.abs(values).max() / 127
-        assert row["size"] == "‖x‖ " + f"{np.linalg.norm(values):.3g}"
+        assert row["size"] == "‖x‖ " + significant(np.linalg.norm(values))
 
 
 def test_the_future_of_the_chosen_token_is_blocked_in_its_strip(visitor: Visitor) -> None:
@@ -134,7 +135,7 @@ def test_the_future_of_the_chosen_token_is_blocked_in_its_strip(visitor: Visitor
 
 def test_a_difference_turns_the_badge_bad(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     """The written-out MLP with another activation than the model's."""
-    monkeypatch.setattr(transparent, "_gelu_new", torch.relu)
+    monkeypatch.setattr(transparent, "_activation", lambda name: torch.relu)
     channels = visitor.do("look", EXAMPLE_TEXT, "probability")
     assert channels["inside.badge"]["kind"] == "bad"
 

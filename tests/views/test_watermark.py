@@ -39,7 +39,7 @@ def test_score_and_colours_are_those_of_transformers_detector(
     assert found.green == theirs.num_green_tokens[0]
     assert len(found.greens) == theirs.num_tokens_scored[0] == 24
     assert found.expected == ratio
-    assert found.z > 3
+    assert found.z > 2.5
     one_by_one = [detector(text[:, i : i + 2], return_dict=True).num_green_tokens[0] for i in range(24)]
     assert [step_is_green(trace, step) for step in trace.steps] == [bool(green) for green in one_by_one]
     assert len(set(one_by_one)) == 2 or not do_sample
