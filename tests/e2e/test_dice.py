@@ -79,7 +79,7 @@ def test_another_order_makes_another_distribution_and_says_where(tab: Any) -> No
     words = page.locator("#flow-words")
     expect(words).to_contain_text("The order matters: 6 tokens are left on the left, 68 on the right")
     page.locator("#order").get_by_role("button", name=t("dice.order.llama_cpp")).click()
-    expect(words).to_contain_text("165 tokens are left on the left, 42 on the right")
+    expect(words).to_contain_text("68 tokens are left on the left, 6 on the right")
     expect(tab.headline).to_contain_text("165 of 8,192")
     stages = page.locator("#order li")
     expect(stages.first).to_contain_text(t("parameter.top_p.short"))
