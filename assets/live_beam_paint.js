@@ -72,9 +72,10 @@
         const big = strong ? scene.text : scene.text - 1;
         const room = focus.has(node) ? 200 : place(scene, node.step + 1) - box.x - GAP + (strong ? 3 : 0);
         box.font = `${node.line === 0 || focus.has(node) ? 700 : strong ? 600 : 400} ${big}px ${colours.mono}`;
-        box.tall = big / 2 + (strong ? 4.5 : 2);
         if (room < 10 || (view.kx < FAR && !focus.has(node))) { taken.push([box.y - 2, box.y + 2]); return; }
-        if (!fits(box.y - box.tall, box.y + box.tall)) { if (strong) taken.push([box.y - 3, box.y + 3]); return; }
+        const space = (strong ? [4.5, 1.5] : [2]).find((each) => fits(box.y - big / 2 - each, box.y + big / 2 + each));
+        if (space === undefined) { if (strong) taken.push([box.y - 3, box.y + 3]); return; }
+        box.tall = big / 2 + space;
         box.label = elided(ctx, box.font, node.label, room - (strong ? PADDING : 2));
         if (!box.label) return;
         box.w = measured(ctx, box.font, box.label) + (strong ? PADDING : 2);

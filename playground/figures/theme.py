@@ -21,6 +21,7 @@ PALETTE: dict[str, tuple[str, str]] = {
     "muted": ("#5b6675", "#a3afbd"),
     "line": ("#dde3ea", "#2c3846"),
     "accent": ("#0072b2", "#56b4e9"),
+    "accent-deep": ("#5aa9dc", "#2b6f9e"),
     "accent-soft": ("#cfe3f0", "#1f4a66"),
     "accent-pale": ("#e8f1f8", "#172c3b"),
     "chosen": ("#e69f00", "#f0b429"),

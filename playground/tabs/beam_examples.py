@@ -36,7 +36,7 @@ class BeamExample:
 
 
 BEAM_EXAMPLES: tuple[BeamExample, ...] = (
-    BeamExample("pays_off", "The fox went out to", stop="."),
+    BeamExample("pays_off", "The old man wanted to", length=14, stop="."),
     BeamExample("loses", "The princess opened the box, and", num_beams=2, length=12),
     BeamExample("short_wins", "The giant laughed and", length_penalty=0.0, stop="."),
     BeamExample("repeats", "There was once a", length=24),

@@ -91,17 +91,17 @@ def forwards(app: App) -> Iterator[Callable[[], int]]:
 
 
 def test_a_recorded_tree_is_there_at_once_and_its_words_agree(beam: Beam) -> None:
-    expect(beam.tree).to_have_attribute("data-steps", "20")
-    expect(beam.headline).to_contain_text("4 beams beat greedy by 17.81 nats")
-    expect(beam.tree).to_have_attribute("aria-label", re.compile("−7.43"))
+    expect(beam.tree).to_have_attribute("data-steps", "14")
+    expect(beam.headline).to_contain_text("4 beams beat greedy by 8.10 nats")
+    expect(beam.tree).to_have_attribute("aria-label", re.compile("−15.35"))
     expect(beam.page.locator("#beam-best tbody tr")).to_have_count(4)
 
 
 def test_labels_never_overlap_and_parents_stand_in_the_middle_of_their_kept_children(beam: Beam) -> None:
     nodes = beam.nodes()
-    assert len(nodes) == 160
+    assert len(nodes) == 112
     assert sum(bool(n["drawn"]) for n in nodes) > 60
-    for step in range(20):
+    for step in range(14):
         drawn = sorted((n for n in nodes if n["step"] == step and n["drawn"]), key=lambda n: n["top"])
         for upper, lower in pairwise(drawn):
             assert lower["top"] - upper["top"] >= 13
@@ -185,10 +185,10 @@ def test_pointing_at_a_node_says_its_numbers_with_the_formula(beam: Beam) -> Non
     beam.page.mouse.move(*beam.point(3, 0))
     expect(beam.tip).to_be_visible()
     expect(beam.tip).to_contain_text("␣and")
-    expect(beam.tip).to_contain_text("−5.532 / 4 = −1.383")
+    expect(beam.tip).to_contain_text("−6.825 / 4 = −1.706")
     beam.page.mouse.click(*beam.point(3, 0))
     expect(beam.page.locator("#beam-path tbody tr")).to_have_count(4)
-    expect(beam.text("path-text")).to_contain_text("The fox went out to the forest, and")
+    expect(beam.text("path-text")).to_contain_text("The old man wanted to see him, and")
 
 
 def test_the_keyboard_walks_through_the_tree(beam: Beam) -> None:
@@ -205,10 +205,10 @@ def test_scrubbing_shows_earlier_steps_without_the_model(beam: Beam, forwards: C
     before = forwards()
     for _ in range(7):
         beam.page.locator("[data-act=back]").click()
-    expect(beam.tree).to_have_attribute("data-at", "13")
-    expect(beam.tree).to_have_attribute("data-steps", "20")
-    assert max(n["step"] for n in beam.nodes()) == 12
-    expect(beam.headline).to_contain_text("Step 13:")
+    expect(beam.tree).to_have_attribute("data-at", "7")
+    expect(beam.tree).to_have_attribute("data-steps", "14")
+    assert max(n["step"] for n in beam.nodes()) == 6
+    expect(beam.headline).to_contain_text("Step 7:")
     beam.page.locator("[data-act=last]").click()
     expect(beam.headline).to_contain_text("beat greedy")
     assert forwards() == before
@@ -217,9 +217,9 @@ def test_scrubbing_shows_earlier_steps_without_the_model(beam: Beam, forwards: C
 def test_the_length_penalty_flips_the_winner_without_a_forward_pass(beam: Beam, forwards: Callable[[], int]) -> None:
     before = forwards()
     first = beam.page.locator("#beam-alpha-rank tbody th").first
-    expect(first).to_contain_text("see what was the matter.")
+    expect(first).to_contain_text("see him, but he did not know what to do.")
     beam.set("alpha", 2)
-    expect(first).to_contain_text("I must go and")
+    expect(first).to_contain_text("what to do, and he")
     expect(beam.text("alpha-words")).to_contain_text("this ranking is exact")
     assert forwards() == before
 
@@ -276,7 +276,7 @@ def test_zoom_fit_and_follow_change_the_view(beam: Beam) -> None:
 
 def test_what_the_tree_shows_can_be_narrowed(beam: Beam) -> None:
     beam.page.locator(".beam-bar select").select_option("surviving")
-    expect(beam.tree).not_to_have_attribute("data-nodes", "160")
+    expect(beam.tree).not_to_have_attribute("data-nodes", "112")
     assert {n["fate"] for n in beam.nodes()} <= {"kept", "finished"}
     assert all(n["line"] >= 0 for n in beam.nodes())
 

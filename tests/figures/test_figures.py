@@ -185,7 +185,11 @@ def luminance(colour: str) -> float:
 
 
 @pytest.mark.parametrize(
-    ("ink", "paper"), [*itertools.product(("ink", "muted", "good", "bad", "accent"), ("panel", "page"))]
+    ("ink", "paper"),
+    [
+        *itertools.product(("ink", "muted", "good", "bad", "accent"), ("panel", "page")),
+        *itertools.product(("ink",), ("raised", "accent-soft", "accent-deep")),  # the cells of the survival map
+    ],
 )
 @pytest.mark.parametrize("dark", [0, 1], ids=["light", "dark"])
 def test_text_can_be_read_on_its_ground(ink: str, paper: str, dark: int) -> None:

@@ -92,13 +92,13 @@ def layers(frames: list[Channels]) -> list[Any]:
 
 def test_the_first_frame_has_every_panel_before_a_model_is_loaded(build_tab):
     channels = build_tab(ModelSlot("nowhere")).first_frame()  # never started: whoever asks it for a model hangs
-    assert len(channels["beam.tree"]["tokens"]) == 20
+    assert len(channels["beam.tree"]["tokens"]) == 14
     assert channels["beam.tree"]["is_final"]
     for name in ("running", "best", "path", "alpha_rank"):
         assert channels[f"beam.{name}"]["table"]["rows"], name
     for name in ("pool", "alpha", "logs"):
         assert channels[f"beam.{name}"]["data"], name
-    assert "17.81 nats" in "".join(p if isinstance(p, str) else p["text"] for p in channels["beam.headline"]["parts"])
+    assert "8.10 nats" in "".join(p if isinstance(p, str) else p["text"] for p in channels["beam.headline"]["parts"])
 
 
 def test_a_run_sends_every_layer_once_and_ends_with_the_winner(visitor, storyteller):
@@ -168,11 +168,13 @@ def test_the_examples_show_what_their_texts_claim(visitor, storyteller):
         assert best is not None and greedy is not None
         if example.key == "pays_off":
             assert best.cum_logprob > greedy.cum_logprob + 3
-            assert text(greedy.token_ids).startswith(" the") and text(best.token_ids).startswith(" see")
+            assert text(greedy.token_ids).startswith(" go") and text(best.token_ids).startswith(" see")
             given_up = greedy.logprobs[0] - best.logprobs[0]
-            assert 1.5 < given_up < 2.5
+            assert 0.4 < given_up < 0.6
             ahead = [sum(best.logprobs[:n]) > sum(greedy.logprobs[:n]) for n in range(1, len(best.token_ids) + 1)]
-            assert not ahead[3] and all(ahead[4:])
+            assert not ahead[5] and all(ahead[6:])
+            assert len(best.token_ids) == 12
+            assert best.cum_logprob > sum(greedy.logprobs[:12]) + 5  # in as many tokens, too
             visitor.ended(length_penalty=2.0)
             longer = visitor.session.trace.best
             assert longer is not None and len(longer.token_ids) > len(best.token_ids)
