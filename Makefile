@@ -21,8 +21,14 @@ $(VENV)/.dev: requirements-dev.txt requirements.txt | $(VENV)/bin/python
 run: $(VENV)/.run
 	$(BIN)/python app.py $(ARGS)
 
+# Two processes share the tests without a browser; those with one keep the machine to themselves.
 test: $(VENV)/.dev
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	$(BIN)/python -m pytest --ignore=tests/e2e --numprocesses=2 --dist=loadfile
+	$(BIN)/python -m pytest tests/e2e
+endif
 
 lint: $(VENV)/.dev
 	rm -f playground/components/*.pyi
