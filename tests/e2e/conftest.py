@@ -381,11 +381,11 @@ def growth() -> Callable[[Page, Callable[[int], None]], dict[str, float]]:
 
 
 def _growth(page: Page, again: Callable[[int], None]) -> dict[str, float]:
-    """Nodes and listeners that one more time leaves: the median of three, as what is yet to be freed comes and goes."""
+    """Nodes and listeners that one more time leaves: the median of five, as what is yet to be freed comes and goes."""
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable")
     found: dict[str, list[float]] = {"Nodes": [], "JSEventListeners": []}
-    for time in range(4):
+    for time in range(6):
         again(time)
         for _ in range(2):  # what the first pass finalises, the second frees
             session.send("HeapProfiler.collectGarbage")
