@@ -43,7 +43,7 @@ def survival_map_figure(
             "z": [[float(f"{v:.4g}") for v in row] for row in heat], "zmin": 0, "zmax": float(f"{full:.4g}"),
             "colorscale": [[0, colour("raised")], [0.35, colour("accent-soft")], [1, colour("accent-deep")]],
             "showscale": False, "xgap": 1, "ygap": 1, "text": words, "texttemplate": "%{text}",
-            "textfont": {"size": 12, "color": colour("ink")}, "hovertext": hover, "hoverinfo": "text",
+            "textfont": {"size": 11.5, "color": colour("ink")}, "hovertext": hover, "hoverinfo": "text",
             "customdata": [[[temperature, view.cut, v] for temperature in view.temperatures] for v in view.values],
         }
     ]  # fmt: skip

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import json
 from collections.abc import Callable, Iterator
+from math import log
 from typing import Any
 
 import gradio as gr
@@ -175,6 +176,9 @@ def test_the_examples_show_what_their_texts_claim(visitor, storyteller):
             assert not ahead[5] and all(ahead[6:])
             assert len(best.token_ids) == 12
             assert best.cum_logprob > sum(greedy.logprobs[:12]) + 5  # in as many tokens, too
+            longer_ones = [h for h in visitor.session.trace.steps[-1].finished if len(h.token_ids) > 12]
+            flips = [log(h.cum_logprob / best.cum_logprob) / log(len(h.token_ids) / 12) for h in longer_ones]
+            assert f"above {min(flips):.2f} a longer text wins" in t(f"beam.example.{example.key}.notice")
             visitor.ended(length_penalty=2.0)
             longer = visitor.session.trace.best
             assert longer is not None and len(longer.token_ids) > len(best.token_ids)
