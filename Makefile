@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: venv run test lint bench clean
+.PHONY: venv run test test-long lint bench clean
 
 venv: $(VENV)/.run
 
@@ -29,6 +29,10 @@ else
 	$(BIN)/python -m pytest --ignore=tests/e2e --numprocesses=2 --dist=loadfile
 	$(BIN)/python -m pytest tests/e2e
 endif
+
+# What takes too long for every change, alone.
+test-long: $(VENV)/.dev
+	$(BIN)/python -m pytest -m long $(ARGS)
 
 lint: $(VENV)/.dev
 	rm -f playground/components/*.pyi

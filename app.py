@@ -1,22 +1,6 @@
-"""Decoding Playground: read the settings, build the page, serve it."""
+"""Decoding Playground, as a checkout and a Space start it; what it does is in playground/__main__.py."""
 
-import os
-import sys
-
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: no telemetry
-# before torch is imported: waiting threads must not spin, or a browser on the same cores slows every chart tenfold
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-from playground import settings
-from playground.backends.loading import ModelSlot
-from playground.tabs import page
-
-
-def main() -> None:
-    options = settings.read(sys.argv[1:])
-    slot = ModelSlot(options.model, options.model_name, options.public_model).start()
-    page.launch(page.build(slot), options)
-
+from playground.__main__ import main
 
 if __name__ == "__main__":
-    main()
+    main("app.py")

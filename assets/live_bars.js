@@ -1,13 +1,13 @@
 // LiveBars: rows of bars that are patched in place. Text from the server is only ever set as textContent or attribute.
 (() => {
   "use strict";
-  const { subscribe, soon, node } = window.livePage;
+  const { subscribe, soon, node, entitle } = window.livePage;
 
   const liveBars = ({ element, props, trigger }) => {
     const holder = element.querySelector(".live-bars");
     const tip = node("div", "bars-tip");
     tip.hidden = true;
-    tip.setAttribute("aria-hidden", "true"); // the same words are the row's own label
+    tip.setAttribute("aria-hidden", "true"); // the same words describe the row itself
     const rows = []; // {root, name, fill, edge, text, shown}
     let payload = null, number = 0, hovered = -1, pressed;
 
@@ -19,7 +19,7 @@
       root.dataset.row = index;
       place.append(text);
       track.append(fill, edge, place);
-      root.append(name, track);
+      root.append(name, " ", track); // the space parts the words for who hears them
       holder.insertBefore(root, tip);
       return { root, name, fill, edge, text, place, shown: {} };
     };
@@ -36,7 +36,7 @@
         row.root.className = "bar-row" + value;
         row.root.tabIndex = -1;
       });
-      put(row, "title", title, (value) => { row.root.setAttribute("aria-label", value); });
+      put(row, "spoken", `${name} ${text}\n${title}`, () => entitle(row.root, `${name} ${text}`, title));
       put(row, "pick", pick, (value) => { if (value === undefined) delete row.root.dataset.pick; else row.root.dataset.pick = value; });
     };
     const showTip = () => {

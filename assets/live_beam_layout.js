@@ -63,5 +63,5 @@
     return found;
   };
 
-  window.livePage.beamLayout = { layout, claim, runs, isCore };
+  window.livePage.beamLayout = { layout, claim, runs, isCore, KEPT };
 })();

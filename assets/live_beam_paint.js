@@ -5,8 +5,8 @@
   if (!window.livePage || window.livePage.beamPaint) return;
   const { runs, isCore } = window.livePage.beamLayout;
 
-  const LINES = ["chosen", "accent", "green", "warm", "hot", "cool", "cut-typical-p"]; // one a sequence, best first
-  const NAMES = [...new Set([...LINES, "ink", "muted", "line", "panel", "raised", "page"])];
+  const LINES = [..."abcdefghi"].map((letter) => "seq-" + letter); // one a sequence, by number: see views/beam_tree.py
+  const NAMES = [...LINES, "ink", "muted", "line", "panel", "raised", "page"];
   const GAP = 16, PADDING = 10; // between two columns: room for the edges, where no label stands; within a pill
   const FAR = 0.5; // below this zoom runs are read as pieces of text, not token by token
 
@@ -20,7 +20,7 @@
   const sumSize = ({ text }) => Math.max(10.5, text * 0.8);
   const sumFont = (scene) => `400 ${sumSize(scene)}px ${scene.colours.font}`;
   const isLit = (node) => isCore(node) && (node.line >= 0 || node.isLiving);
-  const lineColour = (node, colours) => (node.line >= 0 ? colours[LINES[node.line] ?? "muted"] : colours.muted);
+  const lineColour = (node, colours) => (isLit(node) ? colours[LINES[node.colour] ?? "muted"] : colours.muted);
   const number = (value) => value.toFixed(2).replace("-", "−");
 
   const widths = new Map(); // "font|text" -> px

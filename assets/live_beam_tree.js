@@ -1,16 +1,17 @@
 // BeamTree: the tree of a beam search, mounted once, growing in place; hover, zoom, scrub and play without the server.
 //
-// Payload: {start, tokens: [layer], ends: [[step, index]], is_final, alpha, steps, prompt?, label, picked?}
+// Payload: {start, tokens: [layer], ends: [[step, index]], is_final, alpha, steps, prompt?, label}
 //   start: how many layers stay (as in a token strip); a layer lists the candidates of a step:
 //     [parent, label, logprob, cum, score, fate, beam, rank, note]; parent is an index into the layer before (-1: the prompt),
-//     beam its place among the running beams (-1: none), note what else there is to say of it.
+//     beam its place among the running beams (-1: none), note what else there is to say of it, then the number of the
+//     colour of its sequence (-1: none), which it keeps whatever its rank becomes.
 //   ends: where the best sequences end, best first: the running beams, after the end the finished ones.
 (() => {
   "use strict";
   const live = window.livePage;
   if (!live || live.beamTree) return;
   const { soon, node: made } = live;
-  const { layout, claim, isCore } = live.beamLayout;
+  const { layout, claim, isCore, KEPT } = live.beamLayout;
   const { paint: draw, palette, columns, place: column, GAP, FAR } = live.beamPaint;
 
   const FADE = 260; // ms
@@ -20,7 +21,7 @@
     : base + "^" + String(alpha).replace("-", "−"));
   const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
-  const beamTree = ({ element, props, trigger }) => {
+  const beamTree = ({ element, props }) => {
     const holder = element.querySelector(".beam-tree"), canvas = element.querySelector("canvas");
     const tip = element.querySelector(".beam-tip"), spoken = element.querySelector(".beam-spoken");
     const slider = element.querySelector(".beam-scrub input"), where = element.querySelector(".beam-where");
@@ -28,7 +29,7 @@
     const chooser = element.querySelector("select"), texts = props.texts;
     const ctx = canvas.getContext("2d");
     const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
-    const root = { step: -1, index: 0, label: "", parent: null, kids: [], fate: "kept", y: 0, shownY: 0, line: -1 };
+    const root = { step: -1, index: 0, label: "", parent: null, kids: [], fate: "kept", y: 0, shownY: 0, line: -1, colour: -1 };
     const view = { kx: 1, ky: 1, tx: 100, ty: 0 }, aim = { ...view }; // as drawn, and where it glides to
     const size = { width: 0, height: 0, ratio: 1 };
     let layers = [], ends = [], facts = {}, upto = null, colours = null, onScreen = false, frame = 0;
@@ -55,7 +56,7 @@
       }
       facts = { ...facts, ...payload };
       ends = payload.ends;
-      picked = payload.picked ? nodeAt(payload.picked) : payload.picked === null ? null : picked;
+      picked &&= nodeAt([picked.step, picked.index]);
       frame = at;
       if (payload.label) holder.setAttribute("aria-label", payload.label);
       soon(refresh, false);
@@ -69,9 +70,9 @@
     };
     const grown = (rows, step) => {
       const above = step ? layers[step - 1].nodes : null;
-      const nodes = rows.map(([parent, label, logprob, cum, score, fate, beam, rank, note], index) => {
+      const nodes = rows.map(([parent, label, logprob, cum, score, fate, beam, rank, note, colour], index) => {
         const from = above ? above[parent] : root;
-        const node = { step, index, label, logprob, cum, score, fate, beam, rank, note, parent: from, kids: [], line: -1, y: 0 };
+        const node = { step, index, label, logprob, cum, score, fate, beam, rank, note, colour, parent: from, kids: [], line: -1, y: 0 };
         node.shownY = null; // it grows out of its parent
         from.kids.push(node);
         return node;
@@ -86,11 +87,10 @@
       const all = layers.slice(0, count).flatMap((layer) => layer.nodes);
       const isWhole = count === layers.length;
       const running = count ? layers[count - 1].nodes.filter((node) => node.beam >= 0).sort((a, b) => a.beam - b.beam) : [];
-      // a step of the past is coloured by what became of it; before the end, by who leads
+      // what stands out is what became of it; before the end, who leads. The colours never change
       const finals = ends.map(nodeAt).filter(Boolean);
       const shownEnds = facts.is_final || isWhole ? finals : running;
       claim(layers.flatMap((layer) => layer.nodes), shownEnds);
-      if (!facts.is_final) for (const node of all) if (node.line > 0) node.line = 1; // colours must not jump as ranks change
       for (const node of all) node.isLiving = node.onPath = false;
       for (const end of isWhole && facts.is_final ? [] : running) for (let n = end; n && !n.isLiving && n !== root; n = n.parent) n.isLiving = true;
       for (let n = picked; n && n !== root; n = n.parent) n.onPath = true;
@@ -121,6 +121,7 @@
 
     // ---- view -------------------------------------------------------------------------------------------------------
     const inner = () => ({ top: 24, bottom: 30, left: 14, right: 30 });
+    const textSize = (kx) => (kx < FAR ? (size.width > 1300 ? 16 : 13) : 13.5 * clamp(kx, 0.8, 1.3));
     const settle = () => { // follow: the newest step is on screen, or the whole tree where it stays legible; fit: all of it
       if (!size.width || mode === "free") return;
       const margin = inner(), height = size.height - margin.top - margin.bottom, width = size.width - margin.left - margin.right;
@@ -136,7 +137,10 @@
         top = Math.min(...seen.map((node) => node.y)) - 20;
         bottom = Math.max(...seen.map((node) => node.y)) + 20;
       }
-      aim.ky = clamp(height / Math.max(1, bottom - top), mode === "fit" ? 0.01 : 0.3, 1.4);
+      // what was kept stands no closer than its labels need: a tree that is too high for that is moved, not pressed,
+      // by more than a sixth, for then its end would be cut off
+      const legible = (textSize(aim.kx) + 8) / (2 * KEPT), fits = height / Math.max(1, bottom - top);
+      aim.ky = clamp(fits, mode === "fit" ? 0.01 : fits > legible / 1.2 ? fits : legible, 1.4);
       const used = (bottom - top) * aim.ky;
       aim.ty = margin.top - top * aim.ky + Math.max(0, (height - used) / 2);
       if (used > height && leader) { // too high to fit: keep the leader in the middle
@@ -169,7 +173,7 @@
       }
       if (mode !== "free") for (const key of Object.keys(view)) view[key] = glide.view[key] + (aim[key] - glide.view[key]) * eased;
       colours ??= palette(holder);
-      const text = view.kx < FAR ? (size.width > 1300 ? 16 : 13) : 13.5 * clamp(view.kx, 0.8, 1.3);
+      const text = textSize(view.kx);
       const focus = new Set([hovered, picked].filter(Boolean));
       draw(ctx, { nodes: shown, root, children, view, size, colours, focus, hovered, picked, xs, text });
       Object.assign(holder.dataset, { frame, steps: layers.length, at: steps(), nodes: shown.length, final: Boolean(facts.is_final) });
@@ -217,7 +221,7 @@
     };
     const pick = (node) => {
       picked = node === picked ? null : node;
-      trigger("pick", { picked: picked ? [picked.step, picked.index] : null });
+      live.look(props.node, picked ? [picked.step, picked.index] : null);
       refresh();
     };
 
@@ -254,14 +258,16 @@
       if (!pointers.delete(event.pointerId)) return;
       pinch = 0;
       if (event.type === "pointerup" && dragged < 5) {
-        const node = nearest(...local(event));
-        show(node);
+        const node = nearest(...local(event)), isLetGo = node && node === picked;
         if (node) pick(node);
+        show(event.pointerType === "touch" && isLetGo ? null : node);
       }
     };
     canvas.addEventListener("pointerup", lift);
     canvas.addEventListener("pointercancel", lift);
-    canvas.addEventListener("pointerleave", () => { if (!pointers.size) show(null); });
+    canvas.addEventListener("pointerleave", (event) => { // a finger leaves whenever it is lifted: its numbers stay
+      if (!pointers.size && event.pointerType !== "touch") show(null);
+    });
     canvas.addEventListener("wheel", (event) => {
       if (!event.ctrlKey && !event.metaKey && document.activeElement !== canvas) return; // the page scrolls
       event.preventDefault();
@@ -303,15 +309,13 @@
       where.textContent = filled(texts.step, { step: steps(), steps: layers.length });
       slider.setAttribute("aria-valuetext", where.textContent);
     };
-    let told = 0;
     const scrub = (step) => {
       const to = clamp(step, 0, layers.length);
       upto = to >= layers.length ? null : to;
       hovered = null;
       tip.hidden = true;
       refresh();
-      clearTimeout(told);
-      told = setTimeout(() => trigger("scrub", { picked: upto }), 120);
+      live.look(props.step, upto);
     };
     const stopPlaying = () => {
       clearInterval(playing);
@@ -359,8 +363,8 @@
         const found = nodeAt([step, index]), box = canvas.getBoundingClientRect();
         return found?.box && [box.left + found.box.x + Math.min(8, found.box.w / 2), box.top + found.box.y];
       },
-      nodes: () => shown.map(({ step, index, label, fate, line, y, box, parent }) => (
-        { step, index, label, fate, line, y, parent: parent.index, drawn: box?.label ?? "", x: box?.x, top: box?.y, width: box?.w })),
+      nodes: () => shown.map(({ step, index, label, fate, line, colour, y, box, parent }) => (
+        { step, index, label, fate, line, colour, y, parent: parent.index, drawn: box?.label ?? "", x: box?.x, top: box?.y, width: box?.w })),
     };
     live.subscribe(props.channel, receive);
   };

@@ -162,6 +162,21 @@
         const same = presets[button.dataset.preset].filter((name) => names.includes(name)).join() === names.join();
         button.setAttribute("aria-pressed", String(same));
       }
+      announce();
+    };
+    // Beside the other charts it is said that, and which, order they follow.
+    const notes = JSON.parse(props.notes);
+    const announce = () => {
+      const box = document.querySelector(".order-note");
+      if (!box) return;
+      const pressed = element.querySelector("[data-preset][aria-pressed=true]")?.dataset.preset ?? "own";
+      const [usual] = Object.keys(presets);
+      box.hidden = pressed === usual;
+      if (box.hidden) { box.replaceChildren(); return; }
+      const back = node("button", "part-action", words.back);
+      back.type = "button";
+      back.addEventListener("click", () => set(presets[usual]));
+      box.replaceChildren(notes[pressed] + " ", back);
     };
     for (const button of element.querySelectorAll("[data-preset]")) {
       button.addEventListener("click", () => set(presets[button.dataset.preset]));
@@ -178,7 +193,7 @@
       const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
       let count = 0;
       for (const knob of element.closest(".more").querySelectorAll(".knob")) {
-        const text = (knob.textContent + " " + knob.title + " " + nameOf(knob)).toLowerCase();
+        const text = (knob.textContent + " " + knob.title + " " + knob.dataset.words + " " + nameOf(knob)).toLowerCase();
         const fits = words.every((word) => text.includes(word));
         knob.closest("[id^=knob-]").classList.toggle("not-found", !fits);
         count += fits;

@@ -2,13 +2,13 @@
 (() => {
   "use strict";
   if (window.livePage.liveGrid) return;
-  const { subscribe, soon, node } = window.livePage;
+  const { subscribe, soon, node, entitle } = window.livePage;
 
-  window.livePage.liveGrid = ({ element, props, trigger }) => {
+  window.livePage.liveGrid = ({ element, props }) => {
     const root = element.querySelector(".live-grid");
     const table = root.querySelector("table");
     const words = root.querySelector(".grid-words");
-    let payload = null, number = 0, cells = [], heads = [], rowHeads = [], corner = null, current = [0, 0];
+    let payload = null, number = 0, cells = [], heads = [], rowHeads = [], corner = null, current = [0, 0], revealed = "";
 
     const build = (rows, columns) => {
       const top = node("tr"), body = node("tbody"), thead = node("thead");
@@ -38,7 +38,7 @@
     const fill = (cell, [text, title, kind, shade]) => {
       if (cell.textContent !== text) cell.textContent = text;
       cell.title = title || "";
-      if (title) cell.setAttribute("aria-label", title); else cell.removeAttribute("aria-label");
+      entitle(cell, text, title);
       cell.dataset.kind = kind || "";
       if (shade === undefined || shade === null) cell.style.removeProperty("--shade"); else cell.style.setProperty("--shade", shade);
     };
@@ -61,8 +61,18 @@
       current = payload.selected && payload.selected[1] >= 0 ? payload.selected : [0, 0];
       const first = cells[current[0]] && cells[current[0]][current[1]];
       if (first) first.tabIndex = 0;
+      if (payload.selected && String(payload.selected) !== revealed) reveal(first);
+      revealed = String(payload.selected);
       if (words && payload.words !== undefined) words.textContent = payload.words;
       table.dataset.frame = number;
+    };
+    const reveal = (cell) => { // what is on show is in sight, beside the heads that stay where they are
+      const scroller = table.parentElement;
+      if (!cell || scroller.scrollWidth <= scroller.clientWidth) return;
+      const frame = scroller.getBoundingClientRect(), box = cell.getBoundingClientRect();
+      const left = frame.left + rowHeads[current[0]].offsetWidth + 4;
+      if (box.left < left) scroller.scrollLeft -= left - box.left;
+      else if (box.right > frame.right - 4) scroller.scrollLeft += box.right - frame.right + 4;
     };
     const place = (event) => {
       const cell = event.target.closest("td[data-row]");
@@ -75,10 +85,10 @@
     table.addEventListener("pointerover", say);
     table.addEventListener("focusin", say);
     table.addEventListener("click", (event) => {
-      const at = place(event);
-      if (at) trigger("pick", { picked: [at[0], at[1]] });
-      const head = event.target.closest("tbody th");
-      if (head) trigger("pick", { picked: [rowHeads.indexOf(head), -1] });
+      const at = place(event), head = event.target.closest("tbody th");
+      if (!props.gaze) return;
+      if (at) window.livePage.look(props.gaze, [at[0], at[1]]);
+      if (head) window.livePage.look(props.gaze, [rowHeads.indexOf(head), -1]);
     });
     table.addEventListener("keydown", (event) => {
       const step = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] }[event.key];

@@ -2,7 +2,8 @@
 (() => {
   "use strict";
   if (window.livePage.heatMap) return;
-  const { subscribe, soon, themed, node } = window.livePage;
+  const { subscribe, soon, themed, node, entitle } = window.livePage;
+  const look = (...where) => window.livePage.look(...where), isAhead = (gaze) => window.livePage.isAhead(gaze);
 
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
@@ -35,7 +36,7 @@
     { rootMargin: "30% 0px" }).observe(element);
 
   // ---- HeadGrid ----------------------------------------------------------------------------------------------------
-  const headGrid = ({ element, props, trigger, watch }) => {
+  const headGrid = ({ element, props, watch }) => {
     const root = element.querySelector(".head-grid");
     let data = null, maps = null, buttons = [], known = 0, isSeen = false, isStale = true;
 
@@ -43,7 +44,7 @@
       const { rows, columns, row_names: rowNames, column_names: columnNames } = data;
       root.style.setProperty("--columns", columns);
       const made = document.createDocumentFragment();
-      made.append(node("span", "head-corner"));
+      made.append(node("span", "head-corner head-name", data.corner));
       for (const name of columnNames) made.append(node("span", "head-name", name));
       buttons = [];
       for (let r = 0; r < rows; r += 1) {
@@ -73,7 +74,10 @@
         const isChosen = Number(button.dataset.row) === data.selected[0]
           && (Number(button.dataset.column) === data.selected[1] || data.selected[1] < 0);
         button.setAttribute("aria-pressed", isChosen);
+        button.tabIndex = -1;
       }
+      const stop = buttons.find((button) => button.getAttribute("aria-pressed") === "true") ?? buttons[0];
+      if (stop) stop.tabIndex = 0;
     };
     const paint = () => {
       if (!data || !isSeen) return;
@@ -100,11 +104,13 @@
     };
     root.addEventListener("click", (event) => {
       const button = event.target.closest("button");
-      if (button) trigger("pick", { picked: [Number(button.dataset.row), Number(button.dataset.column)] });
+      if (button) look(props.gaze, [Number(button.dataset.row), Number(button.dataset.column)]);
     });
     watch("value", receive);
     receive();
-    subscribe(props.channel, (payload) => { if (data) { data.selected = payload.selected; soon(select, false); } });
+    subscribe(props.channel, (payload) => {
+      if (data && !isAhead(props.gaze)) { data.selected = payload.selected; soon(select, false); }
+    });
     subscribe(props.grows, ({ start, tokens, run }) => {
       if (!data || run !== data.run) return;
       const { side } = data, count = data.rows * data.columns;
@@ -123,14 +129,15 @@
   };
 
   // ---- HeatMap -----------------------------------------------------------------------------------------------------
-  const heatMap = ({ element, props, trigger, watch }) => {
+  const heatMap = ({ element, props, watch }) => {
     const root = element.querySelector(".heat-map"), canvas = root.querySelector("canvas"), words = root.querySelector(".grid-words");
     let data = null, lines = [], labels = [], marked = 0, isSeen = false, box = null;
 
     const paint = () => {
       if (!data || !isSeen || !root.clientWidth) return;
       const n = lines.length, style = getComputedStyle(canvas), scale = window.devicePixelRatio || 1;
-      const width = Math.min(root.clientWidth, 620), margin = Math.min(110, Math.max(64, width * 0.18));
+      const largest = parseFloat(style.getPropertyValue("--largest")) || 620; // px; more at a projector
+      const width = Math.min(root.clientWidth, largest), margin = Math.min(110, Math.max(64, width * 0.18));
       const cell = (width - margin - 4) / n, side = cell * n;
       box = { margin, cell, n };
       canvas.style.width = width + "px";
@@ -153,7 +160,7 @@
       context.strokeRect(margin, margin + marked * cell, (marked + 1) * cell, Math.max(cell, 2));
       context.fillStyle = variable("ink");
       context.textBaseline = "middle";
-      const size = Math.max(10, Math.min(14, cell * 0.9)), every = Math.ceil(12 / cell);
+      const size = Math.max(10, Math.min(largest / 44, cell * 0.9)), every = Math.ceil(12 / cell);
       const cut = (text) => (text.length > 11 ? text.slice(0, 10) + "…" : text);
       for (let i = 0; i < n; i += 1) {
         const isMarked = i === marked;
@@ -179,7 +186,7 @@
       const all = bytes(data.map), n = data.size;
       lines = Array.from({ length: n }, (_, q) => all.subarray(q * n, (q + 1) * n));
       labels = data.labels.slice();
-      marked = data.marked;
+      if (!isAhead(props.gaze)) marked = data.marked;
       words.textContent = data.words;
       soon(paint, true);
     };
@@ -200,16 +207,17 @@
         : filled(data.hover, { query: labels[query], key: labels[key], weight: (100 * weight * weight).toFixed(1) });
     });
     canvas.addEventListener("pointerleave", () => { if (data) words.textContent = data.words; });
-    canvas.addEventListener("click", (event) => { const cell = at(event); if (cell) trigger("pick", { picked: cell.query }); });
+    const mark = (line) => { marked = line; look(props.gaze, line); soon(paint, true); };
+    canvas.addEventListener("click", (event) => { const cell = at(event); if (cell) mark(cell.query); });
     canvas.addEventListener("keydown", (event) => {
       const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
       if (!step || !lines[marked + step]) return;
       event.preventDefault();
-      trigger("pick", { picked: marked + step });
+      mark(marked + step);
     });
     watch("value", receive);
     receive();
-    subscribe(props.channel, (payload) => { marked = payload.marked; soon(paint, true); });
+    subscribe(props.channel, (payload) => { if (!isAhead(props.gaze)) { marked = payload.marked; soon(paint, true); } });
     subscribe(props.grows, ({ start, tokens, run }) => {
       if (!data || run !== data.run) return;
       tokens.forEach(({ label, large, head }, j) => {
@@ -227,7 +235,7 @@
   };
 
   // ---- TokenRays ---------------------------------------------------------------------------------------------------
-  const tokenRays = ({ element, props, trigger }) => {
+  const tokenRays = ({ element, props }) => {
     const outer = element.querySelector(".token-rays"), root = outer.querySelector(".rays-sheet"); // the sheet scrolls within
     const text = root.querySelector(".token-text"), drawing = root.querySelector("svg");
     let payload = null, number = 0;
@@ -275,7 +283,7 @@
         }
         if (button.textContent !== token.text) button.textContent = token.text;
         button.title = token.title;
-        button.setAttribute("aria-label", token.title);
+        entitle(button, token.text, token.title);
         button.style.setProperty("--shade", token.shade);
         button.classList.toggle("is-future", i > payload.from);
         button.setAttribute("aria-pressed", i === payload.from);
@@ -288,7 +296,7 @@
     };
     text.addEventListener("click", (event) => {
       const button = event.target.closest("button");
-      if (button) trigger("pick", { picked: Number(button.dataset.index) });
+      if (button) look(props.gaze, Number(button.dataset.index));
     });
     text.addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -296,27 +304,34 @@
       if (!next) return;
       event.preventDefault();
       next.focus();
-      trigger("pick", { picked: Number(next.dataset.index) });
+      look(props.gaze, Number(next.dataset.index));
     });
     subscribe(props.channel, (value, frame) => { payload = value; number = frame; soon(paint, false); });
     new ResizeObserver(() => soon(lines, false)).observe(root);
   };
 
   // ---- StationList -------------------------------------------------------------------------------------------------
-  const stationList = ({ element, props, trigger }) => {
+  const stationList = ({ element, props }) => {
     const root = element.querySelector(".station-list");
     let payload = null, number = 0, lines = [];
+    let opened = null; // the block that is open, as the person wants it
+    const turn = ({ picked }) => {
+      if (picked === undefined) return;
+      opened = picked === opened ? null : picked;
+      look(props.gaze, opened);
+      for (const { line } of lines) if (line.picked !== undefined) line.setAttribute("aria-expanded", line.picked === opened);
+    };
     const made = () => {
       const line = node("div", "station");
       line.setAttribute("role", "listitem");
       const name = node("span", "station-name"), formula = node("span", "station-formula"), shape = node("span", "station-shape");
       const size = node("span", "station-size"), canvas = node("canvas", "station-strip");
       line.append(name, formula, shape, size, canvas);
-      line.addEventListener("click", () => { if (line.picked !== undefined) trigger("pick", { picked: line.picked }); });
+      line.addEventListener("click", () => turn(line));
       line.addEventListener("keydown", (event) => {
         if (line.picked === undefined || (event.key !== "Enter" && event.key !== " ")) return;
         event.preventDefault();
-        trigger("pick", { picked: line.picked });
+        turn(line);
       });
       return { line, name, formula, shape, size, canvas };
     };
@@ -349,7 +364,12 @@
       });
       root.dataset.frame = number;
     };
-    subscribe(props.channel, (value, frame) => { payload = value; number = frame; soon(paint, true); });
+    subscribe(props.channel, (value, frame) => {
+      payload = value;
+      number = frame;
+      if (!isAhead(props.gaze)) opened = value.rows.find((row) => row.open)?.pick ?? null;
+      soon(paint, true);
+    });
     themed.add(() => { if (payload) paint(); });
   };
 

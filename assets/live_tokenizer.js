@@ -4,7 +4,7 @@
   "use strict";
   const page = window.livePage;
   if (!page || page.tokenSpans) return;
-  const { subscribe, soon, node } = page;
+  const { subscribe, soon, node, entitle, scrolls } = page;
 
   const COLOURS = 5;
   const CHUNK = 400; // tokens in one block of the text: the browser lays out the blocks on screen only
@@ -15,7 +15,7 @@
   const tokenSpans = ({ element, props, trigger }) => {
     const facts = element.querySelector(".token-facts"), text = element.querySelector(".token-spans");
     const note = element.querySelector(".token-note"), detail = element.querySelector(".token-detail");
-    const list = element.querySelector(".token-ids");
+    const list = element.querySelector(".token-ids"), listed = scrolls(list);
     let shown = { run: -1, ids: [], spans: [], kinds: {}, gaps: {}, pieces: {}, marks: [] }, next = null;
     let tokens = []; // {id, kind, gap, span: button, number: span of the id, hole: text before it}
     let lit = null, chosen = null, timer = 0, number = 0;
@@ -26,7 +26,7 @@
       span.type = "button";
       span.tabIndex = -1;
       span.dataset.kind = kind;
-      span.setAttribute("aria-label", fill(props.texts.token, { label, id, bytes }));
+      entitle(span, label, fill(props.texts.token, { label, id, bytes }));
       const idText = node("span", "tok-id", String(id));
       const colour = before === undefined ? 0 : (before + 1) % COLOURS;
       for (const one of [span, idText]) one.dataset.colour = colour;
@@ -107,6 +107,7 @@
       note.textContent = shown.note;
       note.hidden = !shown.note;
       describe(lit ?? chosen);
+      listed();
       text.dataset.run = shown.run;
       text.dataset.count = shown.count;
       text.dataset.characters = shown.characters;
@@ -151,7 +152,7 @@
       if (isFocus) token.span.focus();
       reveal(list, token.number);
       light(token);
-      trigger("pick", { picked: token.index });
+      page.look(props.gaze, token.index);
     };
     for (const [box, other] of [[text, list], [list, text]]) {
       box.addEventListener("pointerover", (event) => {
@@ -176,18 +177,18 @@
   };
 
   // ---- TokenRows: boxes in rows, in columns, or in a table ---------------------------------------------------------
-  const tokenRows = ({ element, props, trigger }) => {
-    const holder = element.querySelector(".token-rows");
+  const tokenRows = ({ element, props }) => {
+    const holder = element.querySelector(".token-rows"), filled = scrolls(holder);
     let payload = null, number = 0;
     const box = (cell, tag) => {
       const made = node(cell.pick === undefined ? tag : "button", "box", cell.text);
       if (cell.kind) made.dataset.kind = cell.kind;
-      if (cell.title) { made.title = cell.title; made.setAttribute("aria-label", cell.title); if (tag === "span" && cell.pick === undefined) made.setAttribute("role", "img"); }
+      if (cell.title) { made.title = cell.title; entitle(made, cell.text, cell.title); if (tag === "span" && cell.pick === undefined) made.setAttribute("role", "img"); }
       if (cell.at !== undefined) made.style.gridColumn = `${cell.at + 1} / span ${cell.span}`;
       if (cell.pick !== undefined) {
         made.type = "button";
         if (cell.pressed !== undefined) made.setAttribute("aria-pressed", cell.pressed);
-        made.addEventListener("click", () => trigger("pick", { picked: cell.pick }));
+        made.addEventListener("click", () => page.look(props.gaze, cell.pick));
       }
       return made;
     };
@@ -218,6 +219,7 @@
       made.append(thead, body);
       const frame = node("div", "table-frame");
       frame.append(made);
+      scrolls(frame);
       return frame;
     };
     const paint = () => {
@@ -227,6 +229,7 @@
         made.append(...block.rows.map((row) => line(row, block.columns, block.unit)));
         return made;
       }));
+      filled();
       const now = [...holder.querySelectorAll(".row.lit")].at(-1);
       if (payload.follows && now) holder.scrollTop = now.offsetTop + now.offsetHeight - holder.clientHeight + 8;
       holder.dataset.frame = number;
@@ -236,7 +239,7 @@
   };
 
   // ---- Stepper ---------------------------------------------------------------------------------------------------
-  const stepper = ({ element, props, trigger }) => {
+  const stepper = ({ element, props }) => {
     const root = element.querySelector(".stepper"), range = root.querySelector("input"), words = root.querySelector("output");
     const play = root.querySelector("[data-move=play]");
     let step = 0, steps = 0, timer = 0;
@@ -252,7 +255,12 @@
         root.querySelector(`[data-move=${move}]`).disabled = off;
       }
     };
-    const go = (to) => { if (to >= 0 && to <= steps) trigger("go", { picked: to }); };
+    const go = (to) => { // the step is where the person has put it, before the answer comes
+      if (to < 0 || to > steps) return;
+      step = to;
+      page.look(props.gaze, to);
+      show();
+    };
     const stop = () => { clearTimeout(timer); timer = 0; };
     const tick = () => { timer = setTimeout(() => { if (step < steps) go(step + 1); else { stop(); show(); } }, 700); };
     root.addEventListener("click", (event) => {
@@ -267,9 +275,10 @@
       stop();
       go({ first: 0, back: step - 1, forward: step + 1, last: steps }[move]);
     });
-    range.addEventListener("input", () => { stop(); words.textContent = fill(props.count, { step: range.value, steps }); go(Number(range.value)); });
+    range.addEventListener("input", () => { stop(); go(Number(range.value)); });
     subscribe(props.channel, (payload) => {
-      ({ step, steps } = payload);
+      steps = payload.steps;
+      if (!page.isAhead(props.gaze)) step = payload.step;
       if (isPlaying()) { clearTimeout(timer); if (step < steps) tick(); else stop(); }
       soon(show, false);
     });

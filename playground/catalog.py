@@ -16,6 +16,7 @@ from playground.decoding.processors import (
     TopP,
     TypicalP,
 )
+from playground.decoding.processors_adaptive import AdaptiveP
 from playground.decoding.processors_community import XTC, PLess, TailFree, TopA, TopNSigma
 from playground.decoding.processors_constraints import ExponentialDecay, RenormalizeLogits
 from playground.decoding.processors_guidance import Guidance
@@ -32,6 +33,9 @@ from playground.lists import LISTS
 from playground.vocabulary import Vocabulary
 
 MAX_SEED = 2**32 - 1
+MAX_BEAMS = 16
+LENGTH_PENALTIES = (-10, 10)  # of a search with beams, on the page and at the endpoint
+DIVERSITY_PENALTIES = (0, 100)  # nats
 DRY_BREAKERS = ("\n", ":", '"', "*")  # llama.cpp's: a token that holds one of them ends a copy
 ORDERS: Mapping[str, tuple[str, ...]] = {"transformers": TRANSFORMERS_ORDER, "llama.cpp": LLAMA_CPP_ORDER}
 
@@ -167,6 +171,9 @@ PARAMETERS: tuple[Parameter, ...] = (
               url=ARXIV + "2007.14966", details={"tau": "mirostat_tau", "eta": "mirostat_eta"}),
     _detail("mirostat", "mirostat_tau", Mirostat, 0, 100, (0.5, 10, 0.5), 3, 5),
     _detail("mirostat", "mirostat_eta", Mirostat, 0, 1, (0.05, 1, 0.05), 1, 0.1),
+    Parameter("adaptive_target", AdaptiveP, -1, 1, (-0.01, 1, 0.01), 0.5, -0.01, paper="MrJackSpade 2025, Adaptive-P",
+              url="https://github.com/ggml-org/llama.cpp/pull/17927", details={"decay": "adaptive_decay"}),
+    _detail("adaptive_target", "adaptive_decay", AdaptiveP, 0, 0.99, (0, 0.99, 0.01), 0.5, 0.9),
     Parameter("watermark_bias", Watermark, 0, 100, (0, 10, 0.5), 2, 0,
               paper="Kirchenbauer et al. 2023, A Watermark for Large Language Models", url=ARXIV + "2301.10226",
               details={"ratio": "watermark_greenlist_ratio"}),

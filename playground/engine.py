@@ -1,15 +1,26 @@
 """The engine: folds a strategy's steps into traces, at the pace a person wants."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from playground.decoding import clouds, lanes
 from playground.decoding.beam_steps import BeamStep, BeamStrategy
+from playground.decoding.beam_trace import BeamTrace
+from playground.decoding.clouds import Cloud, Sample
+from playground.decoding.lanes import Comparison, Lane
 from playground.decoding.model import LanguageModel
-from playground.decoding.selection import InvalidLogitsError, NothingLeftError
-from playground.decoding.trace import GenerationRequest, Trace
-from playground.errors import InvalidModelOutputError, NothingLeftToChooseError
+from playground.decoding.processors import MinNewTokens, NoRepeatNGram
+from playground.decoding.rows import Desk
+from playground.decoding.selection import InfiniteLogitsError, InvalidLogitsError, NothingLeftError
+from playground.decoding.trace import GenerationRequest, Strategy, Trace
+from playground.errors import (
+    InfiniteModelOutputError,
+    InvalidModelOutputError,
+    NothingLeftToChooseError,
+    PlaygroundError,
+)
 
 Item = TypeVar("Item")
 
@@ -19,11 +30,14 @@ def generate(model: LanguageModel, request: GenerationRequest, trace: Trace | No
     ended at is lifted).
 
     Closing the iterator stops the run and hands its KV cache back.
-    Raises InvalidModelOutputError on NaN logits, NothingLeftToChooseError when the processors removed every token.
+    Raises InvalidModelOutputError on NaN logits, InfiniteModelOutputError on infinite ones under guidance,
+    NothingLeftToChooseError when the processors removed every token.
     """
+    if trace:
+        request = replace(request, desk=trace.request.desk)  # one run, one desk, however often it goes on
     trace = Trace(request, trace.unlimited().steps if trace else ())
     going_on = replace(request, taken_ids=trace.token_ids, states=trace.states)
-    for step in _mendable(model, request.strategy.decode(model, going_on)):
+    for step in _mendable(model, request.strategy, request.strategy.decode(model, going_on)):
         trace = trace.appended(step)
         yield trace
 
@@ -32,17 +46,84 @@ def search(
     model: LanguageModel, strategy: BeamStrategy, prompt_ids: tuple[int, ...], max_new_tokens: int
 ) -> Iterator[BeamStep]:
     """Yield the steps of a search with beams; closing and errors as in `generate`."""
-    return _mendable(model, strategy.decode(model, prompt_ids, max_new_tokens))
+    return _mendable(model, strategy, strategy.decode(model, GenerationRequest(prompt_ids, strategy, max_new_tokens)))
 
 
-def _mendable(model: LanguageModel, steps: Iterator[Item]) -> Iterator[Item]:
+def compare(
+    model: LanguageModel, requests: Sequence[GenerationRequest], before: Comparison | None = None
+) -> Iterator[Comparison]:
+    """Yield the comparison after every step of all lanes, one lane a request; with `before`, of as many lanes, go on
+    where that one ends (length limits that lanes ended at are lifted). All lanes have one desk.
+
+    Closing is as in `generate`; what raises there ends its lane here, with the error in it. Raises ValueError for
+    prompts that differ.
+    """
+    desk = before.lanes[0].request.desk if before else Desk()
+    requests = [replace(request, desk=desk) for request in requests]
+    olds: Sequence[Lane | None] = before.lanes if before else [None] * len(requests)
+    comparison = Comparison(tuple(_gone_on(r, old) for r, old in zip(requests, olds, strict=True)))
+    steps = lanes.decode(model, comparison.lanes)
+    try:
+        for events in steps:
+            said = [
+                _said(model, lane.request.strategy, event) if isinstance(event, lanes.OWN_ERRORS) else event
+                for lane, event in zip(comparison.lanes, events, strict=True)
+            ]
+            comparison = comparison.after(said)
+            yield comparison
+    finally:
+        steps.close()  # type: ignore[attr-defined]  # a generator
+
+
+def draw(model: LanguageModel, request: GenerationRequest, count: int, first: int = 0) -> Iterator[Cloud]:
+    """Yield the cloud of samples `first` to `first + count - 1` of a request as it grows; sample i has the dice
+    seed + i. Closing as in `generate`; what raises there ends its sample here, with the error in it."""
+    steps = clouds.draw(model, request, count, first)
+    try:
+        for cloud in steps:
+            yield replace(cloud, samples=tuple(_told(model, request.strategy, sample) for sample in cloud.samples))
+    finally:
+        steps.close()  # type: ignore[attr-defined]  # a generator
+
+
+def _told(model: LanguageModel, strategy: Strategy[Any], sample: Sample) -> Sample:
+    is_own = isinstance(sample.error, lanes.OWN_ERRORS)
+    return replace(sample, error=_said(model, strategy, sample.error)) if is_own else sample  # type: ignore[arg-type]
+
+
+def _gone_on(request: GenerationRequest, old: Lane | None) -> Lane:
+    if old is None:
+        return Lane.before(request)
+    if isinstance(old.trace, BeamTrace):
+        return replace(old, request=request)
+    trace = old.trace if len(old.trace.steps) >= request.max_new_tokens else old.trace.unlimited()
+    return replace(old, request=request, trace=Trace(request, trace.steps))
+
+
+def _bans(strategy: Strategy[Any]) -> tuple[str, ...]:
+    """The names of what may leave a search nothing: cut-offs leave a token, and what rescales leaves all."""
+    on = [p.name for p in strategy.processors if not p.is_neutral]
+    found = [name for name in on if name == NoRepeatNGram.name] or on
+    return (*found, *((MinNewTokens.name,) if strategy.min_new_tokens else ()))
+
+
+def _said(
+    model: LanguageModel, strategy: Strategy[Any], error: InfiniteLogitsError | InvalidLogitsError | NothingLeftError
+) -> PlaygroundError:
+    """What a person can mend, as an error with a message."""
+    if isinstance(error, InfiniteLogitsError):
+        return InfiniteModelOutputError(name=model.name, value=str(error))
+    if isinstance(error, InvalidLogitsError):
+        return InvalidModelOutputError(name=model.name)
+    return NothingLeftToChooseError.by(error.by or _bans(strategy))
+
+
+def _mendable(model: LanguageModel, strategy: Strategy[Any], steps: Iterator[Item]) -> Iterator[Item]:
     """The steps, with what a person can mend as a PlaygroundError; closes them at the end, whatever ends it."""
     try:
         yield from steps
-    except InvalidLogitsError as error:
-        raise InvalidModelOutputError(name=model.name) from error
-    except NothingLeftError as error:
-        raise NothingLeftToChooseError() from error
+    except lanes.OWN_ERRORS as error:
+        raise _said(model, strategy, error) from error
     finally:
         steps.close()  # type: ignore[attr-defined]  # decode is a generator; Iterator hides it
 

@@ -2,6 +2,7 @@
 
 PlaygroundError
 ├── EmptyPromptError          no text, and the model has no token to start from
+├── UnknownTextError          a text for none of whose characters the tokenizer has a token
 ├── PromptTooLongError        more tokens than the model can read
 ├── OutOfRangeError           a setting outside its range
 ├── InvalidArgumentError      an argument of an endpoint that is no text, no truth value …
@@ -10,19 +11,50 @@ PlaygroundError
 ├── MissingBiasError          a phrase without the number that it is biased by
 ├── NotOneTokenError          a phrase where a single token is wanted
 ├── UnknownTokenError         a token id that the vocabulary lacks
+├── UnreadableTokenError      a text with a token that the model has no embedding for
 ├── ModelUnavailableError     the model can't be loaded
 ├── TokenizerUnavailableError a tokenizer can't be loaded
+├── NotOfferedError           a tokenizer that a public server does not load for strangers
 ├── InvalidModelOutputError   NaN logits
+├── InfiniteModelOutputError  infinite logits where guidance needs their differences
 ├── NothingToInspectError     the architecture does not show this part of itself
 └── NothingLeftToChooseError  the settings removed every token
-Anything else is a bug and is not caught.
+Anything else is a bug: said in one line, and in the log as a whole (playground.tabs.shell).
 """
 
-from playground.i18n import translator
+import reprlib
+from collections.abc import Callable, Iterable
+
+from playground.i18n import Joined, Said, say, translator
+
+_LONGEST = 2000  # characters of a text within a message
+_brief = reprlib.Repr()
+_brief.maxlevel, _brief.maxlist, _brief.maxtuple, _brief.maxdict = 4, 20, 20, 20
+_brief.maxstring, _brief.maxlong = 200, 60
+
+
+class _Brief:
+    """What stands in a message for a value that may be of any size and depth: its beginning."""
+
+    def __init__(self, value: object) -> None:
+        self.words = _brief.repr(value)
+
+    def __repr__(self) -> str:
+        return self.words
+
+
+def _shown(value: object, t: Callable[..., str]) -> object:
+    """A value as a message takes it: as it is, unless it is too long or still to be worded."""
+    if isinstance(value, Said):
+        value = value.words(t)
+    if isinstance(value, str):
+        return value if len(value) <= _LONGEST else value[:_LONGEST] + "…"
+    is_huge = isinstance(value, int) and abs(value) >= 10**18
+    return _Brief(value) if is_huge or isinstance(value, (list, tuple, dict)) else value
 
 
 class PlaygroundError(Exception):
-    """Shown to the person. `str(error)` is the English message; `message(language)` the translated one."""
+    """Shown to the person. `message(t)` is worded by whoever tells it; `str(error)` is in English, for the log."""
 
     key: str
 
@@ -30,11 +62,11 @@ class PlaygroundError(Exception):
         super().__init__(values)
         self.values = values
 
-    def message(self, language: str = "en") -> str:
-        return translator(language)(self.key, **self.values)
+    def message(self, t: Callable[..., str]) -> str:
+        return t(self.key, **{name: _shown(value, t) for name, value in self.values.items()})
 
     def __str__(self) -> str:
-        return self.message()
+        return self.message(translator())
 
 
 class EmptyPromptError(PlaygroundError):
@@ -89,6 +121,12 @@ class UnknownTokenError(PlaygroundError):
     key = "error.unknown_token"
 
 
+class UnreadableTokenError(PlaygroundError):
+    """values: token, token_id, last."""
+
+    key = "error.unreadable_token"
+
+
 class ModelUnavailableError(PlaygroundError):
     """values: name, reason."""
 
@@ -101,10 +139,22 @@ class TokenizerUnavailableError(PlaygroundError):
     key = "error.tokenizer_unavailable"
 
 
+class NotOfferedError(PlaygroundError):
+    """values: name, offered."""
+
+    key = "error.not_offered"
+
+
 class InvalidModelOutputError(PlaygroundError):
     """values: name."""
 
     key = "error.invalid_output"
+
+
+class InfiniteModelOutputError(PlaygroundError):
+    """values: name, value."""
+
+    key = "error.infinite_logits"
 
 
 class NothingToInspectError(PlaygroundError):
@@ -114,4 +164,18 @@ class NothingToInspectError(PlaygroundError):
 
 
 class NothingLeftToChooseError(PlaygroundError):
+    """values: settings."""
+
     key = "error.nothing_left"
+
+    @classmethod
+    def by(cls, names: Iterable[str]) -> "NothingLeftToChooseError":
+        """Of the settings of these names, which have removed every token together."""
+        named = (Joined((say(f"parameter.{name}.short"), f"({name})")) for name in names)
+        return cls(settings=Joined(tuple(named), ", "))
+
+
+class UnknownTextError(PlaygroundError):
+    """values: text."""
+
+    key = "error.unknown_text"

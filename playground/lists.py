@@ -6,9 +6,10 @@ from typing import Any
 
 from playground.decoding.processors import Processor
 from playground.decoding.processors_constraints import BadWords, SequenceBias, SuppressTokens
-from playground.errors import InvalidArgumentError
+from playground.errors import InvalidArgumentError, UnknownTokenError
 
 MAX_ENTRIES = 1000
+MAX_ID = 2**31  # no vocabulary has so many tokens
 MAX_BIAS = 1_000_000.0  # a bias beyond float32 would make logits that are no numbers
 MAX_STOP_STRINGS, MAX_STOP_STRING = 8, 60  # transformers lays out every character over the whole vocabulary
 
@@ -20,7 +21,7 @@ class ListParameter:
     Attributes:
         name: also the stem of its texts (`parameter.<name>.label`, `.short`, `.help`).
         rule: what it must be, for the error.
-        entry: one entry, checked; raises ValueError or TypeError.
+        entry: one entry, checked; raises ValueError, TypeError or OverflowError.
         processor: built from the entries; None where they go elsewhere (stop strings, the negative prompt).
         field: where the processor keeps them.
         most, longest: how many entries are taken, and how many ids or characters each.
@@ -52,7 +53,7 @@ class ListParameter:
             if not isinstance(value, (list, tuple)) or len(value) > self.most:
                 raise ValueError
             return tuple(self.entry(entry) for entry in value)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise InvalidArgumentError(name=self.name, rule=self.rule, value=value) from error
 
     def build(self, entries: tuple[Any, ...]) -> Processor:
@@ -67,7 +68,7 @@ class ListParameter:
 
 
 def _token_id(value: Any) -> int:
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or value != int(value) or value < 0:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < MAX_ID or value != int(value):
         raise ValueError
     return int(value)
 
@@ -112,10 +113,11 @@ LISTS: Mapping[str, ListParameter] = {
 
 
 def check_ids(values: Mapping[str, Any], vocab_size: int) -> None:
-    """Raises InvalidArgumentError for a list that names an id which the vocabulary lacks. Of suppressed tokens such an
-    id is passed over, as in transformers."""
-    for name in ("sequence_bias", "bad_words_ids", "negative_prompt_ids"):
+    """Raises UnknownTokenError for a list that names an id which the vocabulary lacks (transformers fails on some, and
+    passes suppressed ones over without a word)."""
+    for name in ("sequence_bias", "bad_words_ids", "suppress_tokens", "negative_prompt_ids"):
         checked = LISTS[name].check(values.get(name))
         sequences = [one[0] for one in checked] if name == "sequence_bias" else checked
-        if any(i >= vocab_size for one in sequences for i in ((one,) if isinstance(one, int) else one)):
-            raise InvalidArgumentError(name=name, rule=f"made of token ids below {vocab_size}", value=values[name])
+        for i in (i for one in sequences for i in ((one,) if isinstance(one, int) else one)):
+            if i >= vocab_size:
+                raise UnknownTokenError(field=name, token_id=i, last=vocab_size - 1)

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
-DEFAULT_MODEL = ASSETS / "model"
+_PACKAGE = Path(__file__).resolve().parent
+IS_INSTALLED = (_PACKAGE / "assets").is_dir()  # a wheel has them inside the package, a checkout beside it
+ASSETS = (_PACKAGE if IS_INSTALLED else _PACKAGE.parent) / "assets"
+DEFAULT_MODEL = ASSETS / "models" / "storyteller"
 TOKENIZERS = ASSETS / "tokenizers"
 FIRST_RUN = ASSETS / "first_run.npz"
 FIRST_BEAM = ASSETS / "first_beam.json"
@@ -23,6 +25,8 @@ class Settings:
         host, port: where to listen.
         share: whether to ask Gradio for a public tunnel.
         on_space: whether this is a Hugging Face Space.
+        exact: whether the model keeps transformers' own kernels, where there are faster ones.
+        public: whether the visitors are strangers, as said by hand (see `is_public`).
     """
 
     model: str = str(DEFAULT_MODEL)
@@ -30,6 +34,14 @@ class Settings:
     port: int = 7860
     share: bool = False
     on_space: bool = False
+    exact: bool = False
+    public: bool = False
+
+    @property
+    def is_public(self) -> bool:
+        """Whether strangers visit: said by hand, on a Space, or through a public address. They load nothing but what
+        the page offers: no folder of this machine, and nothing that would be fetched for them."""
+        return self.public or self.on_space or self.share
 
     @property
     def is_default_model(self) -> bool:
@@ -42,15 +54,19 @@ class Settings:
 
     @property
     def public_model(self) -> str:
-        """The model as a reader of the page would name it: the shipped one by its place in the repository."""
-        return DEFAULT_MODEL.relative_to(ASSETS.parent).as_posix() if self.is_default_model else self.model
+        """The model as a reader of the page would name it: the shipped one by its place in the repository, where
+        there is none by its folder; strangers are not told that."""
+        if not self.is_default_model or (IS_INSTALLED and not self.is_public):
+            return self.model
+        return DEFAULT_MODEL.relative_to(ASSETS.parent).as_posix()
 
 
-def read(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from the command line, then the environment, then the defaults. Exits with a message on bad ones."""
+def read(arguments: Sequence[str], environment: Mapping[str, str] = os.environ, command: str = "app.py") -> Settings:
+    """Settings from the command line, then the environment, then the defaults. Exits with a message on bad ones, which
+    begins with the name of the command."""
     on_space = bool(environment.get("SPACE_ID"))
     parser = argparse.ArgumentParser(
-        prog="app.py", description="Decoding Playground: see a language model choose its next token."
+        prog=command, description="Decoding Playground: see a language model choose its next token."
     )
     parser.add_argument(
         "--model",
@@ -65,7 +81,18 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) 
     parser.add_argument(
         "--port", type=_port, default=environment.get("GRADIO_SERVER_PORT") or "7860", help="default: %(default)s"
     )
-    parser.add_argument("--share", action="store_true", help="ask Gradio for a public address (needs network)")
+    parser.add_argument(
+        "--share", action="store_true", help="ask Gradio for a public address (needs network; as --public)"
+    )
+    parser.add_argument(
+        "--exact", action="store_true", help="keep transformers' own kernels: slower, and equal to it to the last bit"
+    )
+    parser.add_argument(
+        "--public",
+        action="store_true",
+        help="visitors are strangers: they may load what the page offers, and no folder or Hub id that they name "
+        "(always so on a Hugging Face Space)",
+    )
     options = parser.parse_args(arguments)
     folder = Path(os.path.expanduser(options.model))  # leaves ~nobody as it is
     looks_like_a_path = folder.is_absolute() or options.model.startswith((".", "~")) or options.model.count("/") > 1
@@ -75,7 +102,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) 
             parser.error(f"--model {options.model}: the folder has no config.json; name a folder saved by transformers")
     elif looks_like_a_path:
         parser.error(f"--model {options.model}: there is no such folder")
-    return Settings(options.model, options.host, options.port, options.share, on_space)
+    return Settings(options.model, options.host, options.port, options.share, on_space, options.exact, options.public)
 
 
 def _port(text: str) -> int:

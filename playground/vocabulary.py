@@ -9,6 +9,11 @@ from functools import lru_cache
 _VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍"}
 
 
+def whole_characters(text: str) -> str:
+    """A text as UTF-8 can hold it: a lone surrogate (half an emoji, cut by an editor) is no character."""
+    return text.encode("utf-8", errors="replace").decode("utf-8")
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """What every id stands for.
@@ -22,7 +27,7 @@ class Vocabulary:
     special_ids: frozenset[int] = frozenset()
 
     def piece(self, token_id: int) -> bytes:
-        return self.pieces[token_id] if token_id < len(self.pieces) else f"<id {token_id}>".encode()
+        return self.pieces[token_id] if 0 <= token_id < len(self.pieces) else f"<id {token_id}>".encode()
 
     def label(self, token_id: int) -> str:
         """Printable text of one token: `␣the`, `⏎`, a byte that is no character as `<0xE4>`, an invisible character
@@ -46,7 +51,7 @@ class Vocabulary:
 
 @lru_cache(maxsize=8)
 def _holding(vocabulary: Vocabulary, texts: tuple[str, ...]) -> frozenset[int]:
-    wanted = [text.encode() for text in texts]
+    wanted = [whole_characters(text).encode() for text in texts]
     special = vocabulary.special_ids
     return frozenset(
         i for i, piece in enumerate(vocabulary.pieces) if i not in special and any(text in piece for text in wanted)

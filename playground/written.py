@@ -14,9 +14,9 @@ from playground.errors import (
     UnknownPhraseError,
     UnknownTokenError,
 )
-from playground.i18n import translator
+from playground.i18n import Said, say
 from playground.lists import LISTS, MAX_BIAS
-from playground.vocabulary import Vocabulary, printable
+from playground.vocabulary import Vocabulary, printable, whole_characters
 
 MAX_CHARACTERS = 2000  # of one field: a page of text, and no more for a public server to chew
 _SHOWN = {"␣": " ", "⏎": "\n", "⇥": "\t", "\\n": "\n", "\\t": "\t"}
@@ -43,6 +43,7 @@ class Speller:
         What says exactly what it means (see `exactly`) is taken so; any other phrase that begins with a word is read
         after a space. Example: house -> the ids of " house"; "house" in quotes -> those of "house"
         """
+        line = whole_characters(line)
         exact = exactly(line)
         wanted = (" " if _begins_a_word(line) else "") + line if exact is None else exact
         if not wanted:
@@ -96,8 +97,8 @@ def read(name: str, text: str, speller: Speller) -> tuple[Line, ...]:
 
     Raises TextTooLongError, UnknownPhraseError, MissingBiasError, NotOneTokenError, UnknownTokenError.
     """
-    field = translator()(f"parameter.{name}.label")
-    clean = text.encode("utf-8", errors="replace").decode("utf-8")  # half an emoji, cut by an editor, is no character
+    field = say(f"parameter.{name}.label")
+    clean = whole_characters(text)
     if name == "negative_prompt_ids":
         _check_size(field, clean, 1, MAX_CHARACTERS)
         ids = tuple(speller.prompt(clean)) if clean.strip() else ()
@@ -126,14 +127,14 @@ def settings(texts: Mapping[str, str], speller: Speller) -> dict[str, tuple[Any,
 # ---- one line ------------------------------------------------------------------------------------------------
 
 
-def _phrase(field: str, line: str, speller: Speller) -> list[Line]:
+def _phrase(field: Said | str, line: str, speller: Speller) -> list[Line]:
     ids = speller.phrase(line)
     if not ids:
         raise UnknownPhraseError(field=field, line=line)
     return [Line(_labels(ids, speller), ids)]
 
 
-def _biased(field: str, line: str, speller: Speller) -> list[Line]:
+def _biased(field: Said | str, line: str, speller: Speller) -> list[Line]:
     phrase, _, number = line.rpartition(" ")
     bias = _number(number)
     if not phrase.strip() or not abs(bias) <= MAX_BIAS:
@@ -142,7 +143,7 @@ def _biased(field: str, line: str, speller: Speller) -> list[Line]:
     return [Line(read_phrase.labels, read_phrase.ids, bias)]
 
 
-def _token(field: str, line: str, speller: Speller) -> list[Line]:
+def _token(field: Said | str, line: str, speller: Speller) -> list[Line]:
     size = len(speller.vocabulary.pieces)
     if re.fullmatch(r"\d+([\s,;]+\d+)*[,;]?", line):
         ids = tuple(int(number) for number in re.findall(r"\d+", line))
@@ -156,7 +157,7 @@ def _token(field: str, line: str, speller: Speller) -> list[Line]:
     return [found]
 
 
-def _string(field: str, line: str, speller: Speller) -> list[Line]:
+def _string(field: Said | str, line: str, speller: Speller) -> list[Line]:
     exact = exactly(line)
     text = line if exact is None else exact
     if not text:
@@ -165,7 +166,7 @@ def _string(field: str, line: str, speller: Speller) -> list[Line]:
     return [Line((text,))]
 
 
-_READERS: Mapping[str, Callable[[str, str, Speller], list[Line]]] = {
+_READERS: Mapping[str, Callable[[Said | str, str, Speller], list[Line]]] = {
     "sequence_bias": _biased, "bad_words_ids": _phrase, "suppress_tokens": _token, "stop_strings": _string,
 }  # fmt: skip
 
@@ -179,7 +180,7 @@ def _labels(ids: Sequence[int], speller: Speller) -> tuple[str, ...]:
     return tuple(speller.vocabulary.labels(ids))
 
 
-def _check_size(field: str, text: str, lines: int, most: int, longest: int = MAX_CHARACTERS) -> None:
+def _check_size(field: Said | str, text: str, lines: int, most: int, longest: int = MAX_CHARACTERS) -> None:
     if len(text) > longest or lines > most:
         raise TextTooLongError(field=field, characters=longest, lines=most)
 

@@ -2,7 +2,7 @@
 
     python scripts/benchmark.py                     everything, with every demand judged (about 5 minutes)
     python scripts/benchmark.py --only throughput   one section
-    python scripts/benchmark.py --smoke             everything in a reduced form (under a minute), figures not judged
+    python scripts/benchmark.py --smoke             most of it in a reduced form (minutes), figures not judged
 
 Exits with an error only if something failed that no noise excuses: other tokens than transformers', a forward pass
 for a slider, a request that leaves the machine, a page that grows or raises an error.
@@ -25,8 +25,10 @@ from benchmark_report import Report
 
 # each a module benchmark_<name> with measure(report)
 SECTIONS = (
-    "startup", "memory", "throughput", "processors", "beams", "slider", "live", "beam_live", "tokenizer", "inside"
+    "startup", "memory", "throughput", "processors", "beams", "compare", "slider", "live", "beam_live", "tokenizer",
+    "inside",
 )  # fmt: skip
+SEEN_BY_TESTS = {"slider", "tokenizer", "inside"}  # what may never fail in them browser tests hold too: not in a smoke
 
 
 def main() -> int:
@@ -37,7 +39,8 @@ def main() -> int:
     warnings.simplefilter("ignore")
     report = Report(options.smoke)
     print(f"{os.cpu_count()} processors, {_load()}")
-    for name in [options.only] if options.only else SECTIONS:
+    wanted = [name for name in SECTIONS if not (options.smoke and name in SEEN_BY_TESTS)]
+    for name in [options.only] if options.only else wanted:
         importlib.import_module(f"benchmark_{name}").measure(report)  # a section imports what it needs, and only then
     print(f"\n{_load()}; {len(report.failed)} failed" + "".join(f"\n  ✗ {what}" for what in report.failed))
     if report.missed and not report.is_smoke:

@@ -7,7 +7,7 @@ from benchmark_live import _endless
 from benchmark_page import Visit, served, visited
 from benchmark_report import Report, percentile, spread
 
-from playground.tabs import beam_controls
+from playground.tabs.generate.controls import SPEEDS
 
 BEAMS, STEPS_PER_SECOND = 8, 25.0
 TREE_LIMIT, LAST_LIMIT = 150, 300  # ms
@@ -44,7 +44,7 @@ def measure(report: Report) -> None:
     title = f"Live gate of the tree: {BEAMS} beams × {steps} steps at {STEPS_PER_SECOND:.0f} a second, default model"
     report.section(title)
     with (
-        patch.dict(beam_controls.SPEEDS, aloud=STEPS_PER_SECOND),
+        patch.dict(SPEEDS, aloud=STEPS_PER_SECOND),
         served(_endless()) as address,
         visited(address) as visit,
     ):

@@ -9,9 +9,9 @@ import torch
 from benchmark_report import Report, seconds
 
 from playground import engine
-from playground.backends.huggingface import Backend, HuggingFaceModel
 from playground.decoding.beam_search import BeamSearch
 from playground.decoding.beam_steps import BeamStep
+from playground.engines.huggingface.backend import Backend, HuggingFaceModel
 
 BEAMS = 8
 PROMPT_TOKENS = 256
@@ -64,12 +64,13 @@ class Instant:
 
     def __init__(self, vocab_size: int) -> None:
         self.name, self.vocab_size, self.context_length, self.eos_ids = "instant", vocab_size, 1024, ()
+        self.cache_bytes, self.step_bytes = 0, 4 * vocab_size
         self.logits = torch.randn(BEAMS, vocab_size, generator=torch.Generator().manual_seed(0))
 
-    def prefill(self, prompt_ids: Any, taken_ids: Any = ()) -> "Instant":
+    def prefill(self, prompt_ids: Any, taken_ids: Any = ()) -> Any:
         return self
 
-    def advance(self, parents: Any, token_ids: Any) -> "Instant":
+    def advance(self, parents: Any, token_ids: Any) -> Any:
         return self
 
     def release(self) -> None:

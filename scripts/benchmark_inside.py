@@ -8,9 +8,9 @@ from benchmark_page import Visit, served, visited
 from benchmark_report import Report, percentile, spread
 
 from playground import settings
-from playground.backends import huggingface
-from playground.backends.huggingface import Backend
-from playground.backends.inspection import Inspection
+from playground.engines.huggingface import backend as huggingface
+from playground.engines.huggingface.backend import Backend
+from playground.engines.huggingface.inspection import Inspection
 
 LIMIT = 2.0  # s, for the full grid of a text of 300 tokens
 TOKENS = (37, 300, 512)
@@ -76,7 +76,7 @@ def _look(visit: Visit, text: str) -> float:
     visit.page.locator("#attention-prompt textarea").fill(text)
     visit.page.locator("#head-grid").scroll_into_view_if_needed()
     drawn, big = visit.page.evaluate(LOOK)
-    return max(drawn, big) / 1000
+    return float(max(drawn, big)) / 1000
 
 
 def _generation(report: Report, backend: Backend) -> None:

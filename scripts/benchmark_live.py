@@ -8,10 +8,10 @@ from benchmark_page import CHARTS, served, visited
 from benchmark_report import Report, percentile, spread
 
 from playground import settings
-from playground.backends import huggingface
-from playground.backends.huggingface import Backend
-from playground.tabs import controls
-from playground.tabs.generate_handlers import GenerateTab
+from playground.engines.huggingface import backend as huggingface
+from playground.engines.huggingface.backend import Backend
+from playground.tabs.generate import controls
+from playground.tabs.generate.handlers import GenerateTab
 
 TOKENS_PER_SECOND = 25.0
 STRIP_LIMIT, CHART_LIMIT, LAST_LIMIT = 150, 300, 300  # ms

@@ -6,8 +6,8 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from playground.backends import huggingface
-from playground.backends.huggingface import Backend
+from playground.engines.huggingface import backend as huggingface
+from playground.engines.huggingface.backend import Backend
 
 GPT2_SMALL: dict[str, Any] = {}  # what GPT2Config says by itself: 12 layers of 768, 124 million parameters
 TINY: dict[str, Any] = {"n_layer": 2, "n_head": 2, "n_embd": 32}

@@ -5,21 +5,20 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import pairwise
-from statistics import median
 from typing import Any
 
 from benchmark_report import Report
 from benchmark_startup import free_port
+from growth import growth
 from playwright.sync_api import CDPSession, Page, sync_playwright
 
-from playground.backends.huggingface import Backend
-from playground.backends.loading import ModelSlot
+from playground.engines.huggingface.backend import Backend
+from playground.engines.loading import ModelSlot
 from playground.settings import Settings
 from playground.tabs import page as playground_page
 
 CHARTS = ("next_token", "cutoffs", "temperature", "trajectory")
-REPEATS = 5
+REPEATS = 9
 SPARE_NODES, SPARE_LISTENERS = 40, 4  # a time
 
 # Runs before any script of the page. All times are performance.now(), in ms.
@@ -53,7 +52,7 @@ RECORDER = """
       const place = waiting.indexOf(text);
       if (place >= 0) { bench.skipped += place; waiting.splice(0, place + 1); }
       const { stages } = value.channels;
-      const names = stages ? stages.table.rows.map((row) => row[0]) : null;
+      const names = stages?.table ? stages.table.rows.map((row) => row[0]) : null;
       bench.frames.push({ number: ++number, at, count: tokens(value), stages: names });
     }
     return value;
@@ -136,8 +135,7 @@ class Visit:
     def growth(self, report: Report, again: Callable[[], None], what: str) -> None:
         """Do the same thing a few times: what the page holds more of each time is what it never lets go.
 
-        One time tells little: what waits for the next collection comes and goes by a hundred nodes. The median of the
-        changes is zero unless most of them go up.
+        One time tells little: what waits for the next collection comes and goes by a hundred nodes.
         """
         sizes = [self.size()]
         for _ in range(REPEATS):
@@ -148,11 +146,11 @@ class Visit:
             ("JSEventListeners", SPARE_LISTENERS, "listeners"),
         ):
             counts = [round(size[key]) for size in sizes]
-            more = median(after - before for before, after in pairwise(counts))
+            more = growth(counts)
             title = f"{name}: {what}, at most {spare} more"
             report.invariant(title, more <= spare, f"{more:+.0f} of {counts[0]}, {min(counts)} to {max(counts)}")
         heap = [size["JSHeapUsedSize"] / 2**20 for size in sizes]
-        more = median(after - before for before, after in pairwise(heap))
+        more = growth(heap)
         report.figure("heap of the page", f"{heap[-1]:.0f} MiB", f"{more:+.1f} MiB a time")
 
 

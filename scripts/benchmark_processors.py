@@ -4,6 +4,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from transformers.generation import logits_process as theirs
 from playground import catalog
 from playground.decoding import pipeline
 from playground.decoding.processors import Situation
+from playground.decoding.rows import Row
 
 V, LENGTH = 50_257, 256
 EOS = [V - 1]
@@ -49,7 +51,7 @@ def measure(report: Report) -> None:
     ranks = torch.randperm(V, generator=generator) + 1
     logits = (-1.3 * ranks.log())[None] + torch.randn(1, V, generator=generator) * 0.3  # peaked, as a model's
     context = torch.randint(0, 2000, (1, LENGTH), generator=generator)
-    situation = Situation(LENGTH - 5, tuple(EOS), 0, logits[0].flip(0).contiguous())
+    situation = Situation(LENGTH - 5, tuple(EOS), 0, Row(logits[0].flip(0).contiguous()))
     values = {
         **{p.name: p.start for p in catalog.MAIN if p.name != "dynatemp_range"},
         **LISTED,
@@ -58,14 +60,14 @@ def measure(report: Report) -> None:
     for processor in catalog.processors(values):
         name, ours = processor.name, processor.at(situation)
         if name not in ORACLES:
-            own = _milliseconds(lambda ours=ours: ours(context, logits), rounds)
+            own = _milliseconds(partial(ours, context, logits), rounds)
             report.figure(f"{name}: transformers has none", f"{statistics.median(own):.2f} ms")
             continue
         oracle = ORACLES[name]()
         report.invariant(
             f"{name}: bit for bit", torch.equal(ours(context, logits), oracle(context, logits.clone())), "equal"
         )
-        mine, other = _in_turns(lambda ours=ours: ours(context, logits), lambda o=oracle: o(context, logits), rounds)
+        mine, other = _in_turns(partial(ours, context, logits), partial(oracle, context, logits), rounds)
         note = f"{mine:.3f} : {other:.3f} ms"
         report.at_most(f"{name}: ours / transformers", mine / other, 1.0 if name in COMMON else 1.2, "×", note)
     everything = catalog.processors({**values, "top_h": 0.9, "epsilon_cutoff": 1e-5, "eta_cutoff": 1e-5, "top_k": 2000})

@@ -10,8 +10,8 @@ from benchmark_report import Report, percentile, spread
 from benchmark_throughput import control_values, tab_around
 
 from playground import settings
-from playground.backends import huggingface
-from playground.backends.huggingface import Backend
+from playground.engines.huggingface import backend as huggingface
+from playground.engines.huggingface.backend import Backend
 from playground.i18n import translator
 from playground.tabs.delivery import lossless
 from playground.views.notation import shorter

@@ -14,15 +14,17 @@ import torch
 from benchmark_report import Report
 from transformers import TextIteratorStreamer
 
-from playground import engine, recording, settings
-from playground.backends.huggingface import Backend, HuggingFaceModel
-from playground.backends.loading import ModelSlot
+from playground import engine, settings
 from playground.catalog import ORDERS, PARAMETERS
 from playground.components.knob_bank import bank_value
+from playground.engines.huggingface.backend import Backend, HuggingFaceModel
+from playground.engines.loading import ModelSlot
+from playground.engines.prompts import speller_of
 from playground.i18n import translator
-from playground.tabs.controls import Values
+from playground.runs import recording
 from playground.tabs.delivery import lossless
-from playground.tabs.generate_handlers import GenerateTab
+from playground.tabs.generate.controls import Values
+from playground.tabs.generate.handlers import GenerateTab
 
 PROMPT_TOKENS = 32
 SETTINGS = {"sampling": {"temperature": 0.8, "top_p": 0.9}, "greedy": {}}
@@ -53,7 +55,7 @@ class Contest:
             "inputs": prompt_ids,
             "attention_mask": torch.ones_like(prompt_ids),
             "max_new_tokens": tokens,
-            **Values.of(self.values).strategy().generate_arguments(),
+            **Values.of(self.values).strategy(speller_of(backend)).generate_arguments(),
         }
         self.frames: list[str] = []
         self.prepare()
@@ -86,7 +88,8 @@ class Contest:
     def unseen(self) -> Ids:
         """Our engine alone: traced, but nothing shown."""
         backend = self.tab.slot.get()
-        request, _ = self.tab.request(Values.of(self.values), backend)
+        ids = backend.tokenizer.encode(self.prompt)
+        request, _ = self.tab.request(Values.of(self.values), backend, ids)
         *_, trace = engine.generate(backend.model, request)
         return trace.token_ids
 

@@ -8,11 +8,11 @@ from benchmark_page import Visit, served, visited
 from benchmark_report import Report, percentile, spread
 
 from playground import settings
-from playground.backends import huggingface
-from playground.backends.loading import ModelSlot
+from playground.engines.huggingface import backend as huggingface
+from playground.engines.loading import ModelSlot
 from playground.i18n import translator
 from playground.tabs.delivery import lossless
-from playground.tabs.tokenizer_handlers import TokenizerTab
+from playground.tabs.tokenizer.handlers import TokenizerTab
 
 LIMIT = 200  # ms from a key to its tokens
 PAUSE = 100  # ms between keys: ten a second

@@ -20,7 +20,8 @@ from typing import Any
 
 import torch
 from tqdm import tqdm
-from train_default_model import CURVE, read_documents
+from train_default_model import read_documents
+from training_loop import CURVE
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 PROMPTS = ("Once upon a time there was a little", "The old king said to his", "In the middle of the forest")

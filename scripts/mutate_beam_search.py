@@ -53,7 +53,7 @@ MUTATIONS = (
     Mutation("the bound asks for the best finished", SEARCH, "self.pool_scores.min()", "self.pool_scores.max()"),
     Mutation("the bound asks the worst running beam", SEARCH, "best_possible = self.running_scores[0]",
              "best_possible = self.running_scores[-1]"),
-    Mutation("the cache is not reordered", "playground/backends/kv_cache.py",
+    Mutation("the cache is not reordered", "playground/engines/huggingface/kv_cache.py",
              "part[changed] = part[indices[changed]]", "pass"),
     Mutation("sums in float64", SEARCH, "accumulated = (processed + self.running_scores[:, None]).reshape(1, -1)",
              "accumulated = (processed.double() + self.running_scores[:, None].double()).reshape(1, -1)"),

@@ -152,7 +152,7 @@ def main() -> None:
     FIXTURES.mkdir(exist_ok=True)
     for name, build in (("diverse", diverse_case), ("constrained", constrained_case)):
         dice = random.Random(name)
-        cases = []
+        cases: list[dict[str, Any]] = []
         while len(cases) < CASES:
             case = build(dice)
             cases.append(case | {"sequences": run(case)})

@@ -8,13 +8,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from playground import beam_recording, engine, settings
-from playground.backends import huggingface
+from playground import engine, settings
 from playground.decoding.beam_search import BeamSearch
 from playground.decoding.beam_trace import BeamTrace
 from playground.decoding.stopping import StopStrings
-from playground.tabs.beam_examples import BEAM_EXAMPLES
-from playground.tabs.beam_handlers import greedy_of
+from playground.engines.huggingface import backend as huggingface
+from playground.runs import beam_recording
+from playground.tabs.beam.examples import BEAM_EXAMPLES
+from playground.tabs.beam.handlers import greedy_of
 
 
 def main() -> None:

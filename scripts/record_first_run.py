@@ -8,10 +8,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from playground import catalog, engine, recording, settings
-from playground.backends import huggingface
+from playground import catalog, engine, settings
 from playground.decoding.trace import GenerationRequest
+from playground.engines.huggingface import backend as huggingface
 from playground.examples import EXAMPLES
+from playground.runs import recording
 
 
 def main() -> None:

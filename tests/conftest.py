@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
-from playground.backends.huggingface import Backend, HuggingFaceModel, load
+from playground.decoding.rows import Desk, Row
+from playground.engines.huggingface.backend import Backend, HuggingFaceModel, load
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -34,7 +35,7 @@ def one_thread() -> None:
 @pytest.fixture(scope="session")
 def storyteller() -> Backend:
     """The default model, as the app loads it. Its kept KV caches pass from test to test, as between visitors."""
-    return load(str(ROOT / "assets" / "model"), "storyteller")
+    return load(str(ROOT / "assets" / "models" / "storyteller"), "storyteller")
 
 
 def build_gpt2(vocab_size: int, context: int, spread: float) -> GPT2LMHeadModel:
@@ -114,6 +115,7 @@ class TableModel:
     eos_ids: tuple[int, ...] = ()
     name: str = "table"
     context_length: int = 1024
+    cache_bytes: int = 0
     reads: list[tuple[int, ...]] = field(default_factory=list)
     advances: int = 0
     open_states: int = 0
@@ -121,6 +123,10 @@ class TableModel:
     @property
     def vocab_size(self) -> int:
         return self.table.shape[1]
+
+    @property
+    def step_bytes(self) -> int:
+        return 4 * self.vocab_size
 
     def prefill(self, prompt_ids: Sequence[int], taken_ids: Sequence[int] = ()) -> "TableState":
         self.reads.append((*prompt_ids, *taken_ids))
@@ -144,6 +150,9 @@ class TableState:
         self.model.advances += 1
         self._close()
         return TableState(self.model, list(token_ids))
+
+    def row(self, index: int, desk: Desk) -> Row:
+        return Row(self.logits[index])
 
     def release(self) -> None:
         self._close()

@@ -44,7 +44,7 @@ def test_the_ideas_and_the_engine_need_neither_a_page_nor_transformers() -> None
 
 
 def test_the_backend_and_the_verification_need_no_page() -> None:
-    loaded = modules_after("import playground.verification")
+    loaded = modules_after("import playground.runs.verification.generate")
     assert "transformers" in loaded
     assert loaded.isdisjoint({"gradio", "plotly"})
 

@@ -10,8 +10,6 @@ from transformers import GenerationConfig
 from transformers.generation import logits_process
 
 from playground import catalog
-from playground.backends import in_generate
-from playground.backends.huggingface import HuggingFaceModel
 from playground.catalog import (
     MAIN,
     ORDERS,
@@ -27,6 +25,8 @@ from playground.decoding.orders import LLAMA_CPP_ORDER, SAMPLING_ONLY, TRANSFORM
 from playground.decoding.processors import MinP, RepetitionPenalty, Temperature, TopK, TopP
 from playground.decoding.sampling import Sampling
 from playground.decoding.selection import Argmax, Multinomial
+from playground.engines.huggingface import in_generate
+from playground.engines.huggingface.backend import HuggingFaceModel
 from playground.errors import InvalidArgumentError, OutOfRangeError
 from playground.lists import LISTS
 from playground.vocabulary import Vocabulary
@@ -37,6 +37,7 @@ IN_GENERATE = {"watermark_bias": "watermarking_config"}  # by another name there
 COMMUNITY = {
     "presence_penalty", "frequency_penalty", "dry_multiplier", "dynatemp_range", "smoothing_factor", "top_n_sigma",
     "p_less", "top_a", "tfs_z", "xtc_probability", "mirostat",
+    "adaptive_target",
 }  # fmt: skip
 THEIRS = [p for p in MAIN if p.name not in COMMUNITY]
 ALL_ON = {parameter.name: parameter.start for parameter in THEIRS}

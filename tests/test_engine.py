@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from playground import catalog, engine
-from playground.backends.huggingface import HuggingFaceModel
 from playground.decoding.processors import NoRepeatNGram
 from playground.decoding.sampling import Sampling
 from playground.decoding.selection import InvalidLogitsError, NothingLeftError
 from playground.decoding.trace import GenerationRequest, Step, Trace
+from playground.engines.huggingface.backend import HuggingFaceModel
 from playground.errors import InvalidModelOutputError, NothingLeftToChooseError, PromptTooLongError
 
 CHAIN = [[0.1, 0.8, 0.1], [0.1, 0.1, 0.8], [0.8, 0.1, 0.1]]
@@ -112,6 +112,8 @@ def test_any_other_error_is_a_bug_and_comes_through(table_model: TableModels) ->
 
 class Held:
     """A strategy whose steps somebody else holds on to, so that nothing but `close` closes them."""
+
+    processors, stop, min_new_tokens, is_drawn = (), None, 0, False
 
     def __init__(self) -> None:
         self.is_closed = False

@@ -6,7 +6,7 @@ import pytest
 
 from playground import errors
 from playground.errors import PlaygroundError
-from playground.i18n import catalogue, translator
+from playground.i18n import blanks, catalogue, translator
 
 HOSTILE = "no such {file} <b>"
 CLASSES = PlaygroundError.__subclasses__()
@@ -22,7 +22,8 @@ def documented(kind: type[PlaygroundError]) -> list[str]:
 def values_of(kind: type[PlaygroundError]) -> dict[str, object]:
     """A number where the message shows one, hostile text elsewhere."""
     template = catalogue("en")[kind.key]
-    return {name: 12345 if f"{{{name}:," in template else HOSTILE for name in documented(kind)}
+    counted = re.compile(r"{(\w+), (?:number|plural)")
+    return {name: 12345 if name in counted.findall(template) else HOSTILE for name in documented(kind)}
 
 
 def test_every_error_is_drawn_in_the_module() -> None:
@@ -39,10 +40,10 @@ def test_its_key_is_in_the_catalogue_and_is_its_own(kind: type[PlaygroundError])
 
 @each
 def test_its_message_shows_every_value_that_its_docstring_names(kind: type[PlaygroundError]) -> None:
-    assert set(re.findall(r"{(\w+)", catalogue("en")[kind.key])) == set(documented(kind))
+    assert blanks(catalogue("en")[kind.key]) == set(documented(kind))
     error = kind(**values_of(kind))
     message = str(error)
-    assert message == error.message("en") == error.message()
+    assert message == error.message(translator("en"))
     for value in error.values.values():
         assert ("12,345" if value == 12345 else HOSTILE) in message  # hostile text goes in as it is
     assert "\n" not in message and message.endswith(".")

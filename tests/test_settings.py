@@ -33,12 +33,12 @@ def test_without_anything_the_default_model_is_served_to_this_machine_only() -> 
 
 
 def test_the_default_model_lies_in_the_repository() -> None:
-    assert DEFAULT_MODEL == ROOT / "assets" / "model"
+    assert DEFAULT_MODEL == ROOT / "assets" / "models" / "storyteller"
     assert (DEFAULT_MODEL / "config.json").is_file()
 
 
 def test_the_default_model_is_named_to_readers_by_its_place_in_the_repository() -> None:
-    assert Settings().public_model == "assets/model"
+    assert Settings().public_model == "assets/models/storyteller"
     assert Settings("openai-community/gpt2").public_model == "openai-community/gpt2"
 
 
@@ -64,16 +64,33 @@ def test_an_empty_variable_counts_as_unset() -> None:
     assert read([], {"PLAYGROUND_MODEL": "", "GRADIO_SERVER_PORT": "", "SPACE_ID": ""}) == Settings()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "environment", "is_public"),
+    [
+        ([], {}, False),
+        (["--host", "0.0.0.0"], {}, False),  # a classroom: whoever is in the network of the house
+        (["--public"], {}, True),
+        (["--share"], {}, True),
+        ([], {"SPACE_ID": "somebody/playground"}, True),
+        (["--host", "127.0.0.1"], {"SPACE_ID": "somebody/playground"}, True),
+    ],
+)
+def test_strangers_visit_where_it_is_said_on_a_space_and_through_a_public_address(
+    arguments: list[str], environment: dict[str, str], is_public: bool
+) -> None:
+    assert read(arguments, environment).is_public == is_public
+
+
 def test_a_space_listens_to_the_world_unless_told_otherwise() -> None:
     on_space = {"SPACE_ID": "somebody/playground"}
     assert (read([], on_space).host, read([], on_space).on_space) == ("0.0.0.0", True)
     assert read(["--host", "127.0.0.1"], on_space).host == "127.0.0.1"
 
 
-@pytest.mark.parametrize("spelling", ["{model}", "{model}/", "{model}/../model", "{relative}"])
+@pytest.mark.parametrize("spelling", ["{model}", "{model}/", "{model}/../storyteller", "{relative}"])
 def test_the_default_model_is_known_however_it_is_spelled(spelling: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    name = spelling.format(model=DEFAULT_MODEL, relative=os.path.join(".", "assets", "model"))
+    name = spelling.format(model=DEFAULT_MODEL, relative=os.path.join(".", "assets", "models", "storyteller"))
     assert read(["--model", name], {}).is_default_model
     assert read(["--model", name], {}).model_name == "storyteller"
 
@@ -127,4 +144,4 @@ def test_help_names_every_option_and_the_environment(capsys: pytest.CaptureFixtu
         read(["--help"], {})
     assert exit_.value.code == 0
     text = capsys.readouterr().out
-    assert all(word in text for word in ("--model", "--host", "--port", "--share", "PLAYGROUND_MODEL"))
+    assert all(word in text for word in ("--model", "--host", "--port", "--share", "--public", "PLAYGROUND_MODEL"))

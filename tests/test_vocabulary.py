@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import AutoTokenizer
 
-from playground.backends.huggingface import Backend, vocabulary_of
+from playground.engines.huggingface.backend import Backend, vocabulary_of
 from playground.vocabulary import Vocabulary, byte_characters, from_tokenizer_json, printable
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +23,7 @@ FAMILY = "👩‍👩‍👧"  # three people and two joiners
 @pytest.fixture(
     scope="module",
     params=[
-        ROOT / "assets" / "model",
+        ROOT / "assets" / "models" / "storyteller",
         pytest.param(GPT2, marks=pytest.mark.skipif(not GPT2.is_dir(), reason="GPT-2's tokenizer is not here")),
     ],
     ids=["storyteller", "GPT-2"],

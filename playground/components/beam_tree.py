@@ -12,15 +12,15 @@ SHOWN = ("all", "kept", "surviving")
 
 
 class BeamTreeView(gr.HTML):
-    """Layers come through `channel`: {"start", "tokens": [layer], "ends", "is_final", "alpha", "prompt"?, "label",
-    "picked"}; see assets/live_beam_tree.js.
+    """Layers come through `channel`: {"start", "tokens": [layer], "ends", "is_final", "alpha", "prompt"?, "label"};
+    see assets/live_beam_tree.js.
 
-    Hover, zoom, scrub and play happen in the page. A click on a node triggers `pick`; the event's `picked` is
-    [step, index], or null to let go. Scrubbing triggers `scrub`; `picked` is the number of steps, or null for all.
+    Hover, zoom, scrub and play happen in the page. A click on a node sets the Gaze `node` to [step, index], or to null
+    to let go. Scrubbing sets the Gaze `step` to the number of steps, or to null for all.
     `texts` are the words of the page side, by name; see the keys `beam.tree.*` of the catalogue.
     """
 
-    def __init__(self, *, channel: str, texts: Mapping[str, str], **arguments: Any) -> None:
+    def __init__(self, *, channel: str, node: str, step: str, texts: Mapping[str, str], **arguments: Any) -> None:
         def buttons(named: Mapping[str, str]) -> str:
             return "".join(
                 f'<button type="button" data-act="{name}" title="{escape(texts[name])}" '
@@ -40,9 +40,11 @@ class BeamTreeView(gr.HTML):
                 f'<select aria-label="{escape(texts["show"])}">{options}</select>'
                 f'<span class="beam-buttons">{buttons(_ZOOM)}</span></div>'
             ),
-            js_on_load="window.livePage.beamTree({element, props, trigger}); // triggers 'pick' 'scrub'",
+            js_on_load="window.livePage.beamTree({element, props});",
             apply_default_css=False,
             channel=channel,
+            node=node,
+            step=step,
             texts=dict(texts),
             **arguments,
         )

@@ -7,7 +7,7 @@ import gradio as gr
 
 
 class Finder(gr.HTML):
-    """Searches label and help of every knob in the drawer it stands in; `nothing` is said when none matches."""
+    """Searches label, help and words of every knob in the drawer it stands in; `nothing` is said when none matches."""
 
     def __init__(self, *, placeholder: str, nothing: str, **arguments: Any) -> None:
         super().__init__(

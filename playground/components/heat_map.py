@@ -13,14 +13,16 @@ class _Drawn(gr.HTML):
     """A component whose value, or what comes through `channel`, is data for a script of the page."""
 
     def __init__(
-        self, value: str | None, *, script: str, html_template: str, channel: str, grows: str = "", **arguments: Any
-    ) -> None:
+        self, value: str | None, *, script: str, html_template: str, channel: str, gaze: str, grows: str = "",
+        **arguments: Any,
+    ) -> None:  # fmt: skip
         super().__init__(
             value,
             html_template=html_template,
-            js_on_load=f"window.livePage.{script}({{element, props, trigger, watch}}); // triggers 'pick'",
+            js_on_load=f"window.livePage.{script}({{element, props, watch}});",
             apply_default_css=False,
             channel=channel,
+            gaze=gaze,
             grows=grows,
             **arguments,
         )
@@ -34,7 +36,7 @@ class HeadGrid(_Drawn):
     {"rows", "columns", "side", "maps": base64 (rows × columns × side × side bytes), "titles": [text],
     "row_names", "column_names", "selected": [row, column]}. What comes through `channel` changes the selection:
     {"selected"}. Through `grows` come new lines of all maps: {"start", "tokens": [{"line", "small"}]}.
-    A click triggers `pick`; the event's `picked` is [row, column].
+    A click sets the Gaze `gaze` to [row, column].
     """
 
     def __init__(self, *, description: str, channel: str, grows: str, **arguments: Any) -> None:
@@ -52,7 +54,7 @@ class HeatMap(_Drawn):
     """One square heat-map with labels. The value: {"size", "map": base64 (size × size bytes), "labels": [text],
     "marked": line, "hover", "blocked": texts with %{query}, %{key} and %{weight}, "label"}. Through `channel` comes
     {"marked"}; through `grows` new lines: {"start", "tokens": [{"label", "large"}]}, line number `start` first.
-    A click triggers `pick`; the event's `picked` is the line.
+    A click or an arrow key sets the Gaze `gaze` to the line.
     """
 
     def __init__(self, *, description: str, channel: str, grows: str, **arguments: Any) -> None:
@@ -72,7 +74,7 @@ class HeatMap(_Drawn):
 class TokenRays(_Drawn):
     """A text as buttons with lines from one token to others. What comes through `channel`:
     {"tokens": [{"text", "title", "shade"}], "from": index, "rays": [{"to", "weight"}]}.
-    A click triggers `pick`; the event's `picked` is the index.
+    A click or an arrow key sets the Gaze `gaze` to the index.
     """
 
     def __init__(self, *, description: str, channel: str, **arguments: Any) -> None:
@@ -91,7 +93,7 @@ class TokenRays(_Drawn):
 class StationList(_Drawn):
     """Lines of name, formula, shape, size and a strip of numbers. What comes through `channel`:
     {"rows": [{"name", "formula", "shape", "size", "kind", "open"?, "pick"?, "strip"?: {"rows", "columns", "data"}}]}.
-    A line with "pick" is a button that triggers `pick`; the event's `picked` is that value.
+    A line with "pick" is a button that sets the Gaze `gaze` to that value, or to null where the line is open.
     """
 
     def __init__(self, *, description: str, channel: str, **arguments: Any) -> None:

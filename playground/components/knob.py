@@ -11,7 +11,7 @@ class Knob(gr.HTML):
 
     The value is a number: the neutral one while the switch is off. Switching on brings back the last value, at
     first `start`. Every change triggers `input`. With a `bank` and a `name` the value is kept by that KnobBank, and
-    it is the bank that triggers.
+    it is the bank that triggers. `words` are what else a Finder finds it by.
     """
 
     def __init__(
@@ -29,6 +29,7 @@ class Knob(gr.HTML):
         range_text: str,
         bank: str = "",
         name: str = "",
+        words: str = "",
         **arguments: Any,
     ) -> None:
         low, high, step = slider
@@ -36,7 +37,8 @@ class Knob(gr.HTML):
         super().__init__(
             value,
             html_template=(
-                f'<div class="knob" title="{escape(help_text)}"><label class="knob-name"><input type="checkbox" '
+                f'<div class="knob" title="{escape(help_text)}" data-words="{escape(words)}">'
+                f'<label class="knob-name"><input type="checkbox" '
                 f'role="switch"><span>{escape(label)}</span></label><span class="knob-value">'
                 f'<input type="number" min="{minimum}" max="{maximum}" step="{"1" if whole else "any"}" '
                 f'aria-label="{escape(label)}" hidden><button type="button" class="knob-off">{escape(off)}</button>'

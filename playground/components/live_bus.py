@@ -34,15 +34,28 @@ class LiveBus(gr.HTML):
 
 
 class Frame(str):
-    """The JSON of a frame, the channels that it was made of, and each channel's JSON."""
+    """The JSON of a frame, the channels that it was made of, and each channel's JSON.
+
+    `asked`: the FrameLog's time at which the state was read that it shows; 0: at which it is sent.
+    """
 
     channels: Channels
     pieces: Mapping[str, str]
+    asked: int = 0
 
 
-def frame(channels: Channels) -> Frame:
+def frame(channels: Channels, asked: int = 0) -> Frame:
     """A frame as the compact JSON string that a LiveBus carries; without versions, all of it is drawn."""
-    return _framed(channels, {name: _json(payload) for name, payload in channels.items()}, {})
+    made = _framed(channels, {name: _json(payload) for name, payload in channels.items()}, {})
+    made.asked = asked
+    return made
+
+
+def joined(extra: Channels, update: Frame) -> Frame:
+    """The frame with more channels, put before its own."""
+    channels = {**extra, **update.channels}
+    pieces = {**{name: _json(payload) for name, payload in extra.items()}, **update.pieces}
+    return _framed(channels, pieces, {})
 
 
 def _framed(channels: Channels, pieces: Mapping[str, str], versions: Mapping[str, int]) -> Frame:
@@ -63,17 +76,49 @@ class FrameLog:
     """What was sent to one page lately. Each frame goes out with what the last few before it brought, so a browser
     that skips some of them misses nothing; a channel whose version the page has seen is not drawn again. What is heavy
     goes out with the next `keep_heavy` frames only: after that its version alone is named, and a page that has not
-    seen that one asks for everything. One page's events may use it at the same time."""
+    seen that one asks for everything. A panel is never drawn back: what shows an older state than the channel has
+    brought already is left out (but for a growing list, which a run alone makes grow). One page's events may use it
+    at the same time."""
 
     def __init__(self, keep: int = 16, keep_heavy: int = 4) -> None:
         self._keep_heavy = keep_heavy
         self._recent: deque[tuple[int, Frame]] = deque(maxlen=keep)
         self._sent = 0
+        self._time = 0
+        self._brought: dict[str, int] = {}  # channel -> how new the state is that it shows
+        self._heeded: dict[str, int] = {}
         self._lock = threading.Lock()
+
+    def now(self) -> int:
+        """The time, for a Frame's `asked`: to be taken before the state is read that the frame shows."""
+        with self._lock:
+            self._time += 1
+            return self._time
+
+    def heeds(self, name: str, at: int) -> bool:
+        """Whether look number `at` at `name` is newer than every one before it."""
+        with self._lock:
+            if at <= self._heeded.get(name, 0):
+                return False
+            self._heeded[name] = at
+            return True
+
+    def _news(self, new: Frame) -> Frame:
+        self._time += 1
+        asked = new.asked or self._time
+        old = {n for n, payload in new.channels.items() if asked < self._brought.get(n, 0) and not _grows(payload)}
+        self._brought |= {
+            name: asked for name in new.channels if name not in old and asked > self._brought.get(name, 0)
+        }
+        if not old:
+            return new
+        pieces = {name: piece for name, piece in new.pieces.items() if name not in old}
+        return _framed({name: new.channels[name] for name in pieces}, pieces, {})
 
     def carry(self, new: Frame) -> Frame:
         """The frame to send for `new`."""
         with self._lock:
+            new = self._news(new)
             self._sent += 1
             self._recent.append((self._sent, new))
             merged: dict[str, Any] = {}

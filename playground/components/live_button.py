@@ -7,7 +7,8 @@ import gradio as gr
 
 
 class LiveButton(gr.HTML):
-    """The payload of `channel` is {"text"}: what the button says. A press triggers `press`.
+    """The payload of `channel` is {"text", "off"?, "kind"?}: what the button says, whether there is nothing for it to
+    do, and the name of a style. A press triggers `press`.
 
     Gradio brings the state of each output of an event up to date in the page at every message: one output less is
     time for a chart.

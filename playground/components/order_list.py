@@ -12,7 +12,8 @@ class OrderList(gr.HTML):
     """The value is the order of all stages, as a JSON list of names; every change triggers `input`.
 
     Shown are those whose Knob (`knob-<name>`) is on, or was on before: their switch is the knob's own. `channel` says
-    when a knob may have moved. `presets` are orders under a name.
+    when a knob may have moved. `presets` are orders under a name, the usual one first. While another is chosen, its
+    one of `notes` ("own" for none of them) stands in the page's element of class order-note, with a way back.
     """
 
     def __init__(
@@ -22,6 +23,7 @@ class OrderList(gr.HTML):
         labels: Mapping[str, str],
         presets: Mapping[str, tuple[str, Sequence[str]]],
         words: Mapping[str, str],
+        notes: Mapping[str, str],
         channel: str,
         **arguments: Any,
     ) -> None:
@@ -41,6 +43,7 @@ class OrderList(gr.HTML):
             labels=json.dumps(dict(labels)),
             presets=json.dumps({key: list(order) for key, (_, order) in presets.items()}),
             words=json.dumps(dict(words)),
+            notes=json.dumps(dict(notes)),
             channel=channel,
             **arguments,
         )

@@ -25,6 +25,7 @@ class TextKnob(gr.HTML):
         note: str,
         longest: int,
         channel: str,
+        words: str = "",
         **arguments: Any,
     ) -> None:
         def plain(text: str) -> str:
@@ -34,7 +35,8 @@ class TextKnob(gr.HTML):
         super().__init__(
             value,
             html_template=(
-                f'<div class="knob text-knob is-off" title="{escape(help_text)}"><label class="knob-name">'
+                f'<div class="knob text-knob is-off" title="{escape(help_text)}" data-words="{escape(words)}">'
+                f'<label class="knob-name">'
                 f'<input type="checkbox" role="switch"><span>{escape(label)}</span></label><span class="knob-value">'
                 f'<button type="button" class="knob-off">{escape(off)}</button></span>'
                 f'<div class="text-knob-body" hidden><textarea rows="2" maxlength="{longest}" spellcheck="false" '

@@ -12,15 +12,16 @@ class TokenRows(gr.HTML):
     {"table": {"head": [text], "rows": [[cell]], "lit"?: [row]}}.
 
     A cell is {"text", "kind"?, "title"?, "at"?, "span"?, "pick"?}: `kind` names a style; with `columns` it stands from
-    column `at` (0 is the first) over `span` of them, each `unit` wide. A cell with `pick` is a button and triggers
-    `pick`; the event's `picked` is that value.
+    column `at` (0 is the first) over `span` of them, each `unit` wide. A cell with `pick` is a button and sets the Gaze
+    `gaze` to that value.
     """
 
-    def __init__(self, *, channel: str, label: str, style: str = "", **arguments: Any) -> None:
+    def __init__(self, *, channel: str, label: str, gaze: str = "", style: str = "", **arguments: Any) -> None:
         super().__init__(
             html_template=f'<div class="token-rows {escape(style)}" role="group" aria-label="{escape(label)}"></div>',
-            js_on_load="window.livePage.tokenRows({element, props, trigger}); // triggers 'pick'",
+            js_on_load="window.livePage.tokenRows({element, props});",
             apply_default_css=False,
             channel=channel,
+            gaze=gaze,
             **arguments,
         )

@@ -16,17 +16,18 @@ class Shading(NamedTuple):
 
 
 class TokenStrip(gr.HTML):
-    """Tokens come through `channel`: {"start", "tokens": [{"text", "title", "shades"}], "inspected", "lead"?}.
+    """Tokens come through `channel`: {"start", "tokens": [{"text", "title", "shades"}], "lead"?}, and which of them is
+    on show through `<channel>.look`: {"index", "pinned"}.
 
     `start` tokens stay and the new ones follow, so a growing text costs only its growth; `lead` is the text before
     it. `shades` holds a number from 0 to 1 for each Shading. Shading number `on_demand`, a yes (1) or no (0), is
-    offered only while tokens have it, and chosen when it comes. A click (or an arrow key) triggers `pick`; the event's
-    `picked` is the index.
+    offered only while tokens have it, and chosen when it comes. A click (or an arrow key) sets the Gaze `gaze` to the
+    token's index; a click on the token that was chosen before sets it to null.
     """
 
     def __init__(
-        self, *, channel: str, shadings: Sequence[Shading], title: str, hint: str, on_demand: int | None = None,
-        **arguments: Any,
+        self, *, channel: str, gaze: str, shadings: Sequence[Shading], title: str, hint: str,
+        on_demand: int | None = None, **arguments: Any,
     ) -> None:  # fmt: skip
         options = "".join(
             f"<option{' hidden' if i == on_demand else ''}>{escape(s.name)}</option>" for i, s in enumerate(shadings)
@@ -43,9 +44,10 @@ class TokenStrip(gr.HTML):
                 f"{legends}</div>"
                 '<div class="token-text"><span class="token-lead"></span><span class="token-strip"></span></div>'
             ),
-            js_on_load="window.livePage.tokenStrip({element, props, trigger}); // triggers 'pick'",
+            js_on_load="window.livePage.tokenStrip({element, props});",
             apply_default_css=False,
             channel=channel,
+            gaze=gaze,
             on_demand=-1 if on_demand is None else on_demand,
             **arguments,
         )

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import torch
 from torch import Generator, Tensor
@@ -14,6 +13,7 @@ from playground.decoding.beam_steps import (
     BeamStep,
     Bound,
     Cost,
+    EarlyStopping,
     Ending,
     Fate,
     Hypothesis,
@@ -28,10 +28,9 @@ from playground.decoding.model import LanguageModel
 from playground.decoding.processors import MinNewTokens, Processor, keeping
 from playground.decoding.selection import Argmax, InvalidLogitsError, Multinomial, NothingLeftError, dice
 from playground.decoding.stopping import StopStrings
+from playground.decoding.trace import GenerationRequest
 
 __all__ = ["BeamCandidate", "BeamSearch", "BeamStep", "Bound", "EarlyStopping", "Fate", "Hypothesis", "StopReason"]
-
-EarlyStopping = bool | Literal["never"]
 
 
 @dataclass(frozen=True)
@@ -57,14 +56,38 @@ class BeamSearch:
     min_new_tokens: int = 0
     stop: StopStrings | None = None
 
-    def decode(self, model: LanguageModel, prompt_ids: tuple[int, ...], max_new_tokens: int) -> Iterator[BeamStep]:
+    @property
+    def name(self) -> str:
+        return "beam_sample" if self.is_drawn else "beam"
+
+    @property
+    def seed(self) -> int:
+        return self.selection.seed
+
+    @property
+    def pool_rule(self) -> EarlyStopping:
+        return self.early_stopping
+
+    @property
+    def phrases(self) -> tuple[tuple[int, ...], ...]:
+        return ()
+
+    @property
+    def is_drawn(self) -> bool:
+        return isinstance(self.selection, Multinomial)
+
+    @property
+    def is_perturbed(self) -> bool:
+        return False
+
+    def decode(self, model: LanguageModel, request: GenerationRequest) -> Iterator[BeamStep]:
         """Yield one BeamStep per token. The prompt is read once, whatever the number of beams.
 
         Raises InvalidLogitsError if the model returns NaN, NothingLeftError if the processors removed every token.
         """
         generator = dice(self.selection.seed, 0, model.vocab_size)
-        search = _Search(self, model.eos_ids, prompt_ids, max_new_tokens)
-        state = model.prefill(prompt_ids)
+        search = _Search(self, model.eos_ids, request.prompt_ids, request.max_new_tokens)
+        state = model.prefill(request.prompt_ids)
         try:
             while True:
                 step = search.step(state.logits, generator)
@@ -78,7 +101,7 @@ class BeamSearch:
     def processors_for(self, prompt_length: int, eos_ids: Sequence[int]) -> tuple[Processor, ...]:
         """What is applied to the log-probabilities, in order. (Removing the ends commutes with the bans after it.)"""
         minimum = MinNewTokens(self.min_new_tokens, prompt_length, tuple(eos_ids))
-        is_beam_sampling = isinstance(self.selection, Multinomial) and self.num_beams > 1
+        is_beam_sampling = self.is_drawn and self.num_beams > 1
         return (minimum, *keeping(self.processors, max(2, 1 + len(eos_ids)) if is_beam_sampling else 1))
 
 
@@ -146,7 +169,7 @@ class _Search:
         accumulated = (processed + self.running_scores[:, None]).reshape(1, -1)  # (1, K * V)
         if bool(accumulated.amax().isneginf()):
             raise NothingLeftError("every token of the vocabulary was removed")
-        if isinstance(self.settings.selection, Multinomial):
+        if self.settings.is_drawn:
             drawn = torch.softmax(accumulated, dim=-1)
             indices = torch.multinomial(drawn, self.candidate_count, generator=generator)
             scores = accumulated.gather(1, indices)

@@ -1,16 +1,17 @@
 """What a search with beams leaves behind: one BeamStep a token, with every candidate that it considered."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
-from playground.decoding.model import LanguageModel
+from playground.decoding.trace import Strategy
 
 SHUT_OUT = -1.0e9  # transformers' score of what must not be chosen
 
 Fate = Literal["kept", "finished", "outscored", "late", "unfulfilled", "pruned"]
 Ending = Literal["eos", "stop_string", "length"]
 StopReason = Literal["full", "no_improvement", "length", "complete"]
+EarlyStopping = bool | Literal["never"]
 
 
 def is_shut_out(cum_logprob: float) -> bool:
@@ -40,6 +41,7 @@ class BeamCandidate:
         bank: how many tokens of the phrases that must appear it has brought (constrained beam search).
         is_forced: it was proposed by a phrase, not by the model (constrained beam search).
         perturbed: the Gumbel-perturbed sum by which it was ranked (stochastic beam search).
+        lacks: of one that ended, the phrases that must appear and stand neither in the prompt nor in it (by their ids).
     """
 
     rank: int
@@ -58,6 +60,7 @@ class BeamCandidate:
     bank: int | None = None
     is_forced: bool = False
     perturbed: float | None = None
+    lacks: tuple[tuple[int, ...], ...] = ()
 
     @property
     def is_ghost(self) -> bool:
@@ -79,8 +82,8 @@ class Hypothesis:
         raw_logprobs: of each token before the processors, in nats.
         ended_by: what ended it, or None while it runs.
         is_ghost: it only fills the batch: it has ended, or never began. Its score means nothing.
-        missing: how many of the phrases that must appear it lacks (constrained beam search).
-        group, bank, perturbed: as of BeamCandidate.
+        missing: how many of the phrases that must appear it has not brought, as the search counts them.
+        group, bank, perturbed, lacks: as of BeamCandidate.
     """
 
     token_ids: tuple[int, ...]
@@ -95,6 +98,7 @@ class Hypothesis:
     group: int = 0
     bank: int | None = None
     perturbed: float | None = None
+    lacks: tuple[tuple[int, ...], ...] = ()
 
     def grown(
         self, parent: int, token_id: int, logprob: float, raw_logprob: float, cum_logprob: float, score: float
@@ -130,6 +134,7 @@ class Hypothesis:
             group=self.group,
             bank=self.bank,
             perturbed=self.perturbed,
+            lacks=self.lacks,
         )
 
 
@@ -194,14 +199,31 @@ class BeamStep:
     bounds: tuple[Bound, ...] = ()
 
 
-class BeamStrategy(Protocol):
-    """A search that runs several sequences at once."""
+class BeamStrategy(Strategy[BeamStep], Protocol):
+    """A strategy that runs several sequences at once. The prompt is read once, whatever their number."""
 
     @property
     def num_beams(self) -> int: ...
 
-    def decode(self, model: LanguageModel, prompt_ids: tuple[int, ...], max_new_tokens: int) -> Iterator[BeamStep]:
-        """Yield one BeamStep per token. The prompt is read once, whatever the number of beams."""
+    @property
+    def length_penalty(self) -> float:
+        """The power of the length by which sums are divided; 0: they are not."""
+        ...
+
+    @property
+    def phrases(self) -> tuple[tuple[int, ...], ...]:
+        """What must appear in a sequence, by id."""
+        ...
+
+    @property
+    def pool_rule(self) -> EarlyStopping | None:
+        """When transformers' one pool of finished sequences closes; None: what ends goes into a pool of another kind,
+        which can't be filled again under another length penalty."""
+        ...
+
+    @property
+    def is_perturbed(self) -> bool:
+        """Whether sequences are ranked by sums with noise in them, and no length penalty applies."""
         ...
 
 

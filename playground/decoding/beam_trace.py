@@ -36,7 +36,7 @@ class BeamTrace:
     @property
     def length_penalty(self) -> float:
         """Exponent of the length in the scores; strategies without one rank by the plain sum, which is 0."""
-        return float(getattr(self.strategy, "length_penalty", 0.0))
+        return float(self.strategy.length_penalty)
 
     @property
     def best(self) -> Hypothesis | None:

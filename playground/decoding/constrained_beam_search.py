@@ -11,6 +11,7 @@ from playground.decoding.beam_steps import (
     BeamCandidate,
     BeamStep,
     Cost,
+    EarlyStopping,
     Ending,
     Fate,
     Hypothesis,
@@ -20,11 +21,12 @@ from playground.decoding.beam_steps import (
     evicted,
     starting_beams,
 )
-from playground.decoding.hypothesis_pool import EarlyStopping, HypothesisPool
+from playground.decoding.hypothesis_pool import HypothesisPool
 from playground.decoding.model import LanguageModel
-from playground.decoding.phrases import PhraseProgress
+from playground.decoding.phrases import PhraseProgress, lacking
 from playground.decoding.processors import MinNewTokens, Processor
 from playground.decoding.selection import InvalidLogitsError, NothingLeftError
+from playground.decoding.trace import GenerationRequest
 
 BANK_WEIGHT = 100  # transformers' nats a bank: more than any step can cost
 
@@ -37,7 +39,7 @@ class ConstrainedBeamSearch:
     banks by how much of the phrases they have; the next beams are taken round by round, one from each bank, the
     fullest bank first. Only a sequence with all phrases may finish. As there, a phrase that the prompt holds already
     counts, and if fewer than `num_return_sequences` beams are complete at the length limit, incomplete ones finish too
-    (`Hypothesis.missing` says so).
+    (`Hypothesis.lacks` says which phrases they do without).
     Raises ValueError without a phrase, or if one is empty.
 
     Attributes:
@@ -57,13 +59,37 @@ class ConstrainedBeamSearch:
     def __post_init__(self) -> None:
         PhraseProgress.start(self.phrases)
 
-    def decode(self, model: LanguageModel, prompt_ids: tuple[int, ...], max_new_tokens: int) -> Iterator[BeamStep]:
+    @property
+    def name(self) -> str:
+        return "constrained"
+
+    @property
+    def seed(self) -> int:
+        return 0
+
+    @property
+    def pool_rule(self) -> None:
+        return None
+
+    @property
+    def stop(self) -> None:
+        return None  # transformers 4.49 knew none here
+
+    @property
+    def is_drawn(self) -> bool:
+        return False
+
+    @property
+    def is_perturbed(self) -> bool:
+        return False
+
+    def decode(self, model: LanguageModel, request: GenerationRequest) -> Iterator[BeamStep]:
         """Yield one BeamStep per token. The prompt is read once, whatever the number of beams.
 
         Raises InvalidLogitsError if the model returns NaN, NothingLeftError if the processors removed every token.
         """
-        search = _ConstrainedSearch(self, model.eos_ids, prompt_ids, max_new_tokens)
-        state = model.prefill(prompt_ids)
+        search = _ConstrainedSearch(self, model.eos_ids, request.prompt_ids, request.max_new_tokens)
+        state = model.prefill(request.prompt_ids)
         try:
             while True:
                 step = search.step(state.logits)
@@ -168,7 +194,8 @@ class _ConstrainedSearch:
         ended_by: Ending | None = "length" if length == self.max_new_tokens else None
         if token in self.eos_ids:
             ended_by = "eos"
-        return replace(grown, ended_by=ended_by, bank=progress.bank, missing=progress.missing)
+        lacks = lacking(self.settings.phrases, self.prompt_ids + grown.token_ids) if ended_by else ()
+        return replace(grown, ended_by=ended_by, bank=progress.bank, missing=progress.missing, lacks=lacks)
 
     def _choose(self, running: list[Hypothesis], proposed: list[Hypothesis]) -> list[Hypothesis]:
         """The next beams: round by round the best of each bank, the fullest bank first. Without a proposal, the best

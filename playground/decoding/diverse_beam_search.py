@@ -12,6 +12,7 @@ from playground.decoding.beam_steps import (
     BeamStep,
     Bound,
     Cost,
+    EarlyStopping,
     Fate,
     Hypothesis,
     StopReason,
@@ -19,10 +20,11 @@ from playground.decoding.beam_steps import (
     evicted,
     starting_beams,
 )
-from playground.decoding.hypothesis_pool import EarlyStopping, HypothesisPool
+from playground.decoding.hypothesis_pool import HypothesisPool
 from playground.decoding.model import LanguageModel
 from playground.decoding.processors import MinNewTokens, Processor
 from playground.decoding.selection import InvalidLogitsError, NothingLeftError
+from playground.decoding.trace import GenerationRequest
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,41 @@ class DiverseBeamSearch:
         if not self.diversity_penalty >= 0:
             raise ValueError(f"diversity_penalty must be >= 0, got {self.diversity_penalty}")
 
-    def decode(self, model: LanguageModel, prompt_ids: tuple[int, ...], max_new_tokens: int) -> Iterator[BeamStep]:
+    @property
+    def name(self) -> str:
+        return "diverse"
+
+    @property
+    def seed(self) -> int:
+        return 0
+
+    @property
+    def pool_rule(self) -> None:
+        return None
+
+    @property
+    def stop(self) -> None:
+        return None  # transformers 4.49 knew none here
+
+    @property
+    def phrases(self) -> tuple[tuple[int, ...], ...]:
+        return ()
+
+    @property
+    def is_drawn(self) -> bool:
+        return False
+
+    @property
+    def is_perturbed(self) -> bool:
+        return False
+
+    def decode(self, model: LanguageModel, request: GenerationRequest) -> Iterator[BeamStep]:
         """Yield one BeamStep per token; the beams of a group that is done stay in it as ghosts.
 
         Raises InvalidLogitsError if the model returns NaN, NothingLeftError if the processors removed every token.
         """
-        search = _GroupSearch(self, model.eos_ids, prompt_ids, max_new_tokens)
-        state = model.prefill(prompt_ids)
+        search = _GroupSearch(self, model.eos_ids, request.prompt_ids, request.max_new_tokens)
+        state = model.prefill(request.prompt_ids)
         rows = dict.fromkeys(range(self.num_beams), 0)  # beam -> its row of the state
         try:
             while True:

@@ -5,11 +5,8 @@ not, and it adds in float64.
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
 
-from playground.decoding.beam_steps import Bound, Hypothesis
-
-EarlyStopping = bool | Literal["never"]
+from playground.decoding.beam_steps import Bound, EarlyStopping, Hypothesis
 
 
 @dataclass

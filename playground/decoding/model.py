@@ -5,6 +5,8 @@ from typing import Protocol
 
 from torch import Tensor
 
+from playground.decoding.rows import Desk, Row
+
 
 class DecodingState(Protocol):
     """A KV cache holding B sequences, with the logits of their next token."""
@@ -12,6 +14,10 @@ class DecodingState(Protocol):
     @property
     def logits(self) -> Tensor:
         """(B, V) float32: the logits of the token that follows each row."""
+        ...
+
+    def row(self, index: int, desk: Desk) -> Row:
+        """The logits of one row as a Row, at hand on `desk` if they can be made again."""
         ...
 
     def advance(self, parents: Sequence[int], token_ids: Sequence[int]) -> "DecodingState":
@@ -35,6 +41,16 @@ class LanguageModel(Protocol):
         ...
 
     @property
+    def step_bytes(self) -> int:
+        """What a step of a run keeps for good, in bytes: 4 · V where rows of logits can't be made again."""
+        ...
+
+    @property
+    def cache_bytes(self) -> int:
+        """What one token of one sequence takes in the KV cache, in bytes; 0 where that is not known."""
+        ...
+
+    @property
     def context_length(self) -> int:
         """The most tokens that the model can read."""
         ...
@@ -47,11 +63,3 @@ class LanguageModel(Protocol):
     def prefill(self, prompt_ids: Sequence[int], taken_ids: Sequence[int] = ()) -> DecodingState:
         """Read a prompt (at least one id) and the tokens already taken after it; return their state, B = 1."""
         ...
-
-
-class Tokenizer(Protocol):
-    """Text to ids, and ids to what a person sees."""
-
-    def encode(self, text: str) -> tuple[int, ...]: ...
-
-    def decode(self, token_ids: Sequence[int]) -> str: ...

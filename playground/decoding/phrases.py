@@ -68,3 +68,21 @@ class PhraseProgress:
     def _going_on(self, phrase: int, matched: int) -> "PhraseProgress":
         is_complete = matched == len(self.phrases[phrase])
         return replace(self, current=None if is_complete else phrase, matched=0 if is_complete else matched)
+
+
+def lacking(phrases: Sequence[tuple[int, ...]], ids: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+    """The phrases, each once, that do not stand in `ids` as often as they are asked for: what a reader would miss.
+
+    What PhraseProgress counts can be more: "a a b" holds "a b", though the count that was broken off passes it by.
+    """
+    return tuple(phrase for phrase in dict.fromkeys(phrases) if _occurrences(phrase, ids) < phrases.count(phrase))
+
+
+def _occurrences(phrase: Sequence[int], ids: Sequence[int]) -> int:
+    """How often it stands there, counted from the left, none over another."""
+    found = start = 0
+    while start + len(phrase) <= len(ids):
+        is_there = tuple(ids[start : start + len(phrase)]) == tuple(phrase)
+        found += is_there
+        start += len(phrase) if is_there else 1
+    return found

@@ -67,6 +67,11 @@ def processed_logits(stages: Sequence[Stage], logits: Tensor) -> Tensor:
     return stages[-1].logits if stages else logits
 
 
+def removers(stages: Sequence[Stage]) -> tuple[str, ...]:
+    """The names of the processors that removed tokens of the first row."""
+    return tuple(stage.processor.name for stage in stages if stage.removes)
+
+
 def states_after(stages: Sequence[Stage], situation: Situation, token_id: int) -> dict[str, float]:
     """What the stateful processors among the stages carry on to the next step, once `token_id` has been taken."""
     states: dict[str, float] = {}

@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from playground.decoding.rows import Row
+
 REMOVED = -float("inf")
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 Self = TypeVar("Self")
@@ -32,14 +34,14 @@ class Situation:
         prompt_length: how many ids of the context are the prompt.
         eos_ids: ids that end a text.
         seed: of the run; a processor with chances of its own (XTC) has a stream of its own made of it.
-        guidance: (V,) float32, the logits after the negative prompt and the tokens taken, where they were computed.
+        guidance: the logits after the negative prompt and the tokens taken, where they were computed.
         states: what stateful processors (mirostat) carry from step to step, by name.
     """
 
     prompt_length: int = 0
     eos_ids: tuple[int, ...] = ()
     seed: int = 0
-    guidance: Tensor | None = None
+    guidance: Row | None = None
     states: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -12,6 +12,7 @@ from playground.decoding.processors import REMOVED, InTransformers, Situation, r
 
 Ids = tuple[int, ...]
 _LARGEST = float(np.finfo(np.float32).max)
+_BEYOND = 1e15  # above every logit, and its square, as the processors after it may need it, still in float32
 
 
 def _biased(context: Tensor, logits: Tensor, sequences: tuple[tuple[Ids, float], ...]) -> Tensor:
@@ -136,8 +137,9 @@ def _forbidden(logits: Tensor, token_ids: Ids) -> Tensor:
 class ExponentialDecay(InTransformers):
     """From `start` generated tokens on, raise the end-of-text logits by |logit| · (factor^(tokens since) - 1).
 
-    transformers `ExponentialDecayLengthPenalty`; a factor below 1 lowers them. Where the power leaves float32 it
-    stays at its largest number. Raises ValueError unless the factor is > 0 and the start >= 0.
+    transformers `ExponentialDecayLengthPenalty`; a factor below 1 lowers them. Where transformers leaves float32 (and
+    fails, or draws from NaN), what is added stays at a number from which every processor after it can go on.
+    Raises ValueError unless the factor is > 0 and the start >= 0.
     """
 
     value: float
@@ -168,10 +170,14 @@ class ExponentialDecay(InTransformers):
             power = min(float(self.value**since), _LARGEST)
         except OverflowError:
             power = _LARGEST
+        factor = np.float32(power - 1)
         rows = logits.numpy()
         own = rows[:, ends]
         penalties = np.zeros_like(rows)
-        penalties[:, ends] = np.where(np.isfinite(own), np.abs(own) * np.float32(power - 1), np.float32(0))
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is replaced
+            added = np.abs(own) * factor
+        added = np.where(added < _LARGEST / 100, added, np.float32(_BEYOND))
+        penalties[:, ends] = np.where(np.isfinite(own), added, np.float32(0))
         return torch.from_numpy(rows + penalties)
 
 

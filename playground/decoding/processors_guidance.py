@@ -42,7 +42,7 @@ class Guidance(InTransformers):
         return self.negative_prompt_ids or prompt_ids[-1:]
 
     def at(self, situation: Situation) -> "Guidance":
-        return replace(self, negative_logits=situation.guidance)
+        return replace(self, negative_logits=situation.guidance.logits if situation.guidance else None)
 
     def __call__(self, context: Tensor, logits: Tensor) -> Tensor:
         if self.is_neutral:

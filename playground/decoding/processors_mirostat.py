@@ -11,7 +11,7 @@ from torch import Tensor
 from playground.decoding.distribution import Distribution
 from playground.decoding.processors import OfTheCommunity, Situation, require, without
 
-_ZIPF_TOKENS = 100  # m, as in llama.cpp
+ZIPF_RATIOS = 100  # as in the authors' code (llama.cpp's m = 100 are tokens, so 99 ratios)
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,9 @@ class Mirostat(OfTheCommunity):
     """Keep what is not too surprising, and correct the bar μ after every token: μ -= η · (surprise - τ), in bits.
 
     Basu et al. 2021. Version 2 keeps the tokens of surprise -log2 p <= μ; version 1 keeps the k most probable, with k
-    computed from μ and from the exponent of Zipf's law fitted to the 100 most probable (the authors fit 3,000), k
-    rounded and one more kept, as in their code. μ starts at 2τ. The most probable token always stays.
+    computed from μ and from the exponent of Zipf's law fitted to the first 100 ratios of neighbours, k rounded and one
+    more kept, as in the authors' code; llama.cpp cuts k off and keeps no more, so 0 to 2 tokens fewer. μ starts at 2τ.
+    The most probable token always stays.
     Convention of the paper and its code: the surprise is that of the distribution which comes into this stage, not of
     what the cut leaves of it (llama.cpp, the web UI). η = 0.1 as in llama.cpp; the authors' code has 1.
 
@@ -82,7 +83,7 @@ class Mirostat(OfTheCommunity):
 
 def zipf_exponent(row: Distribution) -> float:
     """ŝ of p(rank) ∝ rank^-s, least squares over the ratios of the most probable tokens; 1 where there are too few."""
-    p = row.probabilities[row.most_probable(_ZIPF_TOKENS)].astype(np.float64)
+    p = row.probabilities[row.most_probable(ZIPF_RATIOS + 1)].astype(np.float64)
     p = p[p > 0]
     if len(p) < 2:
         return 1.0

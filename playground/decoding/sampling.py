@@ -1,6 +1,5 @@
 """Sampling: one token after another; greedy search and every sampler are this strategy with other parts."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -8,14 +7,14 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from playground.decoding import pipeline
 from playground.decoding.model import DecodingState, LanguageModel
 from playground.decoding.orders import SAMPLING_ONLY, TRANSFORMERS_ORDER
-from playground.decoding.processors import Processor, Situation
+from playground.decoding.processors import Processor
 from playground.decoding.processors_guidance import Guidance
-from playground.decoding.selection import Argmax, InvalidLogitsError, Multinomial, dice
+from playground.decoding.selection import Argmax, InfiniteLogitsError, Multinomial
 from playground.decoding.stopping import StopStrings
-from playground.decoding.trace import FinishReason, GenerationRequest, Step
+from playground.decoding.trace import GenerationRequest, Step
+from playground.decoding.walk import Walk
 
 
 @dataclass(frozen=True)
@@ -36,49 +35,44 @@ class Sampling:
         """Yield one Step per token until an end-of-text token, a stop string or the length limit.
 
         With guidance the model reads a second text, the negative prompt, which goes on with the same tokens.
-        Raises InvalidLogitsError if the model returns NaN, NothingLeftError if the processors removed every token.
+        Raises InvalidLogitsError if the model returns NaN, InfiniteLogitsError if it returns an infinite logit under
+        guidance, NothingLeftError if the processors removed every token.
         """
-        index = len(request.taken_ids)
-        generator = dice(self.selection.seed, index, model.vocab_size)
-        ids = [*request.prompt_ids, *request.taken_ids]
-        context = torch.tensor([ids])  # (1, L)
-        carried = request.states
+        walk = Walk(self, model, request)
         state = model.prefill(request.prompt_ids, request.taken_ids)
         negative: DecodingState | None = None
         try:
             if self.guidance:
                 negative = model.prefill(self.guidance.negative_prompt(request.prompt_ids), request.taken_ids)
-            while index < request.max_new_tokens:
-                logits = _checked(state.logits)  # (1, V)
-                situation = Situation(
-                    prompt_length=len(request.prompt_ids),
-                    eos_ids=model.eos_ids,
-                    seed=self.selection.seed,
-                    guidance=_checked(negative.logits)[0] if negative else None,
-                    states=pipeline.states_before(self.processors, carried),
-                )
-                stages = pipeline.run(self.processors, context, logits, situation)
-                choice = self.selection(pipeline.processed_logits(stages, logits)[0], generator)
-                index += 1
-                ids.append(choice.token_id)
-                reason: FinishReason | None = None
-                if choice.token_id in model.eos_ids:
-                    reason = "stop"
-                elif self.stop and self.stop.completed_by(ids[:-1], ids[-1]):
-                    reason = "stop_string"
-                elif index == request.max_new_tokens:
-                    reason = "length"
-                yield Step(index - 1, logits[0], self.processors, self.selection, choice, reason, situation)
-                if reason:
+            while walk.index < request.max_new_tokens:
+                if negative:
+                    check_finite(state.logits, negative.logits)
+                step = walk.take(state.row(0, request.desk), negative.row(0, request.desk) if negative else None)
+                yield step
+                if step.finish_reason:
                     return
-                carried = pipeline.states_after(stages, situation, choice.token_id)
-                state = state.advance([0], [choice.token_id])
-                negative = negative.advance([0], [choice.token_id]) if negative else None
-                context = torch.cat([context, torch.tensor([[choice.token_id]])], dim=1)
+                state = state.advance([0], [step.choice.token_id])
+                negative = negative.advance([0], [step.choice.token_id]) if negative else None
         finally:
             state.release()
             if negative:
                 negative.release()
+
+    @property
+    def name(self) -> str:
+        return "sample" if self.is_drawn else "greedy"
+
+    @property
+    def seed(self) -> int:
+        return self.selection.seed
+
+    @property
+    def min_new_tokens(self) -> int:
+        return 0  # a processor sees to that
+
+    @property
+    def is_drawn(self) -> bool:
+        return isinstance(self.selection, Multinomial)
 
     @property
     def guidance(self) -> Guidance | None:
@@ -113,7 +107,7 @@ class Sampling:
 
     def bare_arguments(self) -> dict[str, object]:
         """The keyword arguments of everything but the processors."""
-        arguments: dict[str, object] = {"do_sample": isinstance(self.selection, Multinomial)}
+        arguments: dict[str, object] = {"do_sample": self.is_drawn}
         if arguments["do_sample"]:
             arguments["top_k"] = 0
         if self.stop:
@@ -121,7 +115,9 @@ class Sampling:
         return arguments
 
 
-def _checked(logits: Tensor) -> Tensor:
-    if not math.isfinite(float(logits.numpy().max())):  # NaN anywhere is the largest too
-        raise InvalidLogitsError("the model returned logits that are not numbers")
-    return logits
+def check_finite(*rows: Tensor) -> None:
+    """Before guidance. Raises InfiniteLogitsError, with the value, for the first logit that is infinite."""
+    for logits in rows:
+        infinite = logits[torch.isinf(logits)]
+        if infinite.numel():
+            raise InfiniteLogitsError("+∞" if float(infinite[0]) > 0 else "−∞")

@@ -9,11 +9,23 @@ from torch import Generator, Tensor
 
 
 class NothingLeftError(ValueError):
-    """Every token has been removed: there is no distribution to choose from."""
+    """Every token has been removed: there is no distribution to choose from.
+
+    Attributes:
+        by: names of the processors that removed tokens, where it is known.
+    """
+
+    def __init__(self, words: str, by: tuple[str, ...] = ()) -> None:
+        super().__init__(words)
+        self.by = by
 
 
 class InvalidLogitsError(ValueError):
     """The model returned NaN (or nothing finite): its numbers can't be turned into probabilities."""
+
+
+class InfiniteLogitsError(ValueError):
+    """The model gives a token an infinite logit, and a processor in force takes differences of logits."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from playground.decoding.beam_steps import (
 from playground.decoding.model import LanguageModel
 from playground.decoding.processors import MinNewTokens, Processor
 from playground.decoding.selection import InvalidLogitsError, NothingLeftError
+from playground.decoding.trace import GenerationRequest
 
 NOTHING = -float("inf")
 RECORDED = 2  # candidates a beam that a step names
@@ -47,14 +48,42 @@ class StochasticBeamSearch:
     processors: tuple[Processor, ...] = ()
     min_new_tokens: int = 0
 
-    def decode(self, model: LanguageModel, prompt_ids: tuple[int, ...], max_new_tokens: int) -> Iterator[BeamStep]:
+    @property
+    def name(self) -> str:
+        return "stochastic"
+
+    @property
+    def pool_rule(self) -> None:
+        return None
+
+    @property
+    def stop(self) -> None:
+        return None
+
+    @property
+    def length_penalty(self) -> float:
+        return 0.0
+
+    @property
+    def phrases(self) -> tuple[tuple[int, ...], ...]:
+        return ()
+
+    @property
+    def is_drawn(self) -> bool:
+        return True
+
+    @property
+    def is_perturbed(self) -> bool:
+        return True
+
+    def decode(self, model: LanguageModel, request: GenerationRequest) -> Iterator[BeamStep]:
         """Yield one BeamStep per token, until all K sequences have ended; the best first by their perturbed sums.
 
         `score` is the plain sum. Raises InvalidLogitsError if the model returns NaN, NothingLeftError if the
         processors removed every token.
         """
-        search = _StochasticSearch(self, model.eos_ids, prompt_ids, max_new_tokens)
-        state = model.prefill(prompt_ids)
+        search = _StochasticSearch(self, model.eos_ids, request.prompt_ids, request.max_new_tokens)
+        state = model.prefill(request.prompt_ids)
         try:
             while True:
                 step = search.step(state.logits)

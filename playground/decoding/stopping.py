@@ -29,7 +29,7 @@ class StopStrings:
 
     def which(self, context: Sequence[int], token_id: int) -> str | None:
         """The first of the strings that is completed so."""
-        wanted = [string.encode() for string in self.strings]
+        wanted = [string.encode(errors="replace") for string in self.strings]
         longest = max(map(len, wanted), default=0)
         text = last = self._piece(token_id)
         for earlier in reversed(context[max(0, len(context) - longest + 1) :]):
@@ -41,4 +41,4 @@ class StopStrings:
         return next((string for string, w in pairs if text.find(w, max(0, before - len(w) + 1)) >= 0), None)
 
     def _piece(self, token_id: int) -> bytes:
-        return self.pieces[token_id] if token_id < len(self.pieces) else b""
+        return self.pieces[token_id] if 0 <= token_id < len(self.pieces) else b""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,17 +13,20 @@ from playground.decoding.distribution import Distribution
 from playground.decoding.model import LanguageModel
 from playground.decoding.pipeline import NOWHERE, Stage
 from playground.decoding.processors import Processor, Situation
+from playground.decoding.rows import DESK_BYTES, Desk, Row
 from playground.decoding.selection import Choice, Selection
 from playground.decoding.stopping import StopStrings
 
 FinishReason = Literal["stop", "stop_string", "length"]
 
-TRACE_BYTES = 64 * 2**20  # the raw logits of one run may take this much memory
+TRACE_BYTES = 64 * 2**20  # what one run may keep: the rows at hand on its Desk, and what each step keeps for good
 
 
-def longest_run(vocab_size: int, rows: int = 1) -> int:
-    """The most steps whose float32 logits, so many rows a step, fit into TRACE_BYTES."""
-    return max(1, TRACE_BYTES // (4 * vocab_size * rows))
+def longest_run(model: LanguageModel, rows: int = 1) -> int:
+    """The most steps that fit into TRACE_BYTES: each keeps `model.step_bytes` for each of its rows of logits, and where
+    that is not the whole row, some rows lie on the desk besides."""
+    desk = DESK_BYTES if model.step_bytes < 4 * model.vocab_size else 0
+    return max(1, (TRACE_BYTES - desk) // (model.step_bytes * rows))
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Step:
 
     Attributes:
         index: 0 for the first generated token.
-        logits: (V,) float32, raw: as the model gave them.
+        row: the raw logits: as the model gave them.
         processors: those in force, in order.
         selection: the rule in force, with its seed.
         choice: the token taken.
@@ -56,16 +59,21 @@ class Step:
     """
 
     index: int
-    logits: Tensor
+    row: Row
     processors: tuple[Processor, ...]
     selection: Selection
     choice: Choice
     finish_reason: FinishReason | None = None
     situation: Situation = NOWHERE
 
+    @property
+    def logits(self) -> Tensor:
+        """(V,) float32, raw, exact to the last bit; made again by the model's head if they are not at hand."""
+        return self.row.logits
+
     @cached_property
     def reading(self) -> Reading:
-        """The raw model's view of the chosen token (numbers only: the logits stay the one big thing kept)."""
+        """The raw model's view of the chosen token: numbers only, which stay when the logits go."""
         return read(self.logits, self.choice.token_id)
 
 
@@ -75,10 +83,45 @@ def read(logits: Tensor, token_id: int) -> Reading:
     return Reading(row.logprob(token_id), row.rank(token_id), row.entropy)
 
 
-class Strategy(Protocol):
-    """A way of decoding: data, and one generator of steps."""
+StepT_co = TypeVar("StepT_co", covariant=True)
 
-    def decode(self, model: LanguageModel, request: "GenerationRequest") -> Iterator[Step]: ...
+
+class Strategy(Protocol[StepT_co]):
+    """A way of decoding: data that says what it is and needs, and one generator of its steps."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in the catalogue of strategies, in Setups and links."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Of its dice, thrown or not."""
+        ...
+
+    @property
+    def processors(self) -> tuple[Processor, ...]:
+        """What is applied to the logits of every token, in order."""
+        ...
+
+    @property
+    def stop(self) -> StopStrings | None:
+        """The texts that end a sequence; None: no text does."""
+        ...
+
+    @property
+    def min_new_tokens(self) -> int:
+        """So many tokens come before one may end a sequence; 0 where a processor sees to that, or nothing does."""
+        ...
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether chance decides: then no maximum is looked for."""
+        ...
+
+    def decode(self, model: LanguageModel, request: "GenerationRequest") -> Iterator[StepT_co]:
+        """Yield one step a token. Raises InvalidLogitsError, NothingLeftError."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -91,13 +134,15 @@ class GenerationRequest:
         max_new_tokens: how many tokens the run may have in all, those of `taken_ids` included.
         taken_ids: tokens already chosen, when a run goes on.
         states: what the stateful processors carry on from the last of them.
+        desk: where the rows of logits lie that the run has at hand.
     """
 
     prompt_ids: tuple[int, ...]
-    strategy: Strategy
+    strategy: Strategy[Any]
     max_new_tokens: int
     taken_ids: tuple[int, ...] = ()
     states: Mapping[str, float] = field(default_factory=dict)
+    desk: Desk = field(default_factory=Desk, compare=False, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +173,7 @@ class Trace:
     def passed_a_stop(self) -> int:
         """Index of the last token, but the newest, that completes a stop string which was set only later; -1 if there
         is none."""
-        stop: StopStrings | None = getattr(self.request.strategy, "stop", None)
+        stop = self.request.strategy.stop
         if stop is None:
             return -1
         found = (s.index for s in self.steps[-2::-1] if stop.completed_by(self.context(s.index), s.choice.token_id))
@@ -169,7 +214,7 @@ class Trace:
         """The run up to token `index`, with `token_id` chosen there by hand; no forward pass is needed for it."""
         step = self.steps[index]
         reason: FinishReason | None = "length" if index + 1 == self.request.max_new_tokens else None
-        stop: StopStrings | None = getattr(self.request.strategy, "stop", None)
+        stop = self.request.strategy.stop
         if token_id in eos_ids:
             reason = "stop"
         elif stop and stop.completed_by(self.context(index), token_id):

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any, TypeVar
 
+from playground.errors import PlaygroundError
+
 Handler = TypeVar("Handler", bound=Callable[..., Iterator[Any]])
 
 
@@ -32,12 +34,16 @@ def newest(kind: str) -> Callable[[Handler], Handler]:
         @wraps(handler)
         def guarded(self: object, session: Any, *rest: Any) -> Iterator[Any]:
             number = session.requests.begin(kind)
-            for update in handler(self, session, *rest):
-                if not session.requests.is_newest(kind, number):
-                    return
-                yield update
-                if not session.requests.is_newest(kind, number):
-                    return  # before the next one is computed
+            try:
+                for update in handler(self, session, *rest):
+                    if not session.requests.is_newest(kind, number):
+                        return
+                    yield update
+                    if not session.requests.is_newest(kind, number):
+                        return  # before the next one is computed
+            except PlaygroundError:
+                if session.requests.is_newest(kind, number):
+                    raise  # what was wrong with an older request is of no interest any more
 
         return guarded  # type: ignore[return-value]  # the same arguments, as wraps says
 

@@ -1,30 +1,49 @@
 """The page: header, tabs and endpoints put together, and how it is served."""
 
 import json
-from typing import Any, cast
+from typing import Any, NamedTuple
 
 import gradio as gr
 
-from playground import beam_recording, recording, settings
-from playground.backends.loading import ModelSlot
+from playground import settings
+from playground.api import endpoints
 from playground.components.live_bus import LiveBus, frame
 from playground.components.live_plot import PLOTLY_JS
 from playground.components.live_text import LiveText
-from playground.figures import theme
-from playground.i18n import translator
-from playground.settings import ASSETS, Settings
-from playground.tabs import attention, beam, endpoints, generate, inside, tokenizer
-from playground.tabs.attention_handlers import AttentionTab
-from playground.tabs.beam_handlers import BeamTab
-from playground.tabs.generate_handlers import GenerateTab
-from playground.tabs.inside_handlers import InsideTab
-from playground.tabs.tokenizer_handlers import TokenizerTab
+from playground.engines.huggingface.tokenizers_at_hand import TokenizerShelf
+from playground.engines.loading import ModelSlot
+from playground.i18n import Translator, languages, translator
+from playground.panels.figures import theme
+from playground.runs import beam_recording, late, recording
+from playground.settings import Settings
+from playground.tabs import page_files
+from playground.tabs.attention import layout as attention
+from playground.tabs.attention.handlers import AttentionTab
+from playground.tabs.beam import controls as beam_controls
+from playground.tabs.beam import layout as beam
+from playground.tabs.beam.handlers import BeamTab
+from playground.tabs.compare import layout as compare
+from playground.tabs.compare.handlers import CompareTab
+from playground.tabs.generate import layout as generate
+from playground.tabs.generate.handlers import GenerateTab
+from playground.tabs.inside import layout as inside
+from playground.tabs.inside.handlers import InsideTab
+from playground.tabs.page_languages import Page
+from playground.tabs.per_visitor import PerVisitor, Whose
+from playground.tabs.reader import PARAMETER
+from playground.tabs.tokenizer import layout as tokenizer
+from playground.tabs.tokenizer.handlers import TokenizerTab
 from playground.vocabulary import from_tokenizer_json
 
 _THEME_SWITCH = """
 element.querySelector("button").addEventListener("click", () => {
   const dark = !document.body.classList.contains("dark");
-  try { localStorage.setItem("playground-theme", dark ? "dark" : "light"); } catch { /* a page without storage */ }
+  const theme = dark ? "dark" : "light", address = new URL(location.href);
+  try { localStorage.setItem("playground-theme", theme); } catch { /* a page without storage */ }
+  if (address.searchParams.has("theme")) {
+    address.searchParams.set("theme", theme);
+    history.replaceState(history.state, "", address);
+  }
   document.body.classList.toggle("dark", dark);
 });
 """
@@ -32,8 +51,12 @@ element.querySelector("button").addEventListener("click", () => {
 _REMEMBERED_THEME = """
 {
   const kept = () => { try { return localStorage.getItem("playground-theme"); } catch { return null; } };
+  const asked = () => { // by the address
+    const theme = new URLSearchParams(location.search).get("theme");
+    return ["dark", "light"].includes(theme) ? theme : null;
+  };
   const apply = () => {
-    const theme = kept();
+    const theme = asked() ?? kept();
     if (theme && document.body.classList.contains("dark") !== (theme === "dark")) {
       document.body.classList.toggle("dark", theme === "dark");
     }
@@ -49,44 +72,92 @@ _REMEMBERED_THEME = """
 """
 
 
-def build(slot: ModelSlot) -> gr.Blocks:
-    """The whole page around one model."""
-    t = translator()
+def build(slot: ModelSlot, is_public: bool = False) -> gr.Blocks:
+    """The whole page around one model; where `is_public`, visitors load nothing but what it offers."""
     shipped = json.loads((settings.DEFAULT_MODEL / "tokenizer.json").read_text(encoding="utf-8"))
     first_run = recording.load(settings.FIRST_RUN)
-    vocabulary = from_tokenizer_json(shipped, first_run.steps[0].logits.shape[-1])
-    tab = GenerateTab(slot, first_run, vocabulary, t)
-    beams = BeamTab(slot, beam_recording.load(settings.FIRST_BEAM, vocabulary.pieces), vocabulary, t)
-    tokenizer_tab = TokenizerTab(slot, t)
-    with gr.Blocks(
-        title=t("page.title"), fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600)
-    ) as demo:  # fmt: skip
-        bus = LiveBus(frame(tab.first_frame()), elem_id="bus")
-        beam_bus = LiveBus(frame(beams.first_frame()), elem_id="beam-bus")
-        tokenizer_bus = LiveBus(frame(tokenizer_tab.first_frame()), elem_id="tokenizer-bus")
-        with gr.Row(elem_id="header"):
-            gr.HTML(f"<h1>{t('page.title')}</h1>", js_on_load=None, apply_default_css=False, elem_id="brand")
-            LiveText(channel="model", style="model", live=True, elem_id="model")
-            gr.HTML(
-                f'<button type="button" id="theme-switch" aria-label="{t("page.theme")}" title="{t("page.theme")}">'
-                "◐</button>",
-                js_on_load=_THEME_SWITCH,
-                apply_default_css=False,
-                elem_id="theme",
-            )
-        with gr.Tabs(elem_id="tabs"):
-            with gr.Tab(t("tab.generate"), id="generate"):
-                generate.build(tab, bus, demo)
-            with gr.Tab(t("beam.tab"), id="beam"):
-                beam.build(beams, beam_bus, demo)
-            with gr.Tab(t("tab.tokenizer"), id="tokenizer"):
-                tokenizer.build(tokenizer_tab, tokenizer_bus, demo)
-            with gr.Tab(t("tab.attention"), id="attention") as opened:
-                attention.build(AttentionTab(slot, vocabulary, t), opened)
-            with gr.Tab(t("tab.inside"), id="inside") as opened:
-                inside.build(InsideTab(slot, t), opened)
-        endpoints.build(slot)
-    return cast(gr.Blocks, demo)
+    vocabulary = from_tokenizer_json(shipped, first_run.steps[0].row.size)
+    first_beam = beam_recording.load(settings.FIRST_BEAM, vocabulary.pieces)
+    shelf = TokenizerShelf(slot, lambda name: late.hub_tokenizers.read(name), is_public)
+    tabs = Tabs(
+        PerVisitor(lambda whose: GenerateTab(slot, first_run, vocabulary, whose.t)),
+        PerVisitor(lambda whose: BeamTab(slot, first_beam, vocabulary, whose.t)),
+        PerVisitor(lambda whose: CompareTab(slot, whose.t)),
+        PerVisitor(lambda whose: TokenizerTab(slot, whose.t, shelf)),
+        PerVisitor(lambda whose: AttentionTab(slot, vocabulary, whose.t)),
+        PerVisitor(lambda whose: InsideTab(slot, whose.t)),
+    )
+
+    def lay_out(demo: gr.Blocks, language: str) -> None:
+        _lay_out(demo, tabs, Whose(language))
+        endpoints.build(slot, shelf)
+
+    return Page(lay_out, fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600))
+
+
+class Tabs(NamedTuple):
+    """The tabs of the page."""
+
+    generate: PerVisitor[GenerateTab]
+    beam: PerVisitor[BeamTab]
+    compare: PerVisitor[CompareTab]
+    tokenizer: PerVisitor[TokenizerTab]
+    attention: PerVisitor[AttentionTab]
+    inside: PerVisitor[InsideTab]
+
+
+def _lay_out(demo: gr.Blocks, tabs: Tabs, whose: Whose) -> None:
+    t = whose.t
+    bus = LiveBus(frame(tabs.generate.tab(whose).first_frame()), elem_id="bus")
+    beam_bus = LiveBus(frame(tabs.beam.tab(whose).first_frame()), elem_id="beam-bus")
+    compare_bus = LiveBus(frame(tabs.compare.tab(whose).first_frame()), elem_id="compare-bus")
+    tokenizer_bus = LiveBus(frame(tabs.tokenizer.tab(whose).first_frame()), elem_id="tokenizer-bus")
+    links = "".join(
+        f'<a class="skip-link" href="#{name}" data-to="{name}">{words}</a>'
+        for name, words in (("run", t("page.skip_run")), ("results", t("page.skip_results")))
+    )
+    skip = f'<nav aria-label="{t("page.skip")}">{links}</nav>'
+    gr.HTML(skip, js_on_load=None, apply_default_css=False, elem_id="skip")
+    with gr.Row(elem_id="header"):
+        gr.HTML(f"<h1>{t('page.title')}</h1>", js_on_load=None, apply_default_css=False, elem_id="brand")
+        LiveText(channel="model", style="model", live=True, elem_id="model")
+        gr.HTML(
+            _language_switch(t),
+            js_on_load="window.livePage.languages({element});",
+            apply_default_css=False,
+            elem_id="languages",
+        )
+        gr.HTML(
+            f'<button type="button" id="theme-switch" aria-label="{t("page.theme")}" title="{t("page.theme")}">'
+            "◐</button>",
+            js_on_load=_THEME_SWITCH,
+            apply_default_css=False,
+            elem_id="theme",
+        )
+    with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
+        with gr.Tab(t("tab.generate"), id="generate"):
+            of_text = generate.build(tabs.generate, t, bus, demo)
+        with gr.Tab(t("beam.tab"), id="beam"):
+            of_search = beam.build(tabs.beam, t, beam_bus, demo)
+        with gr.Tab(t("compare.tab"), id="compare"):
+            compare.build(tabs.compare, t, compare_bus, of_text.all, of_search.all)
+        with gr.Tab(t("tab.tokenizer"), id="tokenizer"):
+            tokenizer.build(tabs.tokenizer, t, tokenizer_bus, demo)
+        with gr.Tab(t("tab.attention"), id="attention") as opened:
+            attention.build(tabs.attention, t, opened)
+        with gr.Tab(t("tab.inside"), id="inside") as opened:
+            inside.build(tabs.inside, t, opened)
+
+
+def _language_switch(t: Translator) -> str:
+    """A link to the same page in each other language, named in that one; nothing where there is one language only."""
+    links = [
+        f'<a href="?{PARAMETER}={code}" lang="{code}" hreflang="{code}" data-language="{code}">'
+        f"{translator(code)('page.language')}</a>"
+        for code in languages()
+        if code != t.language
+    ]
+    return f'<nav aria-label="{t("page.languages")}">{" ".join(links)}</nav>' if links else "<span hidden></span>"
 
 
 def _theme() -> gr.themes.Base:
@@ -106,20 +177,14 @@ def _theme() -> gr.themes.Base:
     return gr.themes.Base(font=fonts, font_mono=mono, radius_size="md", text_size="md", spacing_size="sm").set(**both)
 
 
-def _head() -> str:
-    # the path is relative, so that it holds behind a proxy's prefix too; no CDN
-    plotly = f'<script defer src="gradio_api/file={PLOTLY_JS.as_posix()}"></script>'
-    scripts = [path.read_text(encoding="utf-8") for path in (ASSETS / "live.js", *sorted(ASSETS.glob("live_*.js")))]
-    description = f"{translator()('page.title')}: {translator()('page.tagline')}"
-    return f'<meta name="description" content="{description}">{plotly}' + "".join(
-        f"<script>{script}</script>" for script in (*scripts, _REMEMBERED_THEME)
+def _app_arguments() -> dict[str, Any]:
+    """Our files and where they stand in the page."""
+    return page_files.app_arguments(
+        page_files.script(_REMEMBERED_THEME),
+        page_files.style_sheet(beam_controls.style()),
+        page_files.plotly(PLOTLY_JS),
+        lambda t: f"{t('page.title')}: {t('page.tagline')}",
     )
-
-
-def _style_sheet() -> str:
-    """The palette, then style.css, then a file a tab."""
-    files = (ASSETS / "style.css", *sorted(ASSETS.glob("style_*.css")))
-    return theme.style_sheet() + "".join(path.read_text(encoding="utf-8") for path in files)
 
 
 def launch(demo: gr.Blocks, options: Settings, **changes: Any) -> None:
@@ -130,9 +195,7 @@ def launch(demo: gr.Blocks, options: Settings, **changes: Any) -> None:
         "server_port": options.port,
         "share": options.share,
         "theme": _theme(),
-        "css": _style_sheet(),
-        "head": _head(),
-        "allowed_paths": [str(PLOTLY_JS)],
+        "app_kwargs": _app_arguments(),
         "footer_links": ["api"],
         "run_history": False,
         "enable_monitoring": False,

@@ -1,21 +1,55 @@
-"""What the sessions of all tabs share: one run at a time, begun, current, stopped; and what was sent to the page."""
+"""What the sessions of all tabs share: whose they are; one run at a time, begun, current, stopped; what was sent."""
 
 import threading
+from typing import NamedTuple
 
 from playground.components.live_bus import FrameLog
+from playground.i18n import Said
+from playground.runs.links import Link
 
 
-class Running:
+class Asks(NamedTuple):
+    """Two parts of an address."""
+
+    run: str = ""
+    view: str = ""
+
+
+class Visitor:
+    """Whose a session is.
+
+    Attributes:
+        language: in which the visitor is answered; None before their first event.
+    """
+
+    language: str | None = None
+
+
+class Running(Visitor):
     """One visitor's run in one tab. Two events of one visitor may use it at the same time.
 
     Attributes:
         frames: what was sent to the page lately.
+        waiting: the channels on which the page says that something is on its way.
+        leaves_end_off: whether prompts are read without the special tokens that the tokenizer puts behind them.
         is_auto: whether the run goes on by itself (Run), or waits for the person (Step, Pause, Stop, Back).
+        is_stopped: whether the person has ended the run before its end: it waits for nobody.
+        told: what the page was told last of how the run stands.
+        link: the link that was opened last, or None.
+        link_words: what is said of it, until another text is made.
+        asks: what the controls ask for, as queries: the run and how the page looks; empty before any event.
     """
 
     def __init__(self) -> None:
         self.frames = FrameLog()
+        self.waiting: set[str] = set()
+        self.leaves_end_off = False
         self.is_auto = True
+        self.is_stopped = False
+        self.told: dict[str, object] = {}
+        self.link: Link | None = None
+        self.link_words: Said | None = None
+        self.asks = Asks()
         self._run = 0
         self._is_running = False
         self._lock = threading.Lock()
@@ -29,6 +63,7 @@ class Running:
         with self._lock:
             self._run += 1
             self._is_running = True
+            self.is_stopped = False
             return self._run
 
     def is_current(self, run: int) -> bool:

@@ -6,6 +6,8 @@ from functools import cached_property
 
 from playground.tokenization.text_tokenizer import TextTokenizer, readable
 
+Ids = tuple[int, ...]
+
 
 @dataclass(frozen=True)
 class RoundTrip:
@@ -39,8 +41,9 @@ class Retokenization:
 
     Attributes:
         ids: as chosen.
-        text: what they spell; bytes that are no character as U+FFFD.
-        read_as: the ids of that text.
+        text: what they spell, without the special tokens that the tokenizer puts around every text; bytes that are no
+            character as U+FFFD.
+        read_as: the ids of that text, between the same special tokens.
         is_text: whether the ids spell valid UTF-8; if not, no text can bring them back.
     """
 
@@ -61,12 +64,27 @@ class Retokenization:
 
 
 def retokenize(ids: Sequence[int], tokenizer: TextTokenizer) -> Retokenization:
-    pieces = b"".join(tokenizer.vocabulary.piece(token_id) for token_id in ids)
+    before, inside, after = _framed(tuple(ids), tokenizer)
+    pieces = b"".join(tokenizer.vocabulary.piece(token_id) for token_id in inside)
     try:
         text, is_text = pieces.decode(), True
     except UnicodeDecodeError:
         text, is_text = pieces.decode(errors="replace"), False
     if tokenizer.algorithm != "byte_level_bpe":
-        text = tokenizer.decode(ids)  # spaces and ## are put together by rules of its own
-    read_as, _ = tokenizer.encode(text, False)
-    return Retokenization(tuple(ids), text, tuple(read_as), is_text)
+        text = tokenizer.decode(inside)  # spaces and ## are put together by rules of its own
+    read_as = tuple(tokenizer.encode(text, False)[0])
+    if read_as != inside and text.startswith(" "):  # one that puts a space before every text, and shows it
+        again = tuple(tokenizer.encode(text[1:], False)[0])
+        text, read_as = (text[1:], again) if again == inside else (text, read_as)
+    return Retokenization(tuple(ids), text, (*before, *read_as, *after), is_text)
+
+
+def _framed(ids: Ids, tokenizer: TextTokenizer) -> tuple[Ids, Ids, Ids]:
+    """The ids of the text itself, between the special tokens that the tokenizer puts around every text, if it is they
+    that stand there."""
+    before, after = tokenizer.template
+    if not before or ids[: len(before)] != before:
+        before = ()
+    if not after or ids[len(before) :][-len(after) :] != after:
+        after = ()
+    return before, ids[len(before) : len(ids) - len(after)], after

@@ -13,6 +13,7 @@ from playground.tokenization.pretokens import Word, words_of
 from playground.vocabulary import Vocabulary, from_tokenizer_json
 
 REPLACEMENT = "?"  # what stands in for half a surrogate pair, which UTF-8 can't hold
+_PROBE = "a text"
 Encoded = tuple[Sequence[int], Sequence[tuple[int, int]] | None]  # ids, and their characters where the library says
 
 
@@ -77,6 +78,15 @@ class TextTokenizer:
         if hasattr(self.rules, "unknown_id"):
             return self.rules.unknown_id
         return self.rules.vocab.get(self.rules.unknown or "")
+
+    @cached_property
+    def template(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The special tokens that it puts before and after every text; none where it does otherwise."""
+        (whole, _), (inside, _) = self.encode(_PROBE), self.encode(_PROBE, False)
+        for start in range(len(whole) - len(inside) + 1):
+            if tuple(whole[start : start + len(inside)]) == tuple(inside):
+                return tuple(whole[:start]), tuple(whole[start + len(inside) :])
+        return (), ()
 
     @cached_property
     def special_labels(self) -> list[str]:

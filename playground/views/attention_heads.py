@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+SUM_TOLERANCE = 1e-3  # of float32 softmaxes, over any text
 SMALL_MAP = 64  # cells a side at most
 ALL_MAPS_BYTES = 300_000
 
@@ -15,9 +16,9 @@ class HeadMeasures:
     """Per layer and head, means over the queries.
 
     Attributes:
-        entropies: of a query's weights, in nats; 0 is one key alone.
+        entropies: of a query's shares (see `shares`), in nats; 0 is one key alone.
         sinks: the share on the very first token, the sink.
-        distances: how many tokens back it looks.
+        distances: how many tokens back it looks, by its shares.
     """
 
     entropies: tuple[tuple[float, ...], ...]
@@ -36,12 +37,20 @@ class Ray:
 def measures(weights: Tensor) -> HeadMeasures:
     """Of weights (layers, heads, n, n). The first query is left out: it can only look at itself."""
     rows = weights[:, :, 1:] if weights.shape[2] > 1 else weights
-    entropies = -torch.xlogy(rows, rows).sum(-1).mean(-1)
+    parts = shares(rows)
+    entropies = -torch.xlogy(parts, parts).sum(-1).mean(-1)
     sinks = rows[..., 0].mean(-1)
     first = weights.shape[2] - rows.shape[2]
     queries, keys = torch.arange(first, weights.shape[2])[:, None], torch.arange(weights.shape[3])[None]
-    distances = (rows * (queries - keys).clamp(min=0)).sum(-1).mean(-1)
+    distances = (parts * (queries - keys).clamp(min=0)).sum(-1).mean(-1)
     return HeadMeasures(_table(entropies), _table(sinks), _table(distances))
+
+
+def shares(rows: Tensor) -> Tensor:
+    """Weights (…, keys) as parts of their sum. Most heads' sum to 1; some give a part of theirs to no token at all
+    (the sinks of gpt-oss), and sum to less."""
+    totals = rows.sum(-1, keepdim=True)
+    return torch.where((totals - 1).abs() < SUM_TOLERANCE, rows, rows / totals.clamp(min=1e-12))
 
 
 def _table(values: Tensor) -> tuple[tuple[float, ...], ...]:

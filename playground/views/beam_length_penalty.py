@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from playground.decoding.beam_search import BeamSearch
-from playground.decoding.beam_steps import SHUT_OUT
+from playground.decoding.beam_steps import SHUT_OUT, EarlyStopping
 from playground.decoding.beam_trace import BeamTrace
 
 LOWEST, HIGHEST, STEP = -2.0, 4.0, 0.05
@@ -27,6 +26,7 @@ class Finished:
     token_ids: tuple[int, ...]
     cum_logprob: float
     step: int
+    lacks: tuple[tuple[int, ...], ...] = ()
 
     def score(self, alpha: float) -> float:
         return float(self.cum_logprob / len(self.token_ids) ** alpha)
@@ -67,9 +67,12 @@ def ranking(trace: BeamTrace, alpha: float) -> Ranking:
 
 def rankings(trace: BeamTrace, alphas: tuple[float, ...]) -> tuple[Ranking, ...]:
     """The results under many α, all in one pass over the recorded steps."""
-    if isinstance(trace.strategy, BeamSearch):
-        return _replayed(trace, trace.strategy, alphas)
-    finished = tuple(Finished(h.token_ids, h.cum_logprob, len(h.token_ids) - 1) for h in trace.steps[-1].finished)
+    rule = trace.strategy.pool_rule
+    if rule is not None:
+        return _replayed(trace, rule, alphas)
+    finished = tuple(
+        Finished(h.token_ids, h.cum_logprob, len(h.token_ids) - 1, h.lacks) for h in trace.steps[-1].finished
+    )
     return tuple(
         Ranking(
             alpha,
@@ -102,9 +105,9 @@ def flips(trace: BeamTrace, over: tuple[Ranking, ...]) -> tuple[Flip, ...]:
     return tuple(found)
 
 
-def _replayed(trace: BeamTrace, strategy: BeamSearch, alphas: tuple[float, ...]) -> tuple[Ranking, ...]:
+def _replayed(trace: BeamTrace, rule: EarlyStopping, alphas: tuple[float, ...]) -> tuple[Ranking, ...]:
     """transformers' rules for pool, bound and stop (see decoding/beam_search.py), in its float32, for all α at once."""
-    k, count = strategy.num_beams, len(alphas)
+    k, count = trace.strategy.num_beams, len(alphas)
     known: list[Finished] = []  # by number: what ended, in the order of the search
     pool = np.full((count, k), -1)
     scores = np.full((count, k), SHUT_OUT, np.float32)  # (A, K)
@@ -130,11 +133,11 @@ def _replayed(trace: BeamTrace, strategy: BeamSearch, alphas: tuple[float, ...])
         pool = np.where(goes_on[:, None], np.take_along_axis(entries, best, axis=1), pool)
 
         is_full = (pool >= 0).all(axis=1)
-        longest = np.array([strategy.early_stopping == "never" and alpha > 0 for alpha in alphas])
+        longest = np.array([rule == "never" and alpha > 0 for alpha in alphas])
         norms = np.where(longest, _norms(trace.max_new_tokens, alphas), _norms(length, alphas))
         reachable = np.float32(step.bound.best_sum) / norms
         is_open = np.logical_or(~is_full, reachable > scores.min(axis=1))
-        stops = ~is_open | bool(ended.all()) | (is_full & (strategy.early_stopping is True))
+        stops = ~is_open | bool(ended.all()) | (is_full & (rule is True))
         stopped = np.where(goes_on & stops, length, stopped)
     return tuple(
         Ranking(alpha, tuple(known[n] for n in row if n >= 0), int(after) or None)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from playground.decoding.beam_steps import Hypothesis, StopReason
 from playground.decoding.beam_trace import BeamTrace
-from playground.decoding.stochastic_beam_search import StochasticBeamSearch
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def pool(trace: BeamTrace, index: int) -> Pool:
     runs_on = any(not b.is_ghost and b.ended_by is None and b.group == group for b in step.beams)
     values = tuple(h.score if h.perturbed is None else h.perturbed for h in finished)
     worst = step.bound.worst_finished
-    if isinstance(trace.strategy, StochasticBeamSearch):  # its bound counts those that still run too
+    if trace.strategy.is_perturbed:  # its bound counts those that still run too
         worst = min(values) if len(values) == trace.strategy.num_beams else None
     return Pool(
         finished=finished,
@@ -67,5 +66,5 @@ def pool(trace: BeamTrace, index: int) -> Pool:
         stop_reason=step.stop_reason,
         group=group,
         groups=groups,
-        is_perturbed=isinstance(trace.strategy, StochasticBeamSearch),
+        is_perturbed=trace.strategy.is_perturbed,
     )

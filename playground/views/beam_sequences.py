@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from playground.decoding.beam_steps import Hypothesis
 from playground.decoding.beam_trace import BeamTrace
@@ -21,6 +22,22 @@ def shared_beginning(sequences: Sequence[Sequence[int]]) -> int:
     """How many tokens all sequences have in common at their beginning."""
     columns = zip(*sequences, strict=False)
     return next((i for i, column in enumerate(columns) if len(set(column)) > 1), min(map(len, sequences), default=0))
+
+
+def repeated_pairs(prompt_ids: Sequence[int], token_ids: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """The pairs of neighbouring tokens that a text makes though they were there before, in the prompt or in itself.
+
+    Example: (7,), (1, 2, 1, 2) -> ((1, 2),)
+    """
+    ids = [*prompt_ids, *token_ids]
+    pairs = list(pairwise(ids))
+    seen = set(pairs[: max(0, len(prompt_ids) - 1)])
+    again = []
+    for pair in pairs[max(0, len(prompt_ids) - 1) :]:
+        if pair in seen:
+            again.append(pair)
+        seen.add(pair)
+    return tuple(again)
 
 
 @dataclass(frozen=True)

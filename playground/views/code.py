@@ -1,4 +1,4 @@
-"""The run as code: a script for plain transformers that gives the very same tokens."""
+"""The run as code: a script for plain transformers that gives the same tokens, or says in comments why not."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,18 +9,22 @@ from playground.decoding.sampling import Sampling
 from playground.decoding.trace import Trace
 
 
-def transformers_code(trace: Trace, model: str, eos_ids: tuple[int, ...], vocab_size: int) -> str:
+def transformers_code(
+    trace: Trace, model: str, eos_ids: tuple[int, ...], vocab_size: int, finds_stop_strings: bool = True
+) -> str:
     """A complete script. What a person has steered is given as input ids; `generate` goes on from there.
 
     Args:
         model: the folder or Hub id.
         eos_ids, vocab_size: of that model.
+        finds_stop_strings: whether transformers' own stop strings work on its tokenizer.
     """
     given = steered_length(trace)
     wanted = len(trace.steps) - given
     step = trace.steps[-1]
-    stop = getattr(trace.request.strategy, "stop", None)
-    strategy = Sampling(_going_on(trace, given), step.selection, stop)  # type: ignore[arg-type]
+    stop = trace.request.strategy.stop
+    cut = stop if stop and not finds_stop_strings else None  # by its length: the run has ended there
+    strategy = Sampling(_going_on(trace, given), step.selection, None if cut else stop)  # type: ignore[arg-type]
     ends = eos_ids[0] if len(eos_ids) == 1 else list(eos_ids) or None
     lines = [
         "import torch",
@@ -34,6 +38,7 @@ def transformers_code(trace: Trace, model: str, eos_ids: tuple[int, ...], vocab_
     ]
     if given:
         lines.append(f"# the prompt and {given} tokens that were steered by hand or made under other settings")
+        lines.append("# (all read in one pass here, one by one in the run: numbers may differ in their last bits)")
     lines.append(f"input_ids = torch.tensor([{list(trace.request.prompt_ids + trace.token_ids[:given])}])")
     if not wanted:
         return "\n".join([*lines, "print(tokenizer.decode(input_ids[0]))"])
@@ -43,16 +48,22 @@ def transformers_code(trace: Trace, model: str, eos_ids: tuple[int, ...], vocab_
         lines += _listed(strategy, trace, given, eos_ids)
     else:
         arguments = _counted_on(arguments, given)
+    if not eos_ids and arguments.pop("exponential_decay_length_penalty", None):
+        lines.append(
+            "# without exponential_decay_length_penalty, on which transformers fails: no token ends a text here"
+        )
     if arguments["do_sample"]:
         lines.append(f"torch.manual_seed({strategy.selection.seed})")
         if given:
             lines.append(f"for _ in range({given}):  # the dice of these {given} tokens")
             lines.append(f"    torch.empty(1, {vocab_size}).exponential_(1)")
+    if cut:
+        lines.append("# transformers' own stop strings fail on this tokenizer: the length ends the text where it ended")
     lines += ["output = model.generate(", "    input_ids,", "    attention_mask=torch.ones_like(input_ids),"]
     lines += [f"    {name}={_written(name, value)}," for name, value in arguments.items()]
     if is_listed:
         lines.append("    logits_processor=processors,")
-    if stop:
+    if strategy.stop:
         lines.append("    tokenizer=tokenizer,")
     lines += [f"    max_new_tokens={wanted},", ")", "print(tokenizer.decode(output[0]))"]
     return "\n".join(lines)
@@ -98,7 +109,7 @@ def _listed(strategy: Sampling, trace: Trace, given: int, eos_ids: tuple[int, ..
     places = f"prompt_length={len(trace.request.prompt_ids)}, eos_ids={eos_ids}, seed={strategy.selection.seed}"
     return [
         f"# {why}: run this in the playground's folder",
-        "from playground.backends.in_generate import chain",
+        "from playground.engines.huggingface.in_generate import chain",
         *(f"from {module} import {name}" for module, name in modules),
         "processors = chain(",
         "    model,",

@@ -8,6 +8,7 @@ import numpy as np
 from playground.decoding.distribution import Distribution
 from playground.decoding.pipeline import Stage
 from playground.decoding.processors import REMOVED, MinNewTokens
+from playground.decoding.processors_adaptive import AdaptiveP
 from playground.decoding.processors_community import XTC, TopNSigma
 from playground.decoding.processors_constraints import ExponentialDecay
 from playground.decoding.processors_mirostat import Mirostat, tokens_for, zipf_exponent
@@ -17,7 +18,7 @@ from playground.decoding.processors_watermark import Watermark
 from playground.views.notation import percent, shorter, significant
 
 
-def formula_numbers(stage: Stage, context_ids: Sequence[int]) -> Mapping[str, str]:
+def formula_numbers(stage: Stage, context_ids: Sequence[int]) -> Mapping[str, str | int]:
     """By the names of the blanks in `parameter.<name>.formula`; every formula uses a part of them.
 
     `highest` is the largest probability that came in, `lowest` the smallest that stayed, `border` the number that the
@@ -30,22 +31,23 @@ def formula_numbers(stage: Stage, context_ids: Sequence[int]) -> Mapping[str, st
     highest = float(before.probabilities.max())
     return {
         "value": shorter(processor.value),
-        "incoming": f"{before.kept:,}",
-        "kept": f"{after.kept:,}",
-        "removed": f"{before.kept - after.kept:,}",
+        "incoming": before.kept,
+        "kept": after.kept,
+        "removed": before.kept - after.kept,
         "highest": percent(highest),
         "lowest": percent(float(kept.min())) if kept.size else percent(0),
         "mass": percent(min(1.0, float(kept.sum(dtype=np.float64)))),
         "entropy_before": significant(before.entropy),
         "entropy_after": significant(after.entropy),
-        "seen": f"{len(seen):,}",
-        "length": f"{len(context_ids):,}",
+        "seen": len(seen),
+        "length": len(context_ids),
         **_own(stage, before, highest, context_ids),
     }
 
 
-def _own(stage: Stage, before: Distribution, highest: float, context_ids: Sequence[int]) -> dict[str, str]:
-    processor, value, own = stage.processor, stage.processor.value, {}
+def _own(stage: Stage, before: Distribution, highest: float, context_ids: Sequence[int]) -> dict[str, str | int]:
+    processor, value = stage.processor, stage.processor.value
+    own: dict[str, str | int] = {}
     if processor.name == "min_p":
         own["border"] = percent(value * highest)
     elif processor.name == "top_a":
@@ -66,7 +68,7 @@ def _own(stage: Stage, before: Distribution, highest: float, context_ids: Sequen
         copies = processor.copies(np.asarray(context_ids, dtype=np.int64))
         longest = max(copies.values(), default=0)
         own |= {
-            "longest": f"{longest:,}", "border": significant(processor.penalty(longest)),
+            "longest": longest, "border": significant(processor.penalty(longest)),
             "base": shorter(processor.base), "allowed": shorter(processor.allowed_length),
         }  # fmt: skip
     elif isinstance(processor, DynamicTemperature):
@@ -84,9 +86,11 @@ def _own(stage: Stage, before: Distribution, highest: float, context_ids: Sequen
     elif isinstance(processor, Mirostat):
         own |= {"border": significant(processor.bar), "tau": shorter(processor.tau), "eta": shorter(processor.eta)}
         own["k"] = f"{tokens_for(processor.bar, zipf_exponent(before), len(before.logits)):,}"
+    elif isinstance(processor, AdaptiveP):
+        own["border"] = significant(processor.aim)
     elif isinstance(processor, Watermark):
-        own["green"] = f"{int(len(before.logits) * processor.ratio):,}"
+        own["green"] = int(len(before.logits) * processor.ratio)
     elif isinstance(processor, (MinNewTokens, ExponentialDecay)):
-        own["taken"] = f"{len(context_ids) - processor.prompt_length:,}"
-        own["start"] = f"{getattr(processor, 'start', 0):,}"
+        own["taken"] = len(context_ids) - processor.prompt_length
+        own["start"] = int(getattr(processor, "start", 0))
     return own

@@ -6,18 +6,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CacheSize:
-    """bytes = 2 (key and value) × layers × kv_heads × head_size × tokens × value_bytes.
+    """bytes = Σ over layers (numbers a token × tokens kept) × value_bytes + state_bytes.
 
     Attributes:
+        layers: how many keep keys and values.
+        state_bytes: of states whose size does not depend on the length.
         per_token: bytes that one more token adds, as long as no window is full.
         total: bytes for all tokens, windows respected.
         has_windows: whether some layer keeps fewer tokens than there are.
     """
 
     layers: int
-    kv_heads: int
-    head_size: int
     value_bytes: int
+    state_bytes: int
     tokens: int
     per_token: int
     total: int
@@ -25,20 +26,19 @@ class CacheSize:
 
 
 def cache_size(
-    windows: Sequence[int | None], kv_heads: int, head_size: int, value_bytes: int, tokens: int
+    windows: Sequence[int | None], numbers: Sequence[int], value_bytes: int, tokens: int, state_bytes: int = 0
 ) -> CacheSize:
-    """For one window a layer, None where a layer keeps all tokens."""
-    per_layer = 2 * kv_heads * head_size * value_bytes
+    """For every layer that keeps keys its window (None where it keeps all tokens) and its numbers a token, those of
+    the keys and values of all its heads."""
     # a layer with a window of w keeps the w - 1 tokens that the next one may still see
     kept = [tokens if window is None else min(tokens, window - 1) for window in windows]
     return CacheSize(
         layers=len(windows),
-        kv_heads=kv_heads,
-        head_size=head_size,
         value_bytes=value_bytes,
+        state_bytes=state_bytes,
         tokens=tokens,
-        per_token=per_layer * len(windows),
-        total=per_layer * sum(kept),
+        per_token=value_bytes * sum(numbers),
+        total=value_bytes * sum(a * b for a, b in zip(numbers, kept, strict=True)) + state_bytes,
         has_windows=any(k < tokens for k in kept),
     )
 

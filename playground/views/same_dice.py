@@ -204,7 +204,7 @@ def carried_over(trace: Trace, index: int, processors: tuple[Processor, ...]) ->
         if carries:
             stages = _stages(trace, step, processors, situation)
             carried = pipeline.states_after(stages, situation, step.choice.token_id)
-    stop = getattr(trace.request.strategy, "stop", None)
+    stop = trace.request.strategy.stop
     strategy = Sampling(processors, Multinomial(trace.steps[index].selection.seed), stop)
     return Trace(replace(trace.request, strategy=strategy, taken_ids=()), tuple(steps))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playground.components.beam_tree import SHOWN, BeamTreeView
 from playground.i18n import translator
-from playground.tabs.beam import tree_texts
+from playground.tabs.beam.layout import tree_texts
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
@@ -29,12 +29,7 @@ def test_the_blanks_stay_for_the_page_to_fill() -> None:
 
 def test_the_words_are_escaped_and_the_template_holds_no_expression() -> None:
     texts = {name: f'"><b>{text}${{1}}' for name, text in tree_texts(translator()).items()}
-    tree = BeamTreeView(channel="c", texts=texts)
+    tree = BeamTreeView(channel="c", node="n", step="s", texts=texts)
     assert "<b>" not in tree.html_template
     for name in SHOWN:
         assert f'value="{name}"' in tree.html_template
-
-
-def test_it_answers_to_a_pick_and_a_scrub() -> None:
-    tree = BeamTreeView(channel="c", texts=tree_texts(translator()))
-    assert callable(tree.pick) and callable(tree.scrub)

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from playground.components.gaze import Gaze
 from playground.components.knob import Knob
 from playground.components.live_bars import LiveBars
 from playground.components.live_bus import LiveBus, frame
@@ -69,8 +70,8 @@ def test_hostile_text_in_a_frame_comes_back_as_it_went_in() -> None:
         lambda: LiveBars(channel="c", description=HOSTILE),
         lambda: LiveButton(HOSTILE, channel="c"),
         lambda: knob(label=HOSTILE, help_text=HOSTILE, off=HOSTILE),
-        lambda: TokenStrip(channel="c", shadings=[Shading(HOSTILE, HOSTILE, HOSTILE)], title=HOSTILE, hint=HOSTILE,
-                           chooser=HOSTILE),
+        lambda: TokenStrip(channel="c", gaze="g", shadings=[Shading(HOSTILE, HOSTILE, HOSTILE)], title=HOSTILE,
+                           hint=HOSTILE, chooser=HOSTILE),
     ],
     ids=["LivePlot", "LiveText", "LiveBars", "LiveButton", "Knob", "TokenStrip"],
 )  # fmt: skip
@@ -94,7 +95,8 @@ def test_a_text_that_reports_is_read_out() -> None:
 
 def test_the_strip_has_an_option_and_a_legend_for_each_shading() -> None:
     shadings = [Shading("one", "p1", "s1"), Shading("two", "p2", "s2")]
-    html = TokenStrip(channel="c", shadings=shadings, title="t", hint="h", chooser="by what").html_template
+    strip = TokenStrip(channel="c", gaze="g", shadings=shadings, title="t", hint="h", chooser="by what")
+    html = strip.html_template
     tags = Tags(html)
     assert tags.named("select")[0]["aria-label"] == "by what"
     assert len(tags.named("option")) == 2
@@ -118,11 +120,11 @@ def test_the_knob_has_a_named_switch_slider_and_field_with_their_ranges() -> Non
     ("make", "event"),
     [
         (lambda: LivePlot(description="d"), "pick"),
-        (lambda: TokenStrip(channel="c", shadings=[], title="t", hint="h", chooser="c"), "pick"),
+        (lambda: Gaze("g"), "input"),
         (lambda: LiveText(), "act"),
         (lambda: knob(), "input"),
     ],
-    ids=["LivePlot", "TokenStrip", "LiveText", "Knob"],
+    ids=["LivePlot", "Gaze", "LiveText", "Knob"],
 )
 def test_what_the_page_triggers_python_can_listen_to(make: Any, event: str) -> None:
     async def build() -> gr.Blocks:  # in a running loop: outside of one gradio makes loops that it never closes

@@ -16,7 +16,14 @@ HOSTILE = '"><script>alert(1)</script>'
 
 def order_list(word: str = "w") -> OrderList:
     words = {"presets": word, "stages": word}
-    return OrderList(["a", "b"], labels={"a": word}, presets={word: (word, ["b", "a"])}, words=words, channel="c")
+    return OrderList(
+        ["a", "b"],
+        labels={"a": word},
+        presets={word: (word, ["b", "a"])},
+        words=words,
+        notes={"own": word},
+        channel="c",
+    )
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def growing(count: int) -> list[dict[str, Any]]:
     """The frames of a run: a beginning with a notice, then a token each, the charts only now and then."""
     frames: list[dict[str, Any]] = [{"strip": {"start": 0, "tokens": [], "lead": "a"}, "notice": "begun"}]
     for i in range(count):
-        frames.append({"strip": {"start": i, "tokens": [i], "inspected": i}})
+        frames.append({"strip": {"start": i, "tokens": [i]}})
         if i % 5 == 0:
             frames[-1]["chart"] = i
     return frames

@@ -27,10 +27,11 @@ from playground.decoding.processors_penalties import DRY, FrequencyPenalty, Pres
 from playground.decoding.processors_softening import DynamicTemperature, QuadraticSmoothing
 from playground.decoding.processors_truncation import EpsilonCutoff, EtaCutoff, TopH
 from playground.decoding.processors_watermark import Watermark, green_list, watermark_score
+from playground.decoding.rows import Row
 
 V, INF = 50_257, float("inf")
 EOS = (7, V - 1)
-SITUATION = Situation(prompt_length=38, eos_ids=EOS, seed=4, guidance=torch.linspace(-3, 3, V))
+SITUATION = Situation(prompt_length=38, eos_ids=EOS, seed=4, guidance=Row(torch.linspace(-3, 3, V)))
 
 
 def random_rows(scale: float, seed: int = 0) -> Tensor:
@@ -267,7 +268,7 @@ def test_smoothing_by_hand() -> None:
 
 def test_guidance_by_hand() -> None:
     p, q = torch.tensor([[0.6, 0.4]]), torch.tensor([0.2, 0.8])
-    after = Guidance(2.0).at(Situation(guidance=q.log()))(NO_CONTEXT, p.log())
+    after = Guidance(2.0).at(Situation(guidance=Row(q.log())))(NO_CONTEXT, p.log())
     assert after[0].exp().tolist() == pytest.approx([0.36 / 0.2, 0.16 / 0.8])  # p² / q
 
 

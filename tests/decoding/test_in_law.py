@@ -19,9 +19,11 @@ from playground.decoding import pipeline
 from playground.decoding.orders import LLAMA_CPP_ORDER, TRANSFORMERS_ORDER
 from playground.decoding.processors import Situation
 from playground.decoding.processors_community import XTC
+from playground.decoding.rows import Row
 from playground.decoding.selection import Multinomial, dice
 from playground.decoding.stochastic_beam_search import StochasticBeamSearch
 from playground.decoding.trace import GenerationRequest, Step
+from playground.engine import search
 from playground.views.race import drawn, noise, race
 from playground.vocabulary import Vocabulary
 from tests.decoding.chi_square import LEAST, POOLED, p_value, tail
@@ -103,7 +105,7 @@ def test_the_winner_of_the_race_is_as_frequent_as_the_bar_of_chances_says() -> N
     words = Vocabulary(tuple(f" w{i}".encode() for i in range(size)))
     winners: Counter = Counter()
     for seed in range(3000):
-        step = Step(2, ROW, (), Multinomial(seed), Multinomial(seed)(ROW, dice(seed, 2, size)))
+        step = Step(2, Row(ROW), (), Multinomial(seed), Multinomial(seed)(ROW, dice(seed, 2, size)))
         view = race(step, ROW, words)
         assert view.winner.token_id == step.choice.token_id
         winners[view.winner.token_id] += 1
@@ -266,7 +268,7 @@ def test_stochastic_beam_search_includes_each_text_with_its_probability() -> Non
     found: dict[int, Counter] = {2: Counter(), 3: Counter()}
     draws = 2500
     for k, seed in itertools.product((2, 3), range(draws)):
-        *_, last = StochasticBeamSearch(k, seed).decode(HashedModel(MODEL), PROMPT, NEW)
+        *_, last = search(HashedModel(MODEL), StochasticBeamSearch(k, seed), PROMPT, NEW)
         hypotheses = sorted(last.finished, key=lambda h: -h.perturbed)
         firsts[hypotheses[0].token_ids] += k == 2
         found[k][frozenset(h.token_ids for h in hypotheses)] += 1

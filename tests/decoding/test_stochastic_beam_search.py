@@ -10,6 +10,8 @@ import torch
 from playground.decoding.processors import NoRepeatNGram, Temperature, TopK
 from playground.decoding.selection import NothingLeftError
 from playground.decoding.stochastic_beam_search import StochasticBeamSearch, gumbel_with_maximum
+from playground.decoding.trace import GenerationRequest
+from playground.engine import search
 from tests.parity.hashed_model import Hashed, HashedModel
 
 PROMPT = (2, 3)
@@ -32,7 +34,7 @@ def every_sequence(hashed: Hashed = MODEL) -> dict[tuple[int, ...], float]:
 
 
 def drawn(k: int, seed: int, hashed: Hashed = MODEL, **settings: object) -> list:
-    *_, last = StochasticBeamSearch(k, seed, **settings).decode(HashedModel(hashed), PROMPT, NEW)
+    *_, last = search(HashedModel(hashed), StochasticBeamSearch(k, seed, **settings), PROMPT, NEW)
     return list(last.finished)
 
 
@@ -79,7 +81,7 @@ def test_the_second_of_two_is_drawn_from_what_the_first_left():
 
 
 def test_the_largest_child_has_the_perturbed_sum_of_its_parent():
-    steps = list(StochasticBeamSearch(8, seed=3).decode(HashedModel(MODEL), PROMPT, NEW))
+    steps = list(search(HashedModel(MODEL), StochasticBeamSearch(8, seed=3), PROMPT, NEW))
     compared = 0
     for before, step in itertools.pairwise(steps):
         for parent, beam in enumerate(before.beams):
@@ -99,7 +101,7 @@ def test_the_largest_child_has_the_perturbed_sum_of_its_parent():
 
 def test_more_beams_keep_what_fewer_find():
     """The perturbed sums of one seed's first step are the same whatever the number of beams."""
-    few, many = (next(StochasticBeamSearch(k, 11).decode(HashedModel(MODEL), PROMPT, NEW)) for k in (1, 3))
+    few, many = (next(search(HashedModel(MODEL), StochasticBeamSearch(k, 11), PROMPT, NEW)) for k in (1, 3))
     assert few.candidates[0].token_id == many.candidates[0].token_id
     assert few.candidates[0].perturbed == many.candidates[0].perturbed
 
@@ -135,7 +137,8 @@ def test_the_seed_decides_and_the_processors_are_those_of_sampling():
 def test_nothing_left_is_said():
     with pytest.raises(NothingLeftError):
         # every token of a vocabulary of four occurs already
-        *_, _ = StochasticBeamSearch(2, 0, (NoRepeatNGram(1),)).decode(HashedModel(MODEL), (0, 1, 2, 3), NEW)
+        strategy = StochasticBeamSearch(2, 0, (NoRepeatNGram(1),))
+        *_, _ = strategy.decode(HashedModel(MODEL), GenerationRequest((0, 1, 2, 3), strategy, NEW))
 
 
 def test_the_dice_are_private():

@@ -3,6 +3,7 @@
 import torch
 
 from playground.decoding.processors import Situation
+from playground.decoding.rows import Row
 from playground.decoding.sampling import Sampling
 from playground.decoding.selection import Argmax, Choice
 from playground.decoding.stopping import StopStrings
@@ -15,7 +16,15 @@ def trace_of(text: str, stop: str | None, reason: str | None = None) -> Trace:
     stops = StopStrings((stop,), PIECES) if stop else None
     ids = [ord(c) - 97 for c in text]
     steps = tuple(
-        Step(i, torch.zeros(8), (), Argmax(), Choice(t, "argmax"), reason if i == len(ids) - 1 else None, Situation(1))
+        Step(
+            i,
+            Row(torch.zeros(8)),
+            (),
+            Argmax(),
+            Choice(t, "argmax"),
+            reason if i == len(ids) - 1 else None,
+            Situation(1),
+        )
         for i, t in enumerate(ids)
     )
     return Trace(GenerationRequest((7,), Sampling(stop=stops), 9), steps)

@@ -1,6 +1,7 @@
 """The trace keeps facts; what is read from it equals what is computed from the logits independently."""
 
 import math
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playground.decoding.processors import RepetitionPenalty, Temperature, TopK, TopP
+from playground.decoding.rows import DESK_BYTES, Row
 from playground.decoding.sampling import Sampling
 from playground.decoding.selection import Argmax, Choice, Multinomial
 from playground.decoding.trace import TRACE_BYTES, GenerationRequest, Step, Trace, longest_run, read
@@ -23,7 +25,7 @@ def recorded() -> Trace:
     for index, token_id in enumerate((0, 3, 2)):
         choice = Choice(token_id, "multinomial")
         reason = "length" if index == 2 else None
-        trace = trace.appended(Step(index, ROWS[index], STRATEGY.processors, STRATEGY.selection, choice, reason))
+        trace = trace.appended(Step(index, Row(ROWS[index]), STRATEGY.processors, STRATEGY.selection, choice, reason))
     return trace
 
 
@@ -135,7 +137,7 @@ def test_a_branch_at_the_last_place_ends_by_length() -> None:
 
 def test_a_branch_out_of_an_ending_goes_on() -> None:
     request = GenerationRequest((3,), STRATEGY, max_new_tokens=9)
-    ended = Trace(request, (Step(0, ROWS[0], (), Argmax(), Choice(2, "argmax"), "stop"),))
+    ended = Trace(request, (Step(0, Row(ROWS[0]), (), Argmax(), Choice(2, "argmax"), "stop"),))
     assert ended.branched(0, 1, eos_ids=(2,)).finish_reason is None
 
 
@@ -185,12 +187,28 @@ def test_the_stages_see_the_context_of_their_step_only() -> None:
 # ---- memory
 
 
-@given(st.integers(1, 4_000_000))
-def test_the_logits_of_the_longest_run_fit_into_64_mib_and_one_more_step_would_not(vocab_size: int) -> None:
+@dataclass
+class Sizes:
+    """As much of a model as a run's memory depends on."""
+
+    vocab_size: int
+    step_bytes: int
+
+
+@given(st.integers(1, 4_000_000), st.integers(1, 2))
+def test_whole_rows_of_the_longest_run_fit_into_64_mib_and_one_more_step_would_not(vocab_size: int, rows: int) -> None:
+    longest = longest_run(Sizes(vocab_size, 4 * vocab_size), rows)  # type: ignore[arg-type]
     assert TRACE_BYTES == 64 * 2**20
-    assert 4 * vocab_size * longest_run(vocab_size) <= 64 * 2**20
-    assert 4 * vocab_size * (longest_run(vocab_size) + 1) > 64 * 2**20
+    assert 4 * vocab_size * longest * rows <= 64 * 2**20
+    assert 4 * vocab_size * (longest + 1) * rows > 64 * 2**20
+
+
+@pytest.mark.parametrize(("vocab_size", "width"), [(151_936, 1024), (50_257, 768), (262_144, 5120)])
+def test_hidden_states_of_2048_steps_fit_beside_a_desk_of_rows(vocab_size: int, width: int) -> None:
+    longest = longest_run(Sizes(vocab_size, 4 * width))  # type: ignore[arg-type]
+    assert longest >= 2048
+    assert 4 * width * longest + DESK_BYTES <= 64 * 2**20
 
 
 def test_the_longest_run_is_at_least_one_step() -> None:
-    assert longest_run(2**40) == 1
+    assert longest_run(Sizes(2**40, 2**42)) == 1  # type: ignore[arg-type]

@@ -10,25 +10,29 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from itertools import pairwise
-from statistics import median
 from typing import Any
 
 import pytest
+from growth import growth as growth_of
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from playground import settings
-from playground.backends.huggingface import Backend
-from playground.backends.loading import ModelSlot
 from playground.catalog import PARAMETERS
+from playground.engines.huggingface.backend import Backend
+from playground.engines.loading import ModelSlot
 from playground.examples import EXAMPLES
 from playground.i18n import translator
+from playground.runs import late
 from playground.tabs import page as playground_page
+from tests.pseudo import long_language
+
+__all__ = ["long_language"]
 
 CHARTS = ("next_token", "cutoffs", "temperature", "trajectory")
 t = translator()
 
-expect.set_options(timeout=20_000)
+LONG = 60_000  # ms; nothing waits so long unless it fails, however busy the machine is
+expect.set_options(timeout=LONG)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -84,7 +88,7 @@ class App:
 @pytest.fixture(scope="session")
 def app() -> Iterator[App]:
     chosen = settings.Settings()
-    slot = ModelSlot(chosen.model, chosen.model_name, chosen.public_model).start()
+    slot = ModelSlot(chosen.model, chosen.model_name, chosen.public_model).start(late.load)
     with served(slot) as url:
         counted = App(url, slot.get())
         forward = counted.backend.model.forward
@@ -128,6 +132,7 @@ class Watch:
     errors: list[str] = field(default_factory=list)
 
     def over(self, context: BrowserContext) -> None:
+        context.set_default_timeout(LONG)
         context.on("request", lambda request: self._note(request.url))
         context.on("page", lambda page: page.on("websocket", lambda socket: self._note(socket.url)))
         context.on("weberror", lambda error: self.errors.append(str(error.error)))
@@ -153,14 +158,8 @@ class Tab:
         self.before = (0, 0)  # the frames of badge and strip when something was begun: what they say may be older
 
     def open(self, name: str) -> None:
-        """Go to another tab; on a phone those that have no room are behind a button."""
-        tab = self.page.get_by_role("tab", name=name, exact=True)
-        more = self.page.get_by_role("button", name="More tabs")
-        expect(tab.or_(more).first).to_be_visible()
-        if not tab.is_visible():
-            more.click()
-            tab = self.page.get_by_role("button", name=name, exact=True)
-        tab.click()
+        """Go to another tab."""
+        self.page.get_by_role("tab", name=name, exact=True).click()
 
     def chart(self, name: str) -> Locator:
         return self.page.locator(f"#chart-{name} :is(.live-plot, .live-bars)")
@@ -210,7 +209,7 @@ class Tab:
                 const badge = document.querySelector("#badge .live-text");
                 return Number(badge.dataset.frame) > before && badge.textContent.includes(words);
             }""",
-            arg=[self.before[0], f"{tokens}/{tokens}"], timeout=20_000,
+            arg=[self.before[0], f"{tokens}/{tokens}"], timeout=LONG,
         )  # fmt: skip
         expect(self.badge).to_have_attribute("data-kind", "good")
         expect(self.strip).to_have_attribute("data-count", str(tokens))
@@ -226,13 +225,12 @@ class Tab:
                     const chart = document.querySelector(`#chart-${id} :is(.live-plot, .live-bars)`);
                     return Number(chart.dataset.frame) > frame;
                 }""",
-                arg=[name, before[name]], timeout=20_000,
+                arg=[name, before[name]], timeout=LONG,
             )  # fmt: skip
 
     def bar_place(self, row: int) -> tuple[float, float]:
         """Where a row of the next-token chart is, 0 for the most probable token."""
-        box = self.bar(row).bounding_box()
-        assert box is not None
+        box = drawn_boxes(self.page, "#chart-next_token .bar-row", row + 1)[row]
         return box["x"] + box["width"] / 3, box["y"] + box["height"] / 2
 
     def bar(self, row: int) -> Locator:
@@ -261,7 +259,7 @@ class Tab:
                 const {frame, count} = document.querySelector("#strip .token-strip").dataset;
                 return Number(frame) > before && Number(count) >= tokens;
             }""",
-            arg=[self.before[1], tokens], timeout=20_000,
+            arg=[self.before[1], tokens], timeout=LONG,
         )  # fmt: skip
 
     def text(self) -> str:
@@ -270,7 +268,7 @@ class Tab:
     def set_as_opened(self) -> None:
         """Every control as in the first example; whatever runs is stopped."""
         example = EXAMPLES[0]
-        if self.button("pause").inner_text() == t("button.pause"):
+        if self.button("stop").get_attribute("aria-disabled") != "true":
             self.button("stop").click()
         for name, value in (("mode", "sample" if example.do_sample else "greedy"), ("unit", "nats")):
             if not self.option(name, value).locator("input").is_checked():
@@ -375,24 +373,45 @@ def open_desktop(desktop: tuple[BrowserContext, Watch]) -> Callable[[str], Tab]:
     return lambda url: open_tab(desktop[0], url)
 
 
+@pytest.fixture(scope="session")
+def boxes() -> Callable[..., list[dict[str, float]]]:
+    return drawn_boxes
+
+
+def drawn_boxes(page: Page, selector: str, least: int = 1) -> list[dict[str, float]]:
+    """Where the parts of a picture are, all at one moment, once at least so many are drawn.
+
+    A chart puts its parts away and draws them anew with every frame: of one that was there a moment ago, and was asked
+    for by a call of its own, nothing may be left."""
+    found = page.wait_for_function(
+        """([selector, least]) => {
+            const boxes = [...document.querySelectorAll(selector)].map(e => e.getBoundingClientRect())
+                .filter(box => box.width + box.height > 0);
+            return boxes.length >= least && boxes.map(({x, y, width, height}) => ({x, y, width, height}));
+        }""",
+        arg=[selector, least],
+    )
+    return list(found.json_value())
+
+
 @pytest.fixture
 def growth() -> Callable[[Page, Callable[[int], None]], dict[str, float]]:
     return _growth
 
 
 def _growth(page: Page, again: Callable[[int], None]) -> dict[str, float]:
-    """Nodes and listeners that one more time leaves: the median of five, as what is yet to be freed comes and goes."""
+    """Nodes and listeners that one more time leaves."""
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable")
     found: dict[str, list[float]] = {"Nodes": [], "JSEventListeners": []}
-    for time in range(6):
+    for time in range(10):
         again(time)
         for _ in range(2):  # what the first pass finalises, the second frees
             session.send("HeapProfiler.collectGarbage")
         metrics = {metric["name"]: metric["value"] for metric in session.send("Performance.getMetrics")["metrics"]}
         for name, counts in found.items():
             counts.append(metrics[name])
-    return {name: median(b - a for a, b in pairwise(counts)) for name, counts in found.items()}
+    return {name: growth_of(counts) for name, counts in found.items()}
 
 
 @pytest.fixture

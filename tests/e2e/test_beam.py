@@ -237,20 +237,20 @@ def test_a_search_grows_live_and_equals_generate(beam: Beam) -> None:
 
 
 def test_stop_holds_it_and_resume_goes_on(beam: Beam) -> None:
-    beam.prepare("The fox went out to", 3, 12, speed="lively")
+    beam.prepare("The fox went out to", 3, 18, speed="aloud")  # six seconds to press pause in
     beam.press("run")
     beam.page.wait_for_function(
         "() => { const d = document.querySelector('.beam-tree').dataset; return d.final === 'false' && d.steps > 2; }"
     )
-    beam.press("stop")
-    expect(beam.page.locator("#beam-results .live-text.notice")).to_contain_text("Held after")
+    beam.press("pause")
+    expect(beam.page.locator("#beam-results .live-text.notice")).to_contain_text("Paused after")
     held = int(beam.tree.get_attribute("data-steps") or 0)
-    assert 2 < held < 12
+    assert 2 < held < 18
     resume = beam.page.locator("#beam-pause button")
     expect(resume).to_have_text(t("button.resume"))
     assert resume.evaluate("e => e.scrollWidth <= e.clientWidth")  # it fits beside the others
     beam.press("pause")
-    beam.ended(12)
+    beam.ended(18)
 
 
 def test_a_tree_that_is_not_on_screen_is_not_drawn_and_catches_up(beam: Beam) -> None:
@@ -281,6 +281,7 @@ def test_what_the_tree_shows_can_be_narrowed(beam: Beam) -> None:
     assert all(n["line"] >= 0 for n in beam.nodes())
 
 
+@pytest.mark.long  # `make bench ARGS=--smoke` holds every change to the same bound
 def test_a_search_leaves_no_nodes_and_no_listeners(beam: Beam, growth: Callable[..., dict[str, float]]) -> None:
     beam.prepare("Once upon a time", 4, 16)
 

@@ -11,8 +11,8 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from playground.backends.huggingface import from_parts
-from playground.backends.loading import ModelSlot
+from playground.engines.huggingface.backend import from_parts
+from playground.engines.loading import ModelSlot
 from playground.i18n import translator
 
 TOKENS = (

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from playground.i18n import translator
-from playground.tabs import dice_handlers
+from playground.tabs.generate import dice_handlers
 
 t = translator()
 NUMBER = re.compile(r"\d")
@@ -129,6 +129,16 @@ def test_the_drawer_is_closed_at_first_and_searched(tab: Any) -> None:
     page.locator(".finder").fill("surprisal entropy")
     expect(tab.knob("typical_p")).to_be_visible()
     expect(tab.knob("repetition_penalty")).to_be_hidden()
+    for words, names in (
+        ("repeat", ("repetition_penalty", "presence_penalty", "dry_multiplier", "no_repeat_ngram_size")),
+        ("ban", ("bad_words_ids", "suppress_tokens")),
+        ("longer", ("min_new_tokens",)),
+        ("perplexity", ("mirostat",)),
+    ):
+        page.locator(".finder").fill(words)
+        for name in names:
+            expect(tab.knob(name)).to_be_visible()
+        expect(tab.knob("typical_p")).to_be_hidden()
     page.locator(".finder").fill("no such thing")
     expect(page.locator(".finder-nothing")).to_be_visible()
     page.locator(".finder").fill("")
@@ -157,7 +167,7 @@ def test_a_comparison_that_takes_too_long_says_how_far_it_came_and_goes_on_by_a_
     tab = visit()
     show(tab.page, "same_dice", "same_dice")
     words = tab.page.locator("#same-dice-words")
-    expect(words).to_contain_text(re.compile(r"the first \d of 40 tokens stay the same so far"))
+    expect(words).to_contain_text(re.compile(r"the first \d of 40 tokens stays? the same so far"))
     expect(words).to_contain_text("Not turned, as it would take longer than a look may")
     before = tab.text()
     monkeypatch.setattr(dice_handlers, "PATIENCE", 60.0)

@@ -12,8 +12,8 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from playground.backends.huggingface import Backend, from_parts
-from playground.backends.loading import ModelSlot
+from playground.engines.huggingface.backend import Backend, from_parts
+from playground.engines.loading import ModelSlot
 
 Tab = Any  # of conftest.py
 CHARTS = ("next_token", "cutoffs", "temperature", "trajectory")
@@ -80,7 +80,7 @@ def test_the_charts_spell_the_tokens_out(tab: Tab, hostile: Backend) -> None:
     tab.run("start", length=3, speed="fast")
     tab.ran(3)
     tab.page.wait_for_function(
-        "() => document.querySelectorAll('#chart-next_token .bar-row').length > 10", timeout=20_000
+        "() => document.querySelectorAll('#chart-next_token .bar-row').length > 10", timeout=60_000
     )
     labels = [hostile.vocabulary.label(i) for i in range(len(TOKENS))]
     cut = {label if len(label) <= 14 else label[:13] + "…" for label in labels}

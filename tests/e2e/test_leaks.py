@@ -4,12 +4,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from playwright.sync_api import expect
 
 Tab = Any  # of conftest.py
 Growth = Callable[[Any, Callable[[int], None]], dict[str, float]]
 
 
+@pytest.mark.long  # `make bench ARGS=--smoke` holds every change to the same bound
 def test_steps_leave_no_nodes_and_no_listeners(tab: Tab, growth: Growth) -> None:
     tab.pace("fast")
 

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from playground.examples import EXAMPLES
 from playground.i18n import translator
-from playground.tabs.generate import SHADINGS
+from playground.tabs.generate.layout import SHADINGS
 
 Tab = Any  # of conftest.py
 App = Any

@@ -12,8 +12,8 @@ from playground import catalog, engine
 from playground.decoding.trace import GenerationRequest
 from playground.examples import EXAMPLES
 from playground.i18n import translator
-from playground.tabs import frames
-from playground.tabs.generate_handlers import GenerateTab
+from playground.panels.generate import frames
+from playground.tabs.generate.handlers import GenerateTab
 
 Tab = Any  # of conftest.py
 App = Any
@@ -163,12 +163,41 @@ def test_stop_takes_no_token_more(kept: Tab, app: App) -> None:
     kept.reached(3)
     kept.button("stop").click()
     expect(kept.notice).to_contain_text(re.compile(r"\d"))
-    expect(kept.button("pause")).to_have_text(t("button.resume"))
+    expect(kept.page.locator("#made")).to_contain_text(t("state.stopped"))
     held, forwards = kept.count, app.forwards
     assert held < 60
     kept.tokens.nth(0).click()  # a round trip to the server, and nothing has been added
     expect(kept.tokens.nth(0)).to_have_attribute("aria-pressed", "true")
     assert (kept.count, app.forwards) == (held, forwards)
+
+
+def test_the_page_says_what_made_the_text_and_what_has_changed_since(kept: Tab) -> None:
+    line, run, undo = kept.page.locator("#made"), kept.button("run"), t("made.undo")
+    kept.run("The forest was", length=60)
+    kept.reached(3)
+    expect(line).to_contain_text(t("state.running"))
+    expect(run).to_have_text(t("button.running"))
+    kept.button("pause").click()
+    expect(line).to_contain_text(t("state.paused"))
+    expect(run).not_to_have_text(t("button.running"))
+    expect(kept.button("pause")).to_have_text(t("button.resume"))
+    kept.button("stop").click()
+    expect(line).to_contain_text(t("state.stopped"))
+    expect(kept.button("pause")).to_have_text(t("button.pause"))
+    expect(kept.button("pause")).to_have_attribute("aria-disabled", "true")
+    expect(line).to_contain_text(f"seed {FIRST.seed}")
+    old = kept.count
+    kept.type("seed", FIRST.seed + 1)
+    change = t("made.change", name=t("made.seed"), before=FIRST.seed, now=FIRST.seed + 1)
+    expect(line).to_contain_text(t("made.changed", changes=change))
+    style = "e => getComputedStyle(e).borderStyle"
+    assert kept.badge.evaluate(style) == "dashed"  # the green mark is the old settings'
+    kept.button("step").click()
+    expect(kept.strip).to_have_attribute("data-count", "1")
+    expect(line).not_to_contain_text(change)
+    kept.page.get_by_role("button", name=undo).click()
+    expect(kept.strip).to_have_attribute("data-count", str(old))
+    expect(line).to_contain_text(change)
 
 
 def test_a_run_started_while_another_goes_on_replaces_it(kept: Tab, app: App) -> None:

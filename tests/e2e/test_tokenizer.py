@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from playground.backends.huggingface import Backend
+from playground.engines.huggingface.backend import Backend
 from playground.i18n import translator
 from playground.settings import DEFAULT_MODEL
 from playground.tokenization.segments import segment
@@ -130,7 +130,7 @@ def test_every_token_is_reached_and_described_by_keyboard(tokenizer: Tokenizer) 
         focused = tokenizer.page.locator("#tokenizer-spans .tok:focus")
         label = shipped.label(token.token_id)
         expect(focused).to_have_text(label)
-        described = focused.get_attribute("aria-label") or ""
+        described = focused.get_attribute("aria-description") or ""
         piece = shipped.piece(token.token_id).hex(" ").upper()
         assert described == t("tokenizer.spans.token", label=label, id=token.token_id, bytes=piece)
         expect(tokenizer.detail).to_contain_text(f"{index + 1} of {len(found)}")

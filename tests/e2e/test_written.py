@@ -109,7 +109,7 @@ def test_the_search_finds_them_and_each_has_its_help(tab: Any) -> None:
     page.locator(".finder").fill("")
     write(tab, "suppress_tokens", "14")
     tab.knob("suppress_tokens").locator(".knob-ask").click()
-    expect(tab.knob("suppress_tokens").locator(".knob-help")).to_contain_text("1 token ids are suppressed")
+    expect(tab.knob("suppress_tokens").locator(".knob-help")).to_contain_text("suppressed token ids: 1")
     tab.knob("guidance_scale").get_by_role("switch").check()
     expect(tab.knob("negative_prompt_ids")).to_be_visible()
     tab.knob("guidance_scale").locator(".knob-ask").click()

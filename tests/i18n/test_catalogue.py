@@ -1,42 +1,46 @@
 """The catalogue and the sources agree: every text asked for exists, none is left over, every blank is filled."""
 
 import ast
+import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from string import Formatter
 from typing import get_args, get_type_hints
 
 import pytest
 
 import playground
 from playground import errors
-from playground.backends.tokenizers_at_hand import SHIPPED
 from playground.catalog import ORDERS, PARAMETERS
 from playground.decoding.beam_steps import Fate, StopReason
 from playground.decoding.orders import TRANSFORMERS_ORDER
 from playground.decoding.selection import Choice
+from playground.engines.huggingface.tokenizers_at_hand import SHIPPED
 from playground.examples import EXAMPLES
-from playground.i18n import catalogue, translator
+from playground.i18n import blanks, catalogue, languages, translator
 from playground.lists import LISTS
-from playground.tabs.attention import MASKS
-from playground.tabs.beam import FATES
-from playground.tabs.beam_controls import EARLY, STRATEGIES
-from playground.tabs.beam_examples import BEAM_EXAMPLES
-from playground.tabs.controls import ORDER_WORDS, SPEEDS
-from playground.tabs.dice import SHOWN
-from playground.tabs.dice_handlers import PANELS as DICE_PANELS
-from playground.tabs.generate import SHADINGS
-from playground.tabs.inside_frames import MEASURES
-from playground.tabs.tokenizer_handlers import EXAMPLES as TOKENIZER_EXAMPLES
-from playground.tabs.tokenizer_handlers import SECTIONS
+from playground.panels.compare.frames import SHOWN as COMPARE_MEASURES
+from playground.panels.generate.tour import SCENES
+from playground.panels.inside.frames import MEASURES
+from playground.tabs.attention.layout import MASKS
+from playground.tabs.beam.examples import BEAM_EXAMPLES
+from playground.tabs.beam.layout import FATES, POOL_KEYS
+from playground.tabs.compare.examples import COMPARE_EXAMPLES
+from playground.tabs.compare.layout import EDITOR as COMPARE_EDITOR
+from playground.tabs.generate.controls import ORDER_WORDS, SPEEDS
+from playground.tabs.generate.dice import SHOWN
+from playground.tabs.generate.dice_handlers import PANELS as DICE_PANELS
+from playground.tabs.generate.layout import SHADINGS
+from playground.tabs.state_line import State
+from playground.tabs.tokenizer.handlers import EXAMPLES as TOKENIZER_EXAMPLES
+from playground.tabs.tokenizer.handlers import SECTIONS
 from playground.tokenization.model import Algorithm
 from playground.views.anatomy import PARTS
 
 SOURCES = sorted(Path(playground.__file__).parent.rglob("*.py"))
 CHARTS = ("next_token", "cutoffs", "temperature", "trajectory")
 BEAM_PANELS = ("tree", "running", "pool", "best", "path", "alpha", "logs", "ban", "code")
-BEAM_DIALS = ("num_beams", "length", "groups", "diversity_penalty", "length_penalty", "alpha")
 BEAM_TREE = [
     "place", "logprob", "cum", "score", "spoken", "step", "help", "scrub", "show", "pause", "first", "back", "play",
     "next", "last", "closer", "farther", "fit", "follow", "show.all", "show.kept", "show.surviving",
@@ -48,15 +52,28 @@ INSIDE = ["walk", "lens", "anatomy", "family"]
 STATIONS = [
     "token_embedding", "position_embedding", "embedding", "norm_attention", "query", "key", "value", "query_rotated",
     "key_rotated", "scores", "masked", "weights", "heads", "projection", "residual_attention", "norm_mlp", "mlp_hidden",
-    "mlp", "residual_mlp", "final_norm", "logits", "probabilities",
+    "mlp_gated", "mlp", "residual_mlp", "final_norm", "logits", "probabilities",
 ]  # fmt: skip
 
 # The keys that sources put together, by pattern (* is the part put in): what they can become.
 FAMILIES = {
+    "compare.panel.*": ["step", "surprisal", "measures"],
+    "compare.panel.*.hint": ["step", "surprisal", "measures"],
+    "compare.measure.*": COMPARE_MEASURES,
+    "compare.help.*": COMPARE_MEASURES,
+    "compare.editor.*": COMPARE_EDITOR,
+    "compare.take.*": ["generate", "search"],
+    "compare.example.*.name": [e.key for e in COMPARE_EXAMPLES],
+    "compare.example.*.notice": [e.key for e in COMPARE_EXAMPLES],
+    **{f"attention.cache.formula{kind}*": ("", "_state") for kind in ("", "_apart", "_sum")},
     "parameter.*.label": PARAMETER_NAMES,
     "parameter.*.short": PARAMETER_NAMES,
     "parameter.*.help": PARAMETER_NAMES,
+    "parameter.*.words": PARAMETER_NAMES,
     "parameter.*.formula": TRANSFORMERS_ORDER,
+    "page.skip_*": ["run", "results"],
+    "state.*": get_args(State),
+    "tour.*": [scene.key for scene in SCENES],
     "example.*.name": [e.key for e in EXAMPLES],
     "example.*.notice": [e.key for e in EXAMPLES],
     "headline.*": get_args(get_type_hints(Choice)["by"]),
@@ -78,17 +95,13 @@ FAMILIES = {
     "inside.measure.*": MEASURES,
     "inside.part.*": PARTS,
     "inside.family.*": ["name", "layers", "heads", "width", "head_size", "context", "vocabulary", "parameters"],
-    "beam.strategy.*": list(STRATEGIES),
-    "beam.strategy.*.help": list(STRATEGIES),
-    "beam.*.label": list(BEAM_DIALS),
-    "beam.*.help": list(BEAM_DIALS),
-    "beam.early.*": list(EARLY),
     "beam.speed.*": list(SPEEDS),
     "beam.example.*.name": [e.key for e in BEAM_EXAMPLES],
     "beam.example.*.notice": [e.key for e in BEAM_EXAMPLES],
     "beam.panel.*": list(BEAM_PANELS),
     "beam.panel.*.hint": list(BEAM_PANELS),
     "beam.tree.*": [*BEAM_TREE, *(f"fate.{name}" for name in FATES)],
+    "beam.pool.key_*": list(POOL_KEYS),
     "beam.pool.stop_*": list(get_args(StopReason)),
     "panel.*": PANELS,
     "panel.*.hint": PANELS,
@@ -118,7 +131,7 @@ def asked() -> Iterator[tuple[ast.expr, ast.Call]]:
                 continue
             function = node.func
             name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
-            if name in ("t", "translate"):
+            if name in ("t", "say", "refuse"):
                 key = node.args[0]
                 for branch in (key.body, key.orelse) if isinstance(key, ast.IfExp) else (key,):
                     yield branch, node
@@ -182,10 +195,6 @@ def test_no_text_is_left_over() -> None:
     assert set(catalogue("en")) - literals() - expanded() == set()
 
 
-def blanks(text: str) -> set[str]:
-    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
-
-
 @pytest.mark.parametrize("key", catalogue("en"))
 def test_a_text_is_formatted_with_its_blanks_filled(key: str) -> None:
     text = catalogue("en")[key]
@@ -244,3 +253,31 @@ def test_texts_that_are_set_as_html_hold_none() -> None:
             and "hover" not in key
         ):
             assert not re.search(r"[<>&`]|\$\{|\{\{", text), key
+
+
+def faults(theirs: dict[str, str], english: dict[str, str]) -> list[str]:
+    """What a catalogue lacks, has too much, or fills in otherwise than English."""
+    found = [f"{key}: missing" for key in english.keys() - theirs.keys()]
+    found += [f"{key}: not in English" for key in theirs.keys() - english.keys()]
+    return found + [
+        f"{key}: {sorted(blanks(theirs[key]) ^ blanks(english[key]))}"
+        for key in english.keys() & theirs.keys()
+        if blanks(theirs[key]) != blanks(english[key])
+    ]
+
+
+def test_every_language_has_every_text_with_the_same_blanks() -> None:
+    for code in languages():
+        assert faults(catalogue(code), catalogue("en")) == []
+    broken = {"a": "{x}", "b": "{n, plural, other {# of {x}}}", "d": ""}
+    assert sorted(faults(broken, {"a": "{y}", "b": "{n} of {x}", "c": ""})) == [
+        "a: ['x', 'y']", "c: missing", "d: not in English",
+    ]  # fmt: skip
+
+
+def test_no_text_stands_twice() -> None:
+    """Of two texts under one key the first would never be seen, and nobody would be told."""
+    keys: list[str] = []
+    with (Path(playground.__file__).parent / "i18n" / "en.json").open(encoding="utf-8") as file:
+        json.load(file, object_pairs_hook=lambda pairs: keys.extend(key for key, _ in pairs))
+    assert [key for key, times in Counter(keys).items() if times > 1] == []

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from playground.decoding.rows import Desk, Row
+
 WORD = 2**64 - 1
 
 
@@ -59,6 +61,7 @@ class HashedModel:
     hashed: Hashed
     name: str = "hashed"
     context_length: int = 1024
+    cache_bytes: int = 0
     rows: list[int] = field(default_factory=list)
 
     @property
@@ -82,6 +85,9 @@ class HashedState:
 
     def advance(self, parents: Sequence[int], token_ids: Sequence[int]) -> "HashedState":
         return HashedState(self.model, [(*self.sequences[p], t) for p, t in zip(parents, token_ids, strict=True)])
+
+    def row(self, index: int, desk: Desk) -> Row:
+        return Row(self.logits[index])
 
     def release(self) -> None:
         pass

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from playground import catalog
-from playground.backends.huggingface import HuggingFaceModel, HuggingFaceState
-from playground.backends.kv_cache import new_cache
 from playground.decoding.beam_search import BeamSearch, BeamStep
 from playground.decoding.selection import Multinomial
 from playground.decoding.stopping import StopStrings
+from playground.decoding.trace import GenerationRequest
+from playground.engines.huggingface.backend import HuggingFaceModel, HuggingFaceState
+from playground.engines.huggingface.kv_cache import new_cache
 
 pytestmark = pytest.mark.parity
 
@@ -38,8 +39,8 @@ class RowsPrefilled:
     def prefill(self, prompt_ids: Sequence[int], taken_ids: Sequence[int] = ()) -> HuggingFaceState:
         cache = new_cache(self.model.module.config)
         ids = torch.tensor([list(prompt_ids)] * self.rows)
-        logits = self.model.forward(ids, cache, 0)
-        return HuggingFaceState(self.model, cache, tuple(prompt_ids), len(prompt_ids), logits, logits)
+        answer = self.model.forward(ids, cache, 0)
+        return HuggingFaceState(self.model, cache, tuple(prompt_ids), len(prompt_ids), answer, answer)
 
 
 def prompt(seed: int, length: int = 5) -> torch.Tensor:
@@ -47,7 +48,7 @@ def prompt(seed: int, length: int = 5) -> torch.Tensor:
 
 
 def search(model: Any, ids: torch.Tensor, strategy: BeamSearch, new: int = NEW) -> list[BeamStep]:
-    return list(strategy.decode(model, tuple(ids[0].tolist()), new))
+    return list(strategy.decode(model, GenerationRequest(tuple(ids[0].tolist()), strategy, new)))
 
 
 def generate(model: HuggingFaceModel, ids: torch.Tensor, beams: int, **settings: Any) -> Any:

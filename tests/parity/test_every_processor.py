@@ -14,13 +14,13 @@ from transformers import LogitsProcessorList, WatermarkDetector, WatermarkingCon
 from transformers.generation import logits_process as oracles
 
 from playground import catalog, engine
-from playground.backends.huggingface import HuggingFaceModel
 from playground.decoding import pipeline
 from playground.decoding.orders import LLAMA_CPP_ORDER, SAMPLING_ONLY
 from playground.decoding.processors_watermark import watermark_score
 from playground.decoding.sampling import Sampling
 from playground.decoding.trace import GenerationRequest, Trace
-from playground.verification import verify
+from playground.engines.huggingface.backend import HuggingFaceModel
+from playground.runs.verification.generate import verify
 
 pytestmark = pytest.mark.parity
 

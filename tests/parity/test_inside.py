@@ -26,9 +26,9 @@ from transformers import (
 )
 from transformers.masking_utils import create_causal_mask, create_sliding_window_causal_mask
 
-from playground.backends import family, transparent
-from playground.backends.huggingface import Backend, HuggingFaceModel, from_parts
-from playground.backends.inspection import Inspection, built_mask, position_ids, windows_of
+from playground.engines.huggingface import family, transparent
+from playground.engines.huggingface.backend import Backend, HuggingFaceModel, from_parts
+from playground.engines.huggingface.inspection import Inspection, built_mask, position_ids, windows_of
 from playground.errors import NothingToInspectError
 from playground.views.anatomy import anatomy
 from playground.views.kv_cache import cache_size
@@ -328,11 +328,12 @@ def test_the_size_of_the_cache_is_that_of_the_real_one(
 ) -> None:
     inspection, ids = laid_open(name), text(0, length)
     shape = inspection.cache_shape
-    size = cache_size(shape.windows, shape.kv_heads, shape.head_size, shape.value_bytes, length)
+    numbers = [kept.kv_heads * (kept.key_size + kept.value_size) for kept in shape.layers]
+    size = cache_size([kept.window for kept in shape.layers], numbers, shape.value_bytes, length, shape.state_bytes)
     cache = DynamicCache(config=inspection.model.module.config)
     with torch.inference_mode():
         for token in ids:
-            inspection.model.module(torch.tensor([[token]]), past_key_values=cache, use_cache=True)
+            inspection.model.module(torch.tensor([[token]]), use_cache=True, **{inspection.model.cache_argument: cache})
     real = sum(t.nbytes for layer in cache.layers for t in (layer.keys, layer.values))
     assert size.total == real
     assert inspection.cache_cost(ids)[0] == real
@@ -371,17 +372,21 @@ def test_the_parts_add_up_to_the_parameters_of_the_class(name: str, laid_open: C
 # ---- the model that generates is left alone
 
 
+def hooks_of(module: Any) -> int:
+    return sum(len(part._forward_hooks) + len(part._forward_pre_hooks) for part in module.modules())
+
+
 def test_looking_inside_leaves_the_generating_model_as_it_was(fresh_tiny: Callable[..., HuggingFaceModel]) -> None:
     model = fresh_tiny("llama")
     backend = Backend(model, None, None, None)  # type: ignore[arg-type]
-    before = model.module.config._attn_implementation
+    before, hooks = model.module.config._attn_implementation, hooks_of(model.module)
     inspection = Inspection(backend)
     inspection.attentions(text(0))
     inspection.lens(text(0))
     inspection.masks_in_use(torch.ones(1, 4, dtype=torch.long), torch.ones(1, 4, dtype=torch.long))
     assert before == model.module.config._attn_implementation == "sdpa"
     assert inspection.twin.config._attn_implementation == "eager"
-    assert all(not m._forward_hooks and not m._forward_pre_hooks for m in model.module.modules())
-    assert all(not m._forward_pre_hooks for m in inspection.twin.modules())
+    assert hooks_of(model.module) == hooks
+    assert sum(len(part._forward_pre_hooks) for part in inspection.twin.modules()) == 1  # the head's, as in the model
     ours = {p.data_ptr() for p in model.module.parameters()}
     assert {p.data_ptr() for p in inspection.twin.parameters()} == ours  # not one weight is copied

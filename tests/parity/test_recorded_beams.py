@@ -11,6 +11,7 @@ from playground import catalog
 from playground.decoding.beam_steps import BeamStep, BeamStrategy
 from playground.decoding.constrained_beam_search import ConstrainedBeamSearch
 from playground.decoding.diverse_beam_search import DiverseBeamSearch
+from playground.decoding.trace import GenerationRequest
 from tests.parity.hashed_model import Hashed, HashedModel
 
 pytestmark = pytest.mark.parity
@@ -41,7 +42,9 @@ def model_of(case: Case) -> HashedModel:
 
 
 def search(case: Case) -> list[BeamStep]:
-    return list(strategy_of(case).decode(model_of(case), tuple(case["prompt"]), case["settings"]["max_new_tokens"]))
+    strategy = strategy_of(case)
+    request = GenerationRequest(tuple(case["prompt"]), strategy, case["settings"]["max_new_tokens"])
+    return list(strategy.decode(model_of(case), request))
 
 
 def returned(case: Case) -> list[tuple[list[int], float]]:

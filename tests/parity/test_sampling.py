@@ -13,11 +13,11 @@ from torch import Tensor
 from transformers import LogitsProcessor, LogitsProcessorList
 
 from playground import catalog, engine
-from playground.backends.huggingface import Backend, HuggingFaceModel
 from playground.decoding import pipeline
 from playground.decoding.sampling import Sampling
 from playground.decoding.selection import Multinomial
 from playground.decoding.trace import GenerationRequest, Trace
+from playground.engines.huggingface.backend import Backend, HuggingFaceModel
 
 pytestmark = pytest.mark.parity
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from playground import catalog, engine
-from playground.backends.huggingface import Backend
 from playground.decoding.trace import GenerationRequest, Trace
-from playground.verification import verify
+from playground.engines.huggingface.backend import Backend
+from playground.runs.verification.generate import verify
 
 pytestmark = pytest.mark.parity
 

@@ -114,7 +114,7 @@ def gpt2() -> Tokenizer:
 
 
 def shipped(name: str) -> Callable[[], Tokenizer]:
-    folder = ROOT / "assets" / ("model" if name == "storyteller" else f"tokenizers/{name}")
+    folder = ROOT / "assets" / ("models/storyteller" if name == "storyteller" else f"tokenizers/{name}")
     return lambda: Tokenizer.from_file(str(folder / "tokenizer.json"))
 
 

@@ -11,8 +11,7 @@ from playground.decoding.diverse_beam_search import DiverseBeamSearch
 from playground.decoding.processors import NoRepeatNGram, RepetitionPenalty, Temperature, TopK
 from playground.decoding.selection import Multinomial
 from playground.decoding.stopping import StopStrings
-from playground.views.beam_code import beam_code
-from tests.views.beam_searches import searched
+from tests.views.beam_searches import script_of, searched
 
 
 @pytest.mark.parametrize("name", ["plain", "processors", "stop", "sample", "greedy"])
@@ -26,7 +25,7 @@ def test_the_script_prints_the_sequences_of_the_search(name, storyteller):
         "greedy": BeamSearch(1, early_stopping=True),
     }[name]
     trace = searched(storyteller.model, strategy, 10, storyteller.tokenizer.encode("The giant laughed and"))
-    script = beam_code(trace, "assets/model", storyteller.model.eos_ids)
+    script = script_of(trace, "assets/models/storyteller", storyteller.model.eos_ids)
     assert script is not None
     with contextlib.redirect_stdout(io.StringIO()) as printed, torch.random.fork_rng(devices=[]):
         exec(compile(script, name, "exec"), {"__name__": "__main__"})
@@ -40,4 +39,4 @@ def test_the_script_prints_the_sequences_of_the_search(name, storyteller):
 
 def test_a_strategy_that_transformers_has_no_more_has_no_script(table_model):
     trace = searched(table_model([[0.5, 0.3, 0.2]] * 3), DiverseBeamSearch(2, 2), 3)
-    assert beam_code(trace, "assets/model", ()) is None
+    assert script_of(trace, "assets/models/storyteller", ()) is None

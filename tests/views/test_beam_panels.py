@@ -10,7 +10,7 @@ from playground.decoding.diverse_beam_search import DiverseBeamSearch
 from playground.decoding.stochastic_beam_search import StochasticBeamSearch
 from playground.views.beam_cost import search_cost
 from playground.views.beam_pool import pool
-from playground.views.beam_sequences import distinct, shared_beginning, verdict
+from playground.views.beam_sequences import distinct, repeated_pairs, shared_beginning, verdict
 from playground.views.beam_tree import BeamTree
 from playground.views.beam_underflow import underflow
 from playground.vocabulary import Vocabulary
@@ -166,3 +166,10 @@ def test_the_products_are_those_of_torch():
 
 def test_certain_tokens_never_underflow():
     assert [p.expected_at for p in underflow((0.0, 0.0)).products] == [None, None]
+
+
+def test_pairs_that_come_again_are_those_that_the_ban_forbids():
+    assert repeated_pairs((7,), (1, 2, 1, 2)) == ((1, 2),)
+    assert repeated_pairs((5, 6), (5, 6, 5)) == ((5, 6), (6, 5))  # the prompt's own pairs count
+    assert repeated_pairs((5, 5, 5), (1,)) == ()  # what only the prompt repeats does not
+    assert repeated_pairs((), (3, 3, 3)) == ((3, 3),)

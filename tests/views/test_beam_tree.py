@@ -7,7 +7,7 @@ from playground.decoding.constrained_beam_search import ConstrainedBeamSearch
 from playground.decoding.diverse_beam_search import DiverseBeamSearch
 from playground.decoding.selection import Multinomial
 from playground.decoding.stochastic_beam_search import StochasticBeamSearch
-from playground.views.beam_tree import BeamTree
+from playground.views.beam_tree import COLOURS, BeamTree
 from playground.vocabulary import Vocabulary
 from tests.views.beam_searches import random_rows, searched
 
@@ -80,3 +80,34 @@ def test_a_sequence_that_is_longer_than_the_tree_has_no_place(table_model):
     longest = max(trace.steps[-1].finished, key=lambda h: len(h.token_ids))
     with pytest.raises(KeyError):
         BeamTree.of(trace.until(len(longest.token_ids) - 1), WORDS).place(longest)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_colour_follows_its_sequence_and_what_lives_at_once_can_be_told_apart(name, seed, table_model):
+    """The best continuation of a beam inherits its colour; the others get one that nothing on the page has."""
+    trace = searched(table_model(random_rows(seed), eos_ids=(6,)), STRATEGIES[name], 8)
+    tree = BeamTree.of(trace, WORDS)
+    for step, layer in zip(trace.steps, tree.layers, strict=True):
+        for node in layer:
+            ids = tuple(n.candidate.token_id for n in tree.path((step.index, node.index)))
+            assert (node.colour is None) == (node.candidate.fate not in ("kept", "finished", "outscored"))
+            if node.colour is not None:
+                assert tree.colour(ids) == node.colour
+        before = tree.layers[step.index - 1] if step.index else ()
+        for parent in before:
+            heirs = [n for n in layer if n.parent == parent.index and n.candidate.fate in ("kept", "finished")]
+            if heirs and name != "diverse":  # whose groups may hold one sequence twice
+                assert heirs[0].colour == parent.colour
+                assert all(n.colour != parent.colour for n in heirs[1:])
+        living = {h.token_ids for h in (*trace.running(step.index), *step.finished) if h.cum_logprob > -1e8}
+        if len(living) <= COLOURS:
+            assert len({tree.colour(ids) for ids in living}) == len(living)
+    assert tree.colour((0,) * 99) is None
+
+
+def test_sixteen_beams_share_the_colours_evenly(table_model):
+    trace = searched(table_model(random_rows(3, 40)), BeamSearch(16), 3)
+    tree = BeamTree.of(trace, Vocabulary(tuple(f" w{i}".encode() for i in range(40))))
+    colours = [n.colour for n in tree.layers[0] if n.candidate.fate == "kept"]
+    assert sorted(colours) == sorted([*range(COLOURS), *range(16 - COLOURS)])

@@ -12,12 +12,12 @@ import pytest
 from transformers import AutoTokenizer
 
 from playground import catalog, engine
-from playground.backends.huggingface import Backend
 from playground.decoding.trace import GenerationRequest, Trace
+from playground.engines.huggingface.backend import Backend
 from playground.views.code import steered_length, transformers_code
 
 ROOT = Path(__file__).resolve().parents[2]
-MODEL = "assets/model"
+MODEL = "assets/models/storyteller"
 PROMPT = "The old king said to his"
 
 # Each script in a namespace of its own, in one process: the import of transformers is what takes the time.

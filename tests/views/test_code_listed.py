@@ -13,9 +13,9 @@ import pytest
 from transformers import AutoTokenizer
 
 from playground import catalog, engine
-from playground.backends.huggingface import Backend, load
 from playground.decoding.trace import GenerationRequest, Trace
-from playground.verification import verify
+from playground.engines.huggingface.backend import Backend, load
+from playground.runs.verification.generate import verify
 from playground.views.code import transformers_code
 from tests.conftest import build_tiny
 
@@ -82,7 +82,7 @@ RUNS: dict[str, tuple[dict[str, Any], bool, tuple[str, ...], bool]] = {
 def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Backend]:
     """A tiny random model with the default model's tokenizer, in a folder of its own."""
     folder = tmp_path_factory.mktemp("saved") / "tiny model"
-    tokenizer = AutoTokenizer.from_pretrained(ROOT / "assets" / "model")
+    tokenizer = AutoTokenizer.from_pretrained(ROOT / "assets" / "models" / "storyteller")
     module = build_tiny("gpt2", eos=0, vocab_size=len(tokenizer), context=64).module
     module.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

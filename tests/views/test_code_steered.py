@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-from playground import catalog, engine, verification
-from playground.backends.huggingface import Backend
+from playground import catalog, engine
 from playground.decoding.trace import GenerationRequest, Trace
+from playground.engines.huggingface.backend import Backend
+from playground.runs.verification import generate as verification
 from playground.views.code import steered_length, transformers_code
 
 ROOT = Path(__file__).resolve().parents[2]
-MODEL = "assets/model"
+MODEL = "assets/models/storyteller"
 PROMPT = "The old king said to his"
 DRIVER = """
 import contextlib, io, json, sys

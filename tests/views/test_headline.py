@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from playground.decoding.processors import Processor, Temperature, TopK, TopP
+from playground.decoding.rows import Row
 from playground.decoding.sampling import Sampling
 from playground.decoding.selection import Choice, Multinomial
 from playground.decoding.trace import GenerationRequest, Step, Trace
@@ -23,7 +24,7 @@ def run(prompt: tuple[int, ...] = (0, 1), taken: tuple[int, ...] = (1, 2, 3), by
     trace = Trace(GenerationRequest(prompt, strategy, 3))
     for i, token_id in enumerate(taken):
         choice = Choice(token_id, by)  # type: ignore[arg-type]
-        trace = trace.appended(Step(i, torch.tensor(P).log(), MADE_WITH, strategy.selection, choice))
+        trace = trace.appended(Step(i, Row(torch.tensor(P).log()), MADE_WITH, strategy.selection, choice))
     return trace
 
 

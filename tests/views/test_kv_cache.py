@@ -8,7 +8,7 @@ from playground.views.kv_cache import cache_size, work
 @pytest.mark.parametrize("windows", [(None, None, None), (4, None, 4), (2, 2, 2)])
 @pytest.mark.parametrize("tokens", [1, 3, 9])
 def test_the_bytes_are_those_of_the_numbers_kept(windows: tuple[int | None, ...], tokens: int) -> None:
-    size = cache_size(windows, kv_heads=2, head_size=8, value_bytes=4, tokens=tokens)
+    size = cache_size(windows, [2 * 2 * 8] * 3, value_bytes=4, tokens=tokens)
     numbers = 0
     for window in windows:
         kept = range(tokens) if window is None else range(max(0, tokens - (window - 1)), tokens)

@@ -7,6 +7,7 @@ import torch
 from playground import engine
 from playground.decoding import pipeline
 from playground.decoding.processors import Temperature, TopP
+from playground.decoding.rows import Row
 from playground.decoding.sampling import Sampling
 from playground.decoding.selection import Choice, Multinomial, dice
 from playground.decoding.trace import GenerationRequest, Step
@@ -49,7 +50,7 @@ def test_the_throws_of_a_run_are_the_noise_of_its_steps() -> None:
 
 
 def step_of(logits: torch.Tensor, taken: int, seed: int = 5, index: int = 1) -> Step:
-    return Step(index, logits, (), Multinomial(seed), Choice(taken, "multinomial"))
+    return Step(index, Row(logits), (), Multinomial(seed), Choice(taken, "multinomial"))
 
 
 def test_the_numbers_of_a_race() -> None:

@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from playground import catalog, engine
-from playground.backends.huggingface import HuggingFaceModel
 from playground.catalog import PARAMETERS
 from playground.decoding import pipeline
+from playground.decoding.rows import Row
 from playground.decoding.sampling import Sampling
 from playground.decoding.selection import Argmax, Multinomial, dice
 from playground.decoding.trace import GenerationRequest, Trace
+from playground.engines.huggingface.backend import HuggingFaceModel
 from playground.views.same_dice import Parting, carried_over, knob_values, parting, same_dice
 from playground.vocabulary import Vocabulary
 
@@ -203,7 +204,7 @@ def test_where_no_token_would_be_left() -> None:
         def at(self, situation: object) -> "All":
             return self
 
-    step = Step(0, torch.zeros(SIZE), (), Multinomial(0), Choice(1, "multinomial"))
+    step = Step(0, Row(torch.zeros(SIZE)), (), Multinomial(0), Choice(1, "multinomial"))
     trace = Trace(GenerationRequest((1,), Sampling(), 1), (step,))
     found = parting(trace, (All(),), WORDS)  # type: ignore[arg-type]
     assert (found.index, found.theirs) == (0, None)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 import torch
 
+from playground.decoding.rows import Row
 from playground.decoding.selection import Argmax, Choice
 from playground.decoding.trace import Step
 from playground.views.strip import SURPRISAL_AT_FULL_SHADE, spelt, strip_tokens
@@ -13,7 +14,7 @@ from playground.vocabulary import Vocabulary
 
 
 def step(logits: Sequence[float] | torch.Tensor, token_id: int, by: str = "argmax") -> Step:
-    return Step(0, torch.as_tensor(logits), (), Argmax(), Choice(token_id, by))  # type: ignore[arg-type]
+    return Step(0, Row(torch.as_tensor(logits)), (), Argmax(), Choice(token_id, by))  # type: ignore[arg-type]
 
 
 def test_each_token_tells_its_numbers(eight: Vocabulary) -> None:

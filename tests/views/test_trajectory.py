@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from playground.decoding.processors import Temperature, TopK
+from playground.decoding.rows import Row
 from playground.decoding.sampling import Sampling
 from playground.decoding.selection import Choice, Multinomial
 from playground.decoding.trace import GenerationRequest, Step, Trace
@@ -20,7 +21,9 @@ def run(taken: tuple[int, ...]) -> Trace:
     trace = Trace(GenerationRequest((0,), strategy, 3))
     for i, token_id in enumerate(taken):
         choice = Choice(token_id, "multinomial")
-        trace = trace.appended(Step(i, torch.tensor(ROWS[i]).log(), strategy.processors, strategy.selection, choice))
+        trace = trace.appended(
+            Step(i, Row(torch.tensor(ROWS[i]).log()), strategy.processors, strategy.selection, choice)
+        )
     return trace
 
 

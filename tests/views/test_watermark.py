@@ -7,8 +7,8 @@ import torch
 from transformers import WatermarkDetector, WatermarkingConfig
 
 from playground import catalog, engine
-from playground.backends.huggingface import Backend
 from playground.decoding.trace import GenerationRequest, Trace
+from playground.engines.huggingface.backend import Backend
 from playground.views.watermark import step_is_green, watermark
 
 

@@ -1,0 +1,1 @@
+"""The public endpoints, what they share and their signatures."""

@@ -1,0 +1,31 @@
+"""Answers: what the endpoints share: arguments, checked."""
+
+from typing import TYPE_CHECKING, Any
+
+from playground.engines import prompts
+from playground.engines.huggingface import context
+from playground.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from playground.engines.huggingface.backend import Backend
+
+Json = dict[str, Any]
+
+
+def truth(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidArgumentError(name=name, rule="true or false", value=value)
+    return value
+
+
+def room(ids: tuple[int, ...], backend: "Backend") -> int:
+    """How many tokens may follow the prompt. Raises PromptTooLongError if it does not fit."""
+    return context.room(backend.model.context_length, ids)
+
+
+def prompt_ids(prompt: str, backend: "Backend", leave_end_off: object = False) -> tuple[int, ...]:
+    if not isinstance(prompt, str):
+        raise InvalidArgumentError(name="prompt", rule="text", value=prompt)
+    ids = prompts.prompt(prompt, backend, not truth("leave_end_off", leave_end_off))
+    room(ids, backend)
+    return ids

@@ -1,0 +1,177 @@
+"""The endpoints /compare, several setups on one prompt at once, and /score_text, any text read by the model."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from gradio.events import api
+
+from playground import catalog, engine
+from playground.api.answers import Json, prompt_ids, truth
+from playground.api.outright import english, in_words, outright
+from playground.decoding.clouds import MAX_SAMPLES, Sample, seed_of
+from playground.decoding.lanes import Comparison, Lane
+from playground.decoding.trace import GenerationRequest
+from playground.engines.loading import ModelSlot
+from playground.errors import InvalidArgumentError
+from playground.runs import scoring
+from playground.runs.comparison import placed, read_setups, requests_of
+from playground.runs.setup import Setup
+from playground.views.lane_parting import first_difference
+from playground.views.measures import Text, measures, text_of
+from playground.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from playground.engines.huggingface.backend import Backend
+
+MEASURES = ("mean_logprob", "perplexity", "distinct_1", "distinct_2", "distinct_3", "seq_rep_4", "self_bleu")
+
+
+def build(slot: ModelSlot) -> None:
+    """Add the endpoints to the Blocks that is being built."""
+    endpoints = CompareEndpoints(slot)
+    for function in (endpoints.compare, endpoints.score_text):
+        api(function, api_name=function.__name__, concurrency_limit=None)
+
+
+class CompareEndpoints:
+    """The functions behind the endpoints. Bad input is an error that names the argument and its range."""
+
+    def __init__(self, slot: ModelSlot) -> None:
+        self._slot = slot
+        self.compare = outright(self._compare)
+        self.score_text = outright(self._score_text)
+        for name in ("compare", "score_text"):
+            getattr(self, name).__name__ = name
+
+    def _compare(
+        self,
+        prompt: str,
+        setups: list,  # type: ignore[type-arg]  # gradio reads it at run time: a list is any JSON
+        same_dice: bool = True,
+        num_samples: int = 1,
+    ) -> Iterator[dict]:  # type: ignore[type-arg]
+        """Several setups on one prompt at once, one answer a step; the last one measures what they wrote.
+
+        Every answer has "lanes", one a setup: its token ids, text, log-probabilities (natural logarithms, of the raw
+        model) and why it ended (null while it runs; what ended it before its end is told under "error"). Of a search
+        with beams it is the best sequence. The last answer has also "parts_at", the place (from 0) of the first token
+        that is not the same in all lanes, or null; and each lane "measures": mean_logprob, perplexity =
+        exp(-mean_logprob), distinct_n = different n-grams / n-grams of token ids, seq_rep_4 = 1 - different 4-grams /
+        4-grams, self_bleu (sacrebleu's sentence BLEU over token ids, 0 to 100, each sample against all others; null
+        with one sample). What a text is too short for is null.
+
+        With num_samples above 1, more answers follow, each with the whole texts there are: every lane has "samples", a
+        list of objects with token_ids, text, logprobs, finish_reason and seed, the first of which is the lane itself;
+        the measures are then those of all samples of the lane together (seq_rep_4: their mean).
+
+        Args:
+            prompt: the text to continue; an empty one starts from the end-of-text token.
+            setups: 1 to 16 objects: "strategy" ("greedy", "sample", "beam" …; "sample" if left out), its settings by
+                name as at /generate and /beam_search, "seed", "max_new_tokens" (20 if left out), "order".
+            same_dice: the first seed that a setup names counts for all; false: each its own.
+            num_samples: how many texts of each lane, 1 to 256; sample i has the dice seed + i.
+        """
+        read = read_setups(setups)
+        is_same = truth("same_dice", same_dice)
+        count = catalog.check_whole("num_samples", num_samples, 1, MAX_SAMPLES)
+        backend = self._slot.get()
+        _refuse_others(read, prompt, backend)
+        ids = prompt_ids(prompt, backend)
+        requests = requests_of(read, ids, backend, is_same)
+        comparison = Comparison(())
+        before: Json | None = None
+        for comparison in engine.compare(backend.model, requests):
+            if before is not None:
+                yield before
+            before = {"lanes": [_lane(lane, backend.vocabulary) for lane in comparison.lanes]}
+        assert before is not None
+        samples = [[_sample(lane, request)] for lane, request in zip(comparison.lanes, requests, strict=True)]
+        if count > 1:
+            yield before
+            for place, request in enumerate(requests):
+                own, known = samples[place], 1
+                for cloud in engine.draw(backend.model, request, count - 1, first=1):
+                    samples[place] = [*own, *cloud.samples]
+                    if len(samples[place]) > known and not (len(samples[place]) == count and place == len(setups) - 1):
+                        known = len(samples[place])
+                        yield {"lanes": _sampled(before["lanes"], samples, backend.vocabulary)}
+            before = {"lanes": _sampled(before["lanes"], samples, backend.vocabulary)}
+        lanes = [
+            {**lane, "measures": _measures(_texts(own, found, backend.vocabulary))}
+            for lane, own, found in zip(before["lanes"], comparison.lanes, samples, strict=True)
+        ]
+        yield {"lanes": lanes, "parts_at": first_difference([lane.token_ids for lane in comparison.lanes])}
+
+    def _score_text(self, prompt: str, text: str) -> dict:  # type: ignore[type-arg]
+        """A text read token by token as if the model had written it: what it said of each token before it came.
+
+        The ids are those of prompt and text read as one; a token that lies astride the two counts to the text. Natural
+        logarithms of the raw model; rank 1 is the most probable; perplexity = exp(-mean log-probability).
+
+        Args:
+            prompt: what stands before; with an empty one the text begins after the end-of-text token.
+            text: what is read.
+        """
+        for name, value in (("prompt", prompt), ("text", text)):
+            if not isinstance(value, str):
+                raise InvalidArgumentError(name=name, rule="text", value=value)
+        if not text:
+            raise InvalidArgumentError(name="text", rule="at least one character", value=text)
+        scored = scoring.score_text(prompt, text, self._slot.get())
+        return {
+            "tokens": [
+                {
+                    "token_id": token.token_id, "token": token.label, "logprob": token.logprob, "rank": token.rank,
+                    "entropy_nats": token.entropy,
+                }
+                for token in scored.tokens
+            ],
+            "perplexity": scored.perplexity,
+        }  # fmt: skip
+
+
+def _refuse_others(setups: Sequence[Setup], prompt: str, backend: "Backend") -> None:
+    """Raises InvalidArgumentError for a setup of another prompt, or of another model."""
+    for place, setup in enumerate(setups):
+        for name, own, common in (("prompt", setup.prompt, prompt), ("model", setup.model, backend.info.name)):
+            if own is not None and own != common:
+                rule = f"left out, or that of the comparison ({common!r})"
+                raise placed(InvalidArgumentError(name=name, rule=rule, value=own), place)
+
+
+def _lane(lane: Lane, vocabulary: Vocabulary) -> Json:
+    found: Json = {
+        "token_ids": list(lane.token_ids), "text": vocabulary.text(lane.token_ids), "logprobs": list(lane.logprobs),
+        "finish_reason": lane.finish_reason,
+    }  # fmt: skip
+    return found | ({"error": in_words(lane.error, english())} if lane.error else {})
+
+
+def _sample(lane: Lane, request: GenerationRequest) -> Sample:
+    return Sample(seed_of(request.strategy), lane.token_ids, lane.logprobs, (), lane.finish_reason, lane.error)
+
+
+def _sampled(lanes: Sequence[Json], samples: Sequence[Sequence[Sample]], vocabulary: Vocabulary) -> list[Json]:
+    return [
+        {
+            **lane,
+            "samples": [
+                {
+                    "token_ids": list(one.token_ids), "text": vocabulary.text(one.token_ids),
+                    "logprobs": list(one.logprobs), "finish_reason": one.finish_reason, "seed": one.seed,
+                    **({"error": in_words(one.error, english())} if one.error else {}),
+                }
+                for one in own
+            ],
+        }
+        for lane, own in zip(lanes, samples, strict=True)
+    ]  # fmt: skip
+
+
+def _texts(lane: Lane, samples: Sequence[Sample], vocabulary: Vocabulary) -> list[Text]:
+    return [text_of(lane, vocabulary), *(text_of(sample, vocabulary) for sample in samples[1:])]
+
+
+def _measures(texts: Sequence[Text]) -> Json:
+    found = measures(texts)
+    return {name: getattr(found, name) for name in MEASURES}

@@ -1,1 +1,0 @@
-"""Models behind the seam of decoding/model.py."""

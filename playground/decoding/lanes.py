@@ -1,0 +1,260 @@
+"""Lanes: several requests on one prompt, run together; those of single sequences are the rows of one batch."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, cast
+
+from playground.decoding.beam_steps import BeamStep, BeamStrategy, Hypothesis
+from playground.decoding.beam_trace import BeamTrace
+from playground.decoding.model import LanguageModel
+from playground.decoding.rows import DESK_BYTES, Row
+from playground.decoding.sampling import Sampling
+from playground.decoding.selection import InfiniteLogitsError, InvalidLogitsError, NothingLeftError
+from playground.decoding.trace import TRACE_BYTES, FinishReason, GenerationRequest, Step, Trace
+from playground.decoding.walk import Walk
+
+OWN_ERRORS = (InfiniteLogitsError, InvalidLogitsError, NothingLeftError)  # they end the lane that they happen in
+Event = Step | BeamStep | Exception
+
+_HYPOTHESIS_BYTES = 40  # a token of a beam: its id, its parent and its log-probabilities in tuples of their own
+_CANDIDATE_BYTES = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Lane:
+    """One of several requests, and how far it is. Frozen; a change makes a new value.
+
+    Attributes:
+        trace: a BeamTrace where the strategy runs several sequences.
+        error: what ended it before its end; None if nothing did.
+    """
+
+    request: GenerationRequest
+    trace: Trace | BeamTrace
+    error: Exception | None = None
+
+    @classmethod
+    def before(cls, request: GenerationRequest) -> "Lane":
+        """Before its first token."""
+        if is_of_beams(request):
+            strategy = cast(BeamStrategy, request.strategy)
+            return cls(request, BeamTrace(request.prompt_ids, strategy, request.max_new_tokens))
+        return cls(request, Trace(request))
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        """The generated ids; of beams those of the best sequence: a finished one once the search has ended, a running
+        one before."""
+        if isinstance(self.trace, Trace):
+            return self.trace.token_ids
+        return self._shown.token_ids if self._shown else ()
+
+    @property
+    def logprobs(self) -> tuple[float, ...]:
+        """Of these tokens under the raw model, in nats."""
+        if isinstance(self.trace, Trace):
+            return tuple(step.reading.logprob for step in self.trace.steps)
+        return self._shown.raw_logprobs if self._shown else ()
+
+    @property
+    def finish_reason(self) -> FinishReason | None:
+        """Of beams that of the best sequence, once the search has ended."""
+        if isinstance(self.trace, Trace):
+            return self.trace.finish_reason
+        ended_by = self._shown.ended_by if self._shown and self.trace.is_finished else None
+        return "stop" if ended_by == "eos" else ended_by
+
+    @property
+    def is_over(self) -> bool:
+        if self.error is not None:
+            return True
+        return self.trace.is_finished if isinstance(self.trace, BeamTrace) else self.trace.finish_reason is not None
+
+    @property
+    def _shown(self) -> Hypothesis | None:
+        assert isinstance(self.trace, BeamTrace)
+        if not self.trace.steps:
+            return None
+        last = self.trace.steps[-1]
+        found = last.finished if last.stop_reason else self.trace.running(last.index)
+        return next((one for one in (*found, *last.beams) if not one.is_ghost), None)
+
+    def after(self, event: Event | None) -> "Lane":
+        """The lane with one event more; None leaves it as it is."""
+        if event is None:
+            return self
+        if isinstance(event, Exception):
+            return replace(self, error=event)
+        return replace(self, trace=cast(Any, self.trace).appended(event))
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Several lanes on one prompt."""
+
+    lanes: tuple[Lane, ...]
+
+    @property
+    def is_over(self) -> bool:
+        return all(lane.is_over for lane in self.lanes)
+
+    @property
+    def steps(self) -> int:
+        """How many the longest lane has taken."""
+        return max((len(lane.trace.steps) for lane in self.lanes), default=0)
+
+    def after(self, events: Sequence[Event | None]) -> "Comparison":
+        return Comparison(tuple(lane.after(event) for lane, event in zip(self.lanes, events, strict=True)))
+
+
+def is_of_beams(request: GenerationRequest) -> bool:
+    """Whether the strategy runs several sequences and yields BeamSteps."""
+    return hasattr(request.strategy, "num_beams")
+
+
+def is_batched(request: GenerationRequest) -> bool:
+    """Whether the request is one row of the common batch: one sequence, one reading."""
+    return type(request.strategy) is Sampling and request.strategy.guidance is None
+
+
+def decode(model: LanguageModel, lanes: Sequence[Lane]) -> Iterator[tuple[Event | None, ...]]:
+    """Yield, after every step of all lanes that are not over, what came of each: a step, an error that ended it, or
+    None: it was over. All requests have one prompt.
+
+    Lanes of single sequences are the rows of one forward pass; one that ends leaves the batch. Those with guidance, and
+    other strategies, run beside them. Lanes that have steps already go on after them: the tokens taken are read again
+    in the batch in which they were taken, so that the numbers are bit for bit those of a run that never stopped.
+    Raises ValueError for prompts that differ.
+    """
+    if any(a.request.prompt_ids != b.request.prompt_ids for a, b in pairwise(lanes)):
+        raise ValueError("lanes have one prompt")
+    together = [i for i, lane in enumerate(lanes) if is_batched(lane.request)]
+    batch = _Batch(model, {i: lanes[i] for i in together})
+    beside = {i: _alone(model, lane) for i, lane in enumerate(lanes) if i not in together and not lane.is_over}
+    try:
+        while True:
+            events: dict[int, Event] = batch.step()
+            for i, steps in list(beside.items()):
+                event = next(steps, None)
+                if event is None or isinstance(event, Exception):
+                    del beside[i]
+                if event is not None:
+                    events[i] = event
+            if not events:
+                return
+            yield tuple(events.get(i) for i in range(len(lanes)))
+    finally:
+        batch.close()
+        for steps in beside.values():
+            steps.close()  # type: ignore[attr-defined]  # a generator of this module
+
+
+def _alone(model: LanguageModel, lane: Lane) -> Iterator[Event]:
+    """The further steps of a lane that runs by itself."""
+    request, trace, known = lane.request, lane.trace, 0
+    if isinstance(trace, Trace):
+        request = replace(request, taken_ids=trace.token_ids, states=trace.states)
+    else:
+        known = len(trace.steps)  # a search is made again from its start
+    steps = request.strategy.decode(model, request)
+    try:
+        for number, step in enumerate(steps):
+            if number >= known:
+                yield step
+    except OWN_ERRORS as error:
+        yield error
+    finally:
+        steps.close()  # type: ignore[attr-defined]  # decode is a generator; Iterator hides it
+
+
+class _Batch:
+    """The lanes that share a forward pass: who stands in which row, and where each is."""
+
+    def __init__(self, model: LanguageModel, lanes: dict[int, Lane]) -> None:
+        self._model = model
+        self._lanes = lanes
+        self._rows = list(lanes)  # the lane of each row
+        self._read = 0  # tokens after the prompt
+        self._walks = {
+            i: Walk(
+                cast(Sampling, lane.request.strategy),
+                model,
+                replace(lane.request, taken_ids=lane.trace.token_ids, states=lane.trace.states),
+            )
+            for i, lane in lanes.items()
+            if isinstance(lane.trace, Trace)
+            and not lane.is_over
+            and len(lane.trace.steps) < lane.request.max_new_tokens
+        }
+        self._state = model.prefill(next(iter(lanes.values())).request.prompt_ids) if self._walks else None
+        self._next: tuple[list[int], list[int]] | None = None  # parents and tokens of the pass to come
+
+    def step(self) -> dict[int, Event]:
+        """What came of each lane that was not over; nothing once all are."""
+        events: dict[int, Event] = {}
+        while self._state and not events:
+            if self._next:
+                self._state = self._state.advance(*self._next)
+                self._read += 1
+            events = self._take()
+        return events
+
+    def _take(self) -> dict[int, Event]:
+        assert self._state
+        events: dict[int, Event] = {}
+        rows: dict[int, Row] = {}
+        going: list[int] = []
+        parents: list[int] = []
+        token_ids: list[int] = []
+        for place, i in enumerate(self._rows):
+            parent = place if self._read else 0  # after the prompt all stand in one row
+            lane, steps = self._lanes[i], cast(Trace, self._lanes[i].trace).steps
+            if self._read < len(steps):
+                step: Step | None = steps[self._read]
+            elif i not in self._walks:
+                step = None  # its error came here
+            else:
+                if parent not in rows:
+                    rows[parent] = self._state.row(parent, lane.request.desk)
+                try:
+                    step = self._walks[i].take(rows[parent])
+                    events[i] = step
+                except OWN_ERRORS as error:
+                    step = None
+                    events[i] = error
+            if step and step.finish_reason is None:
+                going.append(i)
+                parents.append(parent)
+                token_ids.append(step.choice.token_id)
+        self._rows = going
+        self._next = (parents, token_ids)
+        if not any(i in self._walks for i in going):
+            self.close()
+        return events
+
+    def close(self) -> None:
+        if self._state:
+            self._state.release()
+        self._state = None
+
+
+def longest_comparison(model: LanguageModel, requests: Sequence[GenerationRequest]) -> int:
+    """The most tokens a lane that fit into TRACE_BYTES, all lanes together: rows of logits as `longest_run` counts
+    them, with one desk for all, and the sequences and candidates of beams."""
+    singles = [request for request in requests if not is_of_beams(request)]
+    readings = sum(2 if getattr(request.strategy, "guidance", None) else 1 for request in singles)
+    strategies = [cast(BeamStrategy, request.strategy) for request in requests if is_of_beams(request)]
+    beams = sum(strategy.num_beams for strategy in strategies)
+    desk = DESK_BYTES if model.step_bytes < 4 * model.vocab_size else 0
+
+    def taken(length: int) -> int:
+        # each step of a search keeps its running and its finished sequences whole
+        sequences = 2 * beams * length * (length + 1) // 2 * _HYPOTHESIS_BYTES
+        return desk + length * (readings * model.step_bytes + 3 * beams * _CANDIDATE_BYTES) + sequences
+
+    low, high = 1, 2**20
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if taken(middle) <= TRACE_BYTES else (low, middle - 1)
+    return low

@@ -1,0 +1,1 @@
+"""Where next-token distributions come from."""

@@ -1,0 +1,527 @@
+"""Causal language models of transformers behind the seam: forward pass, KV cache and tokenizer."""
+
+import inspect
+import json
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Cache, GenerationConfig, StopStringCriteria
+
+from playground.decoding.rows import Desk, Row
+from playground.engines.huggingface import checkpoint, positions, wide_products
+from playground.engines.huggingface.card import licence
+from playground.engines.huggingface.context import context_length
+from playground.engines.huggingface.head import Head
+from playground.engines.huggingface.kv_cache import (
+    GrowingLayer,
+    StatefulError,
+    cache_argument,
+    fan_out,
+    is_reordered_by_generate,
+    keeps_keys_alone,
+    new_cache,
+    own_cache,
+    reorder,
+)
+from playground.engines.huggingface.lean import make_lean, pays
+from playground.engines.loading import shown_name
+from playground.errors import ModelUnavailableError, PromptTooLongError, UnreadableTokenError
+from playground.i18n import say
+from playground.tokenization.text_tokenizer import TextTokenizer, from_functions, from_json
+from playground.vocabulary import Vocabulary, from_tokenizer_json, whole_characters
+
+logger = logging.getLogger(__name__)
+_SCORED_BYTES = 32 * 2**20
+_KEPT_CACHES = 8
+_KEPT_CACHE_BYTES = 512 * 2**20
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What is loaded: name, number of parameters, V, context length in tokens, layers, heads per layer.
+
+    `ignored` are the settings of its configuration that name a token which the model does not have, `unused` the
+    weights in its files that the model has no place for; `licence` is what its card names, if known.
+    """
+
+    name: str
+    parameters: int
+    vocab_size: int
+    context_length: int
+    layers: int
+    heads: int
+    ignored: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+    licence: str | None = None
+
+
+class HuggingFaceTokenizer:
+    """A transformers tokenizer: text to ids as the model expects them.
+
+    `size` is how many ids the model can read, from 0 on; None where there is no model. A tokenizer may have more (a
+    token added without resizing the embedding): a text with one raises UnreadableTokenError.
+    """
+
+    def __init__(self, tokenizer: Any, size: int | None = None) -> None:
+        self._tokenizer = tokenizer
+        self._size = size
+
+    @property
+    def tokenizer(self) -> Any:
+        """transformers' own, for what only it can do."""
+        return self._tokenizer
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """The ids of a text, with the special tokens that the model's own tokenizer adds."""
+        return self._readable(
+            self._tokenizer(whole_characters(text), verbose=False).input_ids
+        )  # its length is checked where it matters
+
+    def encode_inside(self, text: str) -> tuple[int, ...]:
+        """The ids of a text that stands inside another: without special tokens."""
+        return self._readable(
+            self._tokenizer(whole_characters(text), add_special_tokens=False, verbose=False).input_ids
+        )
+
+    def dropped(self, text: str) -> str:
+        """The characters, spaces aside, of which no token is made: each once, in order. A tokenizer without an unknown
+        token leaves out what it doesn't know. Asked character by character: its offsets don't tell (tokenizers' BPE
+        counts on as if they had not been there)."""
+        characters = dict.fromkeys(whole_characters(text))
+        return "".join(c for c in characters if not c.isspace() and self._is_dropped(c))
+
+    def _is_dropped(self, character: str) -> bool:
+        try:
+            return not self._tokenizer(character, add_special_tokens=False, verbose=False).input_ids
+        except Exception:  # one of whole words, without a token for unknown ones: it refuses a text, and drops nothing
+            return False
+
+    def _readable(self, ids: Sequence[int]) -> tuple[int, ...]:
+        beyond = [] if self._size is None else [i for i in ids if not 0 <= i < self._size]
+        if beyond:
+            token = str(self._tokenizer.convert_ids_to_tokens(beyond[0]))
+            raise UnreadableTokenError(token=token, token_id=beyond[0], last=(self._size or 0) - 1)
+        return tuple(ids)
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        return str(self._tokenizer.decode(list(token_ids), skip_special_tokens=True))
+
+    def finds(self, strings: Sequence[str]) -> bool:
+        """Whether transformers' own stop strings work here: they fail where tokens do not spell themselves."""
+        try:
+            StopStringCriteria(self._tokenizer, list(strings))
+        except (ValueError, IndexError, KeyError, TypeError):
+            return False
+        return True
+
+    def text_tokenizer(self, name: str, context_length: int | None) -> TextTokenizer:
+        """The same tokenizer with its inner workings (merges, offsets), as the Tokenizer tab shows it."""
+        inner = self._tokenizer
+        if getattr(inner, "is_fast", False):
+            return from_json(name, inner.backend_tokenizer.to_str(), context_length, inner.pad_token_id, False)
+        return from_functions(
+            name,
+            vocabulary_of(inner, len(inner)),
+            lambda text, special: list(inner(text, add_special_tokens=special, verbose=False).input_ids),
+            lambda ids: str(inner.decode(list(ids), skip_special_tokens=False)),
+            context_length,
+        )
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A loaded model with its tokenizer, its vocabulary as text, and what to say about it."""
+
+    model: "HuggingFaceModel"
+    tokenizer: HuggingFaceTokenizer
+    vocabulary: Vocabulary
+    info: ModelInfo
+
+
+def load(name_or_path: str, display_name: str | None = None, exact: bool = False) -> Backend:
+    """Load a causal language model, in float32, from a folder or the Hub (its cache, where there is no network).
+
+    Raises ModelUnavailableError, with the reason, whatever goes wrong: the files are somebody else's.
+    """
+    name = name_or_path
+    try:
+        checkpoint.check_folder(name)
+        config = AutoConfig.from_pretrained(name, trust_remote_code=False)
+        checkpoint.check_config(name, config)
+        tokenizer = checkpoint.read_tokenizer(
+            name, lambda: AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+        )
+        lost = _take_off_lost_padding(config)
+        module, loading = AutoModelForCausalLM.from_pretrained(
+            name, config=config, dtype=torch.float32, trust_remote_code=False, output_loading_info=True,
+            ignore_mismatched_sizes=True,
+        )  # fmt: skip  # mismatched sizes are told by their names: transformers' own error is a table
+        checkpoint.check_weights(name, config, loading)
+        unused = checkpoint.check_unused(name, module, loading)
+        backend = from_parts(module, tokenizer, display_name or shown_name(name), lost, exact)
+        checkpoint.check_reading(name, backend.model)
+        return replace(backend, info=replace(backend.info, unused=unused, licence=licence(name)))
+    except ModelUnavailableError:
+        raise
+    except Exception as error:
+        raise ModelUnavailableError(name=name, reason=checkpoint.unloaded(name, error)) from error
+
+
+def _take_off_lost_padding(config: Any) -> tuple[str, ...]:
+    """A padding token outside the embedding, with which no architecture can be built; what was taken off, by name."""
+    text = config.get_text_config()
+    lost, size = (getattr(text, name, None) for name in ("pad_token_id", "vocab_size"))
+    if not isinstance(lost, int) or not isinstance(size, int) or 0 <= lost < size:
+        return ()
+    for one in (config, text):
+        one.pad_token_id = None
+    return (f"pad_token_id {lost}",)
+
+
+def from_parts(
+    module: Any, tokenizer: Any, name: str, ignored: tuple[str, ...] = (), exact: bool = False
+) -> Backend:  # fmt: skip
+    """A Backend around a transformers model and tokenizer already in memory; `ignored` as of ModelInfo, `exact` as of
+    HuggingFaceModel."""
+    model = HuggingFaceModel(module, name, exact)
+    ignored += tuple(f"eos_token_id {i}" for i in model.lost_eos_ids)
+    pad = getattr(module.config.get_text_config(), "pad_token_id", None)
+    if isinstance(pad, int) and not 0 <= pad < model.readable:
+        ignored += (f"pad_token_id {pad}",)
+    if ignored:
+        logger.warning("%s: ignored, for there is no such token: %s", name, ", ".join(ignored))
+    config = module.config.get_text_config()
+    info = ModelInfo(
+        name=name,
+        parameters=sum(p.numel() for p in module.parameters()),
+        vocab_size=model.vocab_size,
+        context_length=model.context_length,
+        layers=config.num_hidden_layers,
+        heads=config.num_attention_heads,
+        ignored=ignored,
+    )
+    return Backend(
+        model, HuggingFaceTokenizer(tokenizer, model.readable), vocabulary_of(tokenizer, model.vocab_size), info
+    )
+
+
+def vocabulary_of(tokenizer: Any, size: int) -> Vocabulary:
+    """The pieces of a tokenizer: from its `tokenizers` file, or id by id where it has none."""
+    if getattr(tokenizer, "is_fast", False):
+        return from_tokenizer_json(json.loads(tokenizer.backend_tokenizer.to_str()), size)
+    known = min(size, len(tokenizer))
+    pieces = tuple(str(tokenizer.decode([i])).encode("utf-8", errors="replace") for i in range(known))
+    return Vocabulary(pieces, frozenset(tokenizer.all_special_ids))
+
+
+class Answer(NamedTuple):
+    """What a forward pass says of the next token: logits (B, V) float32, and what the head had read for them (B, 1, d)
+    where they can be made again from it."""
+
+    logits: Tensor
+    read: Tensor | None
+
+
+class HuggingFaceModel:
+    """A transformers causal LM as a LanguageModel. Shared by all sessions and read-only but for kept KV caches.
+
+    One forward pass at a time: a lock inside, so that every caller may be a thread of its own.
+    """
+
+    def __init__(self, module: Any, name: str, exact: bool = False) -> None:
+        """Changes the module where it has a lean forward pass that pays (see `lean`), unless `exact`."""
+        self.module = module.eval()
+        self.name = name
+        # What the repository recommends (sampling on, a top-k …) must not creep into verification: settings are ours.
+        ends = module.generation_config.eos_token_id
+        named: tuple[int, ...] = () if ends is None else tuple(ends) if isinstance(ends, list) else (ends,)
+        self.vocab_size: int = module.get_output_embeddings().weight.shape[0]
+        self.readable: int = module.get_input_embeddings().weight.shape[0]  # ids that it has an embedding for
+        self.eos_ids: tuple[int, ...] = tuple(i for i in named if 0 <= i < self.vocab_size)
+        self.lost_eos_ids = tuple(i for i in named if i not in self.eos_ids)  # named, but there is no such token
+        module.generation_config = GenerationConfig(eos_token_id=list(self.eos_ids) or None)
+        self.context_length: int = context_length(module)
+        accepted = inspect.signature(module.forward).parameters
+        argument = cache_argument(module)
+        if argument is None:
+            raise ModelUnavailableError(name=name, reason=say("unfit.no_cache"))
+        self.cache_argument = argument
+        self._extra = {"logits_to_keep": 1} if "logits_to_keep" in accepted else {}
+        self._takes_positions = "position_ids" in accepted
+        positions.keep_apart(self.module)
+        try:
+            self._own_cache = own_cache(self.module, self.places(0, 1))
+        except StatefulError as error:
+            raise ModelUnavailableError(name=name, reason=say("unfit.stateful")) from error
+        except Exception as error:
+            said = f"{type(error).__name__}: {checkpoint.first_line(error)}"
+            raise ModelUnavailableError(name=name, reason=say("unfit.unread", error=said)) from error
+        self.packed_bytes = make_lean(module) if not exact and pays(module) else 0
+        self.head = Head(module)
+        self._forward_lock = threading.Lock()
+        self._kept = _KeptCaches()
+        self._in_pieces = wide_products.InPieces()
+
+    def prefill(self, prompt_ids: Sequence[int], taken_ids: Sequence[int] = ()) -> "HuggingFaceState":
+        """Read a prompt and the tokens already taken after it, B = 1, reusing the KV cache of an earlier run.
+
+        Only a run of the same prompt is gone on with (at any point), and what is missing is fed as it was taken, one
+        token at a time: so the logits are bit for bit those of a run that never stopped. Reusing what two different
+        prompts share would save a pass, at the price of other last bits (about 1e-5 over a vocabulary).
+        Raises PromptTooLongError beyond the context length, UnreadableTokenError for an id that the model has no
+        embedding for, ValueError without a prompt.
+        """
+        ids = (*prompt_ids, *taken_ids)
+        prompt_length = len(prompt_ids)
+        if not prompt_length:
+            raise ValueError("prefill needs at least one token id")
+        if len(ids) > self.context_length:
+            raise PromptTooLongError(tokens=len(ids), limit=self.context_length)
+        self.check(ids)
+        state, shared = self._kept.take(ids, prompt_length)
+        if state is None:
+            cache = self.new_cache()
+            answer = self.forward(torch.tensor([prompt_ids]), cache, 0)
+            state = HuggingFaceState(self, cache, tuple(prompt_ids), prompt_length, answer, answer)
+        else:
+            state = state.cropped(shared)
+        for token_id in ids[shared or prompt_length :]:
+            state = state.advance([0], [token_id])
+        return state
+
+    @property
+    def step_bytes(self) -> int:
+        """What a step keeps: the hidden state that the head read, or the whole row of logits."""
+        return 4 * (self.head.width or self.vocab_size)
+
+    @cached_property
+    def cache_bytes(self) -> int:
+        """What one token takes, by a token read; 0 for a cache that does not show its keys and values."""
+        cache = self.new_cache()
+        self.forward(torch.zeros(1, 1, dtype=torch.long), cache, 0)
+        kept = (getattr(layer, name, None) for layer in getattr(cache, "layers", ()) for name in ("keys", "values"))
+        return sum(tensor.nbytes for tensor in kept if isinstance(tensor, Tensor))
+
+    @property
+    def searches_in_generate(self) -> bool:
+        """Whether beam search in `generate` is right for this architecture: it keeps the whole cache in order."""
+        return is_reordered_by_generate(self._own_cache)
+
+    @property
+    def reads_at_once(self) -> bool:
+        """Whether one pass over a text gives the numbers that reading it token by token gives: not where positions
+        switch, and with recurrent states only roughly."""
+        return self._own_cache is None and keeps_keys_alone(self.new_cache()) and not positions.switches(self.module)
+
+    def new_cache(self) -> Cache:
+        """An empty one, of the kind that the architecture works on."""
+        return self._own_cache() if self._own_cache else new_cache(self.module.config)
+
+    @torch.inference_mode()
+    def forward(self, input_ids: Tensor, cache: Cache, position: int) -> "Answer":
+        """The logits after input_ids (B, L), the first of which stands at `position`.
+
+        The call has the shape of `generate`'s own (last logits only, positions named, no mask for unpadded rows), so
+        the numbers are the same to the last bit. `cache` grows by L.
+        """
+        arguments: dict[str, Any] = dict(self._extra)
+        for name, places in self.places(position, position + input_ids.shape[1]).items():
+            arguments[name] = places.expand(input_ids.shape)
+        in_pieces = self._in_pieces if len(input_ids) in wide_products.ROWS else nullcontext()
+        with self._forward_lock, in_pieces, self.head.listening() as heard:
+            output = self.module(input_ids=input_ids, use_cache=True, **{self.cache_argument: cache}, **arguments)
+        return Answer(output.logits[:, -1].to(copy=True, dtype=torch.float32), self.head.read_of(output, heard))
+
+    def check(self, ids: Sequence[int], size: int | None = None) -> None:
+        """Raises UnreadableTokenError for an id that the model has no embedding for, or that is not below `size`."""
+        size = min(self.readable, size or self.readable)
+        for i in ids:
+            if not 0 <= i < size:
+                raise UnreadableTokenError(token=f"<id {i}>", token_id=i, last=size - 1)
+
+    @torch.inference_mode()
+    def logits(self, ids: Sequence[int]) -> Tensor:
+        """(n, V) float32: after each id, from one pass over the text without a cache. Raises PromptTooLongError."""
+        if len(ids) > self.context_length:
+            raise PromptTooLongError(tokens=len(ids), limit=self.context_length)
+        with self._forward_lock:
+            output = self.module(input_ids=torch.tensor([list(ids)]), use_cache=False, **self.places(0, len(ids)))
+        return cast(Tensor, output.logits[0].float())
+
+    def places(self, start: int, end: int) -> dict[str, Tensor]:
+        """The positions from `start` to `end` as `generate` names them: from 0, whatever the architecture counts from
+        by itself (RoBERTa begins after its padding token)."""
+        return {"position_ids": torch.arange(start, end)[None]} if self._takes_positions else {}
+
+    def logprobs(self, ids: Sequence[int]) -> tuple[float, ...]:
+        """The natural-log probability of each id but the first, after all those before it. Raises as `read`."""
+        found: list[float] = []
+        for rows in self.read(ids):
+            taken = torch.tensor(ids[len(found) + 1 : len(found) + 1 + len(rows)])
+            found += torch.log_softmax(rows, dim=-1).gather(1, taken[:, None])[:, 0].tolist()
+        return tuple(found)
+
+    def read(self, ids: Sequence[int]) -> Iterator[Tensor]:
+        """The logits (n, V) float32 before each id but the first, some rows after the others: at most as much at a time
+        as keeps them within _SCORED_BYTES, where the positions allow that. Raises PromptTooLongError,
+        UnreadableTokenError."""
+        if len(ids) > self.context_length:
+            raise PromptTooLongError(tokens=len(ids), limit=self.context_length)
+        self.check(ids, self.vocab_size)
+        at_once = max(1, _SCORED_BYTES // (4 * self.vocab_size))
+        if positions.switches(self.module):
+            at_once = len(ids)  # what the first tokens are read as depends on how many follow
+        cache = self.new_cache()
+        for start in range(0, len(ids) - 1, at_once):
+            end = min(start + at_once, len(ids) - 1)
+            with self._forward_lock, torch.inference_mode():
+                output = self.module(
+                    input_ids=torch.tensor([ids[start:end]]), use_cache=True, **{self.cache_argument: cache},
+                    **self.places(start, end),
+                )  # fmt: skip
+            yield output.logits[0].float()
+
+
+@dataclass(eq=False)
+class HuggingFaceState:
+    """B sequences of equal length in a KV cache, with their next-token logits.
+
+    Attributes:
+        ids: the first row's ids, all of them in the cache.
+        prompt_length: how many of them are the prompt.
+        at_prompt: what the model said after the prompt (B = 1).
+        answer: what it said last.
+        at_once: how many tokens were read in one pass: the prompt, or all up to where the positions switched.
+        every_row: (B, L), the ids of all rows; None where they are all the first row's.
+    """
+
+    model: HuggingFaceModel
+    cache: Cache
+    ids: tuple[int, ...]
+    prompt_length: int
+    at_prompt: Answer
+    answer: Answer
+    at_once: int = 0
+    every_row: Tensor | None = field(default=None, repr=False)
+    _spent: bool = field(default=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.at_once = self.at_once or self.prompt_length
+
+    @property
+    def logits(self) -> Tensor:
+        """(B, V) float32, of the token that follows."""
+        return self.answer.logits
+
+    def row(self, index: int, desk: Desk) -> Row:
+        """The logits of one row, which are made again when they are wanted after they have left the desk."""
+        logits, read = self.answer
+        own = logits[index] if len(logits) == 1 else logits[index].clone()  # a view would hold the rows of all
+        if read is None:
+            return Row(own)
+        head = self.model.head
+        return Row(own, lambda: head.logits(read)[index, -1].clone(), desk, read.nbytes // len(read))
+
+    @property
+    def rows(self) -> Tensor:
+        """(B, L): the ids of all rows."""
+        return torch.tensor([self.ids] * len(self.logits)) if self.every_row is None else self.every_row
+
+    def advance(self, parents: Sequence[int], token_ids: Sequence[int]) -> "HuggingFaceState":
+        """One token more per row. Raises PromptTooLongError when the context is full."""
+        length = len(self.ids)
+        if length >= self.model.context_length:
+            raise PromptTooLongError(tokens=length + 1, limit=self.model.context_length)
+        self._spent = True
+        new = torch.tensor(list(token_ids))[:, None]
+        rows = torch.cat([self.rows[list(parents)], new], dim=1)
+        cache, at_once = self.cache, self.at_once
+        if positions.starts_anew(self.model.module, rows, {self.model.cache_argument: cache}):
+            cache, at_once = self.model.new_cache(), length + 1
+            answer = self.model.forward(rows, cache, 0)
+        else:
+            self._reorder(list(parents))
+            answer = self.model.forward(new, cache, length)
+        ids = (*self.ids, token_ids[0]) if parents[0] == 0 else tuple(rows[0].tolist())
+        return HuggingFaceState(
+            self.model, cache, ids, self.prompt_length, self.at_prompt, answer, at_once=at_once, every_row=rows
+        )
+
+    @torch.inference_mode()
+    def _reorder(self, parents: list[int]) -> None:
+        """Let row i of the cache be what row parents[i] was; nothing is moved that stays as it is."""
+        rows = self.logits.shape[0]
+        if rows == 1 and len(parents) > 1:
+            fan_out(self.cache, len(parents))
+        elif parents != list(range(rows)):
+            reorder(self.cache, torch.tensor(parents))
+
+    def release(self) -> None:
+        """Keep the cache for a later prefill. Does nothing when the state has been consumed already."""
+        if not self._spent:
+            self._spent = True
+            self.model._kept.put(self)
+
+    def cropped(self, length: int) -> "HuggingFaceState":
+        """All but the first `length` tokens forgotten. Its logits are right only at the prompt's end or its own, and
+        it must go on from anywhere else. Consumes this state."""
+        if length < len(self.ids):
+            self.cache.crop(length - len(self.ids))
+        answer = self.at_prompt if length == self.prompt_length else self.answer
+        return replace(self, ids=self.ids[:length], every_row=self.rows[:, :length], answer=answer, _spent=False)
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether the cache is one sequence and can be cut at any point (sliding windows can't)."""
+        return self.logits.shape[0] == 1 and all(type(layer) is GrowingLayer for layer in self.cache.layers)
+
+    @property
+    def bytes(self) -> int:
+        return sum(layer.bytes for layer in self.cache.layers)
+
+
+class _KeptCaches:
+    """The KV caches of the last few runs. Each is handed out to one prefill at a time."""
+
+    def __init__(self) -> None:
+        self._states: list[HuggingFaceState] = []  # least recently kept first
+        self._lock = threading.Lock()
+
+    def put(self, state: HuggingFaceState) -> None:
+        if not state.is_reusable or state.bytes > _KEPT_CACHE_BYTES:
+            return
+        with self._lock:
+            self._states.append(state)
+            while len(self._states) > _KEPT_CACHES or sum(s.bytes for s in self._states) > _KEPT_CACHE_BYTES:
+                self._states.pop(0)
+
+    def take(self, ids: tuple[int, ...], prompt_length: int) -> tuple["HuggingFaceState | None", int]:
+        """The kept state that saves most, removed from the pool, and how many of its tokens to go on from."""
+        with self._lock:
+            found = [(_reusable(state, ids, prompt_length), state) for state in self._states]
+            shared, best = max(found, key=lambda pair: pair[0], default=(0, None))
+            if best is None or shared == 0:
+                return None, 0
+            self._states.remove(best)
+            return best, shared
+
+
+def _reusable(state: HuggingFaceState, ids: tuple[int, ...], prompt_length: int) -> int:
+    """How many tokens of `state` a run over `ids` may go on from; all of `ids` only where the logits are at hand."""
+    if state.prompt_length != prompt_length:
+        return 0
+    whole, common = len(state.ids), 0
+    for ours, theirs in zip(state.ids, ids, strict=False):
+        if ours != theirs:
+            break
+        common += 1
+    if common == len(ids) and common not in (prompt_length, whole):
+        common -= 1  # the last token is fed again, to get its logits
+    return common if common >= state.at_once else 0  # what was read in one pass can't be had in part

@@ -1,0 +1,78 @@
+"""Prompts and phrases: texts as the ids that the model reads, by one reader for every tab and endpoint."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from playground.errors import EmptyPromptError, PlaygroundError, UnknownPhraseError, UnknownTextError
+from playground.i18n import Said, Translator
+from playground.vocabulary import printable
+from playground.written import Speller
+
+if TYPE_CHECKING:
+    from playground.engines.huggingface.backend import Backend
+
+_NAMED = 8  # of characters that were dropped
+_SHOWN = 60  # characters of a text that can't be read
+
+
+def read(text: str, backend: "Backend", with_end: bool = True) -> tuple[int, ...]:
+    """The ids of a text, with the special tokens that the tokenizer adds; `with_end=False` leaves those off that it
+    puts behind the text. Raises EmptyPromptError, UnknownTextError."""
+    ids = backend.tokenizer.encode(text)
+    if text and not backend.tokenizer.encode_inside(text):
+        raise UnknownTextError(text=text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+    ends = len(end_ids(backend))
+    if ends and not with_end:
+        ids = ids[:-ends]
+    if not ids:
+        raise EmptyPromptError()
+    return ids
+
+
+def prompt(text: str, backend: "Backend", with_end: bool = True) -> tuple[int, ...]:
+    """The same for a text to go on from: without text, the end-of-text token where the model has one."""
+    try:
+        return read(text, backend, with_end)
+    except EmptyPromptError:
+        if not backend.model.eos_ids:
+            raise
+        return backend.model.eos_ids[:1]
+
+
+def dropped_note(text: str, backend: "Backend", t: Translator) -> str:
+    """A sentence on the characters of a prompt that the model reads nothing of; "" where it reads all."""
+    found = backend.tokenizer.dropped(text)
+    some = " ".join(printable(c.encode()) for c in found[:_NAMED]) + (" …" if len(found) > _NAMED else "")
+    return t("notice.dropped", characters=some) if found else ""
+
+
+def ids_or_none(text: str, backend: "Backend") -> tuple[int, ...]:
+    """The ids of a text that stands in the page already; none of one that this model can't read, as Run will say."""
+    try:
+        return prompt(text, backend)
+    except PlaygroundError:
+        return ()
+
+
+def end_ids(backend: "Backend") -> tuple[int, ...]:
+    """The special tokens that the tokenizer puts behind every text, as BERT's puts [SEP]."""
+    whole, inside = backend.tokenizer.encode("a"), backend.tokenizer.encode_inside("a")
+    places = (i for i in range(len(whole)) if inside and whole[i : i + len(inside)] == inside)
+    return next((whole[i + len(inside) :] for i in places), ())
+
+
+def speller_of(backend: "Backend") -> Speller:
+    """How this model's tokenizer spells what a person writes."""
+    return Speller(backend.tokenizer.encode_inside, backend.tokenizer.encode, backend.vocabulary)
+
+
+def forced(texts: Sequence[str], field: Said | str, speller: Speller) -> tuple[tuple[int, ...], ...]:
+    """The ids of phrases that must appear, each as it stands inside a text (see `Speller.phrase`).
+
+    Raises UnknownPhraseError, which names `field`, for one that the tokenizer can't spell.
+    """
+    phrases = {text: speller.phrase(text) for text in texts}
+    for text, ids in phrases.items():
+        if not ids:
+            raise UnknownPhraseError(field=field, line=text)
+    return tuple(phrases[text] for text in texts)

@@ -1,0 +1,1 @@
+"""Numbers put into what the page draws: words, charts and rows, for every picture; no Gradio."""

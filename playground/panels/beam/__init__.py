@@ -1,0 +1,1 @@
+"""What the Beam search tab draws."""

@@ -1,0 +1,1 @@
+"""Numbers put into Plotly figures, or rows of bars, as plain dicts."""

@@ -1,0 +1,1 @@
+"""What the Tokenizer tab draws."""

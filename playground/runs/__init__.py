@@ -1,0 +1,1 @@
+"""Runs as values: recorded, and compared with their references."""

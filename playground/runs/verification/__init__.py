@@ -1,0 +1,1 @@
+"""Runs compared with transformers: one witness a kind."""

@@ -1,0 +1,1 @@
+"""The Attention tab: layout, handlers and its sessions."""

@@ -1,0 +1,74 @@
+"""What one visitor has on the Attention tab: a batch with its masks, and a text with the head that is looked at."""
+
+import threading
+
+from playground.components.live_bus import FrameLog
+from playground.examples import BATCH
+from playground.tabs.newest import Requests
+from playground.tabs.visitor import Visitor
+
+WAITING = ("attention.badge", "attention.lab_words", "attention.sentence", "attention.cache_formula")
+
+
+class AttentionSession(Visitor):
+    """One visitor's Attention tab; two events of one visitor may use it at the same time.
+
+    Attributes:
+        texts: the token ids of the batch.
+        chosen: number of the text whose masks are shown.
+        ids: the text looked at; `layer`, `head` and `query` are what is shown of it.
+        single: the head shown before the average, for the way back.
+        frames: what was sent to the page lately.
+        waiting: the channels on which the page says that something is on its way.
+        is_opened: whether the tab has been filled.
+        requests: what it was asked for lately.
+    """
+
+    def __init__(self) -> None:
+        self.texts: tuple[tuple[int, ...], ...] = tuple(BATCH.values())
+        self.chosen = 1
+        self.ids: tuple[int, ...] = ()
+        self.layer, self.head, self.query = 0, 0, 0
+        self.single = 0
+        self.frames = FrameLog()
+        self.waiting = set(WAITING)
+        self.is_opened = False
+        self.requests = Requests()
+        self._run = 0
+        self._is_growing = False
+        self._lock = threading.Lock()
+
+    def __deepcopy__(self, memo: object) -> "AttentionSession":
+        """Gradio copies the initial state for every visitor."""
+        return AttentionSession()
+
+    @property
+    def run(self) -> int:
+        """The number of the newest growth: whatever belongs to an older one is out of date."""
+        return self._run
+
+    @property
+    def is_growing(self) -> bool:
+        return self._is_growing
+
+    def begin(self) -> int:
+        """Start to grow, and end the growth before; the number tells them apart."""
+        with self._lock:
+            self._run += 1
+            self._is_growing = True
+            return self._run
+
+    def is_current(self, run: int) -> bool:
+        return self._run == run and self._is_growing
+
+    def end(self, run: int) -> None:
+        """Growth number `run` has nothing more to do."""
+        with self._lock:
+            if self._run == run:
+                self._is_growing = False
+
+    def stop(self) -> None:
+        """End whatever grows."""
+        with self._lock:
+            self._run += 1
+            self._is_growing = False

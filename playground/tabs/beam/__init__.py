@@ -1,0 +1,1 @@
+"""The Beam search tab: layout, handlers and its sessions."""

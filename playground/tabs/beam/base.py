@@ -1,0 +1,124 @@
+"""What all handlers of the Beam search tab need: how its session, its controls and its recorded search are read."""
+
+from typing import TYPE_CHECKING, Any
+
+from playground.catalog import FOR_BEAMS
+from playground.decoding.beam_steps import Hypothesis
+from playground.decoding.beam_trace import BeamTrace
+from playground.engines import prompts
+from playground.engines.huggingface import context
+from playground.engines.loading import ModelSlot
+from playground.i18n import Translator
+from playground.panels import wording
+from playground.panels.beam import frames
+from playground.panels.beam.frames import BeamLook
+from playground.settings import DEFAULT_MODEL_NAME
+from playground.tabs import links, state_line
+from playground.tabs.beam.controls import BeamValues, options, start_of
+from playground.tabs.beam.examples import BEAM_EXAMPLES
+from playground.tabs.beam.session import BeamSession
+from playground.tabs.state_line import State, settings_of_search, state_of
+from playground.tabs.visitor import Asks
+from playground.views.beam_tree import BeamTree
+from playground.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from playground.engines.huggingface.backend import Backend
+
+Update = str  # a frame for the bus
+
+
+def first_values(t: Translator) -> BeamValues:
+    """What the controls say when the page opens: the settings of the recorded search."""
+    first = BEAM_EXAMPLES[0]
+    starts = {option.name: start_of(option, t) for option in options()}
+    return BeamValues(
+        first.prompt, first.strategy, first.length, 0, "aloud", starts | first.options,
+        {p.name: first.processors.get(p.name, p.neutral) for p in FOR_BEAMS},
+    )  # fmt: skip
+
+
+class BeamBase:
+    """Holds what all visitors share: the model, the recorded search and the language."""
+
+    def __init__(
+        self, slot: ModelSlot, first: tuple[BeamTrace, Hypothesis], first_vocabulary: Vocabulary, t: Translator
+    ) -> None:
+        self.slot = slot
+        self.first, self.first_greedy = first
+        self.first_vocabulary = first_vocabulary
+        self.first_tree = BeamTree.of(self.first, first_vocabulary)
+        self.t = t
+
+    def new_session(self) -> BeamSession:
+        session = BeamSession(self.first, self.first_tree, DEFAULT_MODEL_NAME, self.first_greedy, BEAM_EXAMPLES[0].key)
+        session.is_recorded = True
+        session.made = settings_of_search(first_values(self.t))
+        return session
+
+    def look(self, session: BeamSession) -> BeamLook:
+        return BeamLook(self.t, self.first_vocabulary if session.is_recorded else self.slot.get().vocabulary)
+
+    def failed(self, session: BeamSession, words: str, ends_run: bool) -> dict[str, object]:
+        return {"beam.notice": wording.notice(words, "bad")}
+
+    def recorded_badge(self) -> dict[str, object]:
+        """What the recorded search is: of the loaded model, or of another than is on its way (or has failed)."""
+        if self.slot.display_name == DEFAULT_MODEL_NAME:
+            return wording.badge(self.t("beam.badge.recorded"), "wait")
+        words = self.t("beam.badge.recorded_with", recorded=DEFAULT_MODEL_NAME, name=self.slot.display_name)
+        return wording.badge(words, "wait")
+
+    def heard(self, session: BeamSession, values: tuple[Any, ...]) -> None:
+        said = BeamValues.of(values)
+        session.controls = settings_of_search(said)
+        if session.is_recorded and said == first_values(self.t):
+            session.asks = Asks()  # the page as everybody meets it
+            return
+        model = self.slot.display_name
+        session.asks = links.asks(lambda: said.setup(model), {"speed": said.speed}, "beam", {}, session.asks)
+
+    def state(self, session: BeamSession) -> State:
+        return state_of(session, session.trace, session.trace.is_finished)
+
+    def standing(self, session: BeamSession) -> dict[str, object]:
+        """How the search stands: what its buttons say, what made it, what has changed since."""
+        t, state = self.t, self.state(session)
+        made = state_line.line(state, ((0, session.made),), session.controls, t, [])
+        said = links.notice(session.link_words, t)
+        is_ended = made["kind"] == "ended" and not session.is_recorded
+        address = links.address(session.asks, None, is_ended)
+        return {"beam.made": made, "beam.link": said, "beam.address": address, **state_line.buttons(state, t, "beam.")}
+
+    def first_frame(self) -> dict[str, object]:
+        """Every panel filled with the recorded search, before anybody presses a button."""
+        look = BeamLook(self.t, self.first_vocabulary)
+        last = len(self.first.steps) - 1
+        alpha = self.first.length_penalty
+        return {
+            **self.standing(self.new_session()),
+            **frames.whole(self.first, self.first_tree, last, self.first_greedy, None, alpha, look),
+            "beam.badge": self.recorded_badge(),
+            "beam.notice": wording.notice(""),
+            "beam.lesson": {"parts": [self.t(f"beam.example.{BEAM_EXAMPLES[0].key}.notice")]},
+        }
+
+    def shown(self, session: BeamSession) -> dict[str, object]:
+        """All panels of what the session has on the page."""
+        trace = session.trace
+        alpha = trace.length_penalty if session.alpha is None else session.alpha
+        look = self.look(session)
+        return frames.whole(trace, session.tree, session.inspected, session.greedy, session.picked, alpha, look)
+
+    def request(self, session: BeamSession, values: BeamValues, backend: "Backend") -> tuple[BeamTrace, str]:
+        """What the controls ask for, its length cut to what fits, and a word on that. Raises PlaygroundErrors."""
+        ids = prompts.prompt(values.prompt, backend, not session.leaves_end_off)
+        room = context.room(backend.model.context_length, ids)
+        wanted, words = values.max_new_tokens(), ""
+        if wanted > room:
+            reason = self.t("notice.context", limit=backend.model.context_length)
+            words = self.t("notice.shortened", tokens=room, reason=reason)
+        elif not values.prompt:
+            words = self.t("notice.empty_prompt", token=backend.vocabulary.label(ids[0]))
+        words = f"{prompts.dropped_note(values.prompt, backend, self.t)} {words}".strip()
+        return BeamTrace(ids, values.strategy(backend), min(wanted, room)), words

@@ -1,0 +1,59 @@
+"""Linked: the search that a link speaks of: its settings in the controls, then its steps."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from playground.catalog import FOR_BEAMS
+from playground.components.live_bus import frame
+from playground.i18n import Translator
+from playground.panels.beam import frames
+from playground.runs.links import Link
+from playground.tabs import links
+from playground.tabs.beam.base import Update
+from playground.tabs.beam.controls import options, start_of
+from playground.tabs.beam.examples import BEAM_EXAMPLES
+from playground.tabs.beam.session import BeamSession
+from playground.tabs.beam.streaming import Streaming
+from playground.tabs.shell import reported
+from playground.tabs.visitor import Asks
+
+
+class Linked(Streaming):
+    """The handlers of a link that was opened."""
+
+    def open_link(self, session: BeamSession, query: Any, *values: Any) -> list[Any]:
+        """As in the Generate tab, in the order of `BeamControls.all`."""
+        session.link = link = links.opened(query, "beam")
+        session.link_words = links.words_on(link, self.slot.display_name)
+        session.asks = Asks()  # until the controls say what the link asks for
+        if link.setup is None:
+            return [*values, frame(self.standing(session))]
+        session.stop()
+        session.lesson = ""
+        return [*filled(link, self.t), frame({"beam.lesson": frames.NO_TEXT, **self.standing(session)})]
+
+    @reported(ends_run=True)
+    def run_link(self, session: BeamSession, *values: Any) -> Iterator[Update]:
+        """The search of the link."""
+        link = session.link
+        if link is not None and link.setup is not None and link.runs:
+            yield from self.new_search(session, *values)
+
+
+def filled(link: Link, t: Translator) -> list[Any]:
+    """The values of a link, in the order of `BeamControls.all`."""
+    setup = link.setup
+    assert setup is not None
+    own = {option.name: option for option in setup.kind.options}
+    return [
+        BEAM_EXAMPLES[0].prompt if setup.prompt is None else setup.prompt,
+        setup.strategy,
+        setup.max_new_tokens,
+        setup.dice,
+        link.views.get("speed", links.SPEED["beam"]),
+        *(
+            option.shown(setup.settings.get(option.name, option.usual)) if option.name in own else start_of(option, t)
+            for option in options()
+        ),
+        *(setup.settings.get(p.name, p.neutral) for p in FOR_BEAMS),
+    ]

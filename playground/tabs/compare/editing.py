@@ -1,0 +1,128 @@
+"""What a person does to the lanes: change, add, take over from another tab, bring a text of their own, an example."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import gradio as gr
+
+from playground.components.live_bus import Frame, frame
+from playground.engines import prompts
+from playground.engines.prompts import speller_of
+from playground.errors import InvalidArgumentError
+from playground.i18n import Said, said, say
+from playground.panels import wording
+from playground.runs.scoring import text_lane
+from playground.runs.setup import MAX_TEXT, Setup
+from playground.tabs.beam.controls import BeamValues
+from playground.tabs.compare.base import CompareBase
+from playground.tabs.compare.examples import CompareExample
+from playground.tabs.compare.session import MOST_LANES, Asked, CompareSession, OwnText
+from playground.tabs.generate.controls import Values
+from playground.tabs.shell import reported
+
+LONGEST_NAME = 24
+
+
+class Editing(CompareBase):
+    """The handlers that change the lanes."""
+
+    @reported()
+    def edit(self, session: CompareSession, event: gr.EventData, *values: Any) -> Iterator[str]:
+        """A lane was changed, added, taken away or moved."""
+        picked = event.picked if isinstance(event.picked, dict) else {}
+        key, do = picked.get("key"), picked.get("do")
+        if do == "change":
+            setup = Setup.from_json(picked.get("setup"))
+            place = session.place(key)
+            name = str(picked.get("name") or "")[:LONGEST_NAME] or self.t("compare.unnamed")
+            before = session.lanes[place].name if place is not None else name
+            session.change(key, before if said(before, self.t) == name else name, setup)
+        elif do == "text" and (place := session.place(key)) is not None:
+            name = str(picked.get("name") or "")[:LONGEST_NAME] or self.t("compare.unnamed")
+            before = session.lanes[place].name
+            session.change(key, before if said(before, self.t) == name else name, own_text(picked.get("text")))
+            self.read_text(session, place)
+        elif do in ("add", "copy", "add_text"):
+            place = session.place(key)
+            one = session.lanes[-1 if place is None else place]
+            name = self.t("compare.copy_of", name=said(one.name, self.t))[:LONGEST_NAME]
+            is_added = (
+                session.add(self.unused(session, say("compare.text.name")), OwnText(""))
+                if do == "add_text"
+                else session.add(name, one.setup, one.key)
+            )
+            if not is_added:
+                full = self.t("compare.full", most=MOST_LANES)
+                yield frame({"compare.notice": wording.notice(full, "bad")})
+                return
+            if do == "copy" and place is not None:
+                self.read_text(session, place + 1)
+        elif do == "remove":
+            session.remove(key)
+        elif do in ("up", "down"):
+            session.move(key, -1 if do == "up" else 1)
+        yield frame({**self.whole(session), "compare.notice": wording.notice("")})
+
+    def read_text(self, session: CompareSession, place: int) -> None:
+        """A text that is not empty is read at once after the prompt of what is on the page, unless a run goes on."""
+        one = session.lanes[place]
+        if not isinstance(one.setup, OwnText) or not one.setup.text or session.is_running:
+            return
+        backend = self.slot.get()
+        made = session.asked.model_name if session.asked else backend.info.name
+        if made != backend.info.name:
+            return
+        if session.comparison is None:
+            session.made = session.now or session.made
+        prompt, same_dice = session.made
+        lane = text_lane(prompt, one.setup.text, backend)
+        ids = prompts.prompt(prompt, backend, not session.leaves_end_off)
+        session.put_text(one.key, one.setup, lane, Asked(ids, (), same_dice, backend.info.name))
+
+    @reported(send=lambda made: (gr.skip(), made))
+    def from_generate(self, session: CompareSession, with_prompt: bool, *values: Any) -> tuple[Any, Frame]:
+        """A lane with the settings that stand on the Generate tab; then the three controls of this one."""
+        asked = Values.of(values[:-3]).setup(speller_of(self.slot.get()))
+        return self.take_over(session, say("compare.lane.generate"), asked, with_prompt, values[-3:])
+
+    @reported(send=lambda made: (gr.skip(), made))
+    def from_search(self, session: CompareSession, with_prompt: bool, *values: Any) -> tuple[Any, Frame]:
+        """A lane with the settings that stand on the Beam search tab."""
+        asked = BeamValues.of(values[:-3]).setup()
+        return self.take_over(session, say("compare.lane.search"), asked, with_prompt, values[-3:])
+
+    def take_over(
+        self, session: CompareSession, name: Said, asked: Setup, with_prompt: bool, controls: tuple[Any, ...]
+    ) -> tuple[Any, Frame]:
+        """The prompt, if it is taken over too, and the frame with one lane more."""
+        self.heard(session, controls)
+        seed = asked.seed if asked.kind.draws else None  # dice that are never thrown are not the dice of all
+        if not session.add(self.unused(session, name), replace(asked, prompt=None, seed=seed)):
+            return gr.skip(), frame({"compare.notice": wording.notice(self.t("compare.full", most=MOST_LANES), "bad")})
+        if with_prompt:
+            session.now = (str(asked.prompt), bool(controls[1]))
+        session.told = self.standing(session)
+        shown = frame({**self.whole(session), **session.told, "compare.notice": wording.notice("")})
+        return (asked.prompt if with_prompt else gr.skip()), shown
+
+    def unused(self, session: CompareSession, name: Said) -> str | Said:
+        """A name that no lane has yet."""
+        names = {said(one.name, self.t) for one in session.lanes}
+        if name.words(self.t) not in names:
+            return name
+        return next(f"{name.words(self.t)} {i}" for i in count(2) if f"{name.words(self.t)} {i}" not in names)
+
+    def load_example(self, example: CompareExample, session: CompareSession) -> list[Any]:
+        """An example's prompt and switch, for the controls, and the frame with its lanes."""
+        session.fill(example.lanes, example.key)
+        cleared = {"compare.lesson": self.lesson(example.key), "compare.notice": wording.notice("")}
+        return [example.prompt, example.same_dice, frame({**self.whole(session), **cleared})]
+
+
+def own_text(value: object) -> OwnText:
+    """Raises InvalidArgumentError."""
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        raise InvalidArgumentError(name="text", rule=f"text of at most {MAX_TEXT:,} characters", value=value)
+    return OwnText(value)

@@ -1,0 +1,217 @@
+"""The handlers of the Compare tab: the run of all lanes, their verification, and looking at a step."""
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from playground import engine
+from playground.components.gaze import as_pair
+from playground.components.live_bus import frame
+from playground.decoding.lanes import Comparison, Lane
+from playground.engines import prompts
+from playground.engines.huggingface import context
+from playground.panels import wording
+from playground.panels.compare import frames
+from playground.panels.compare.frames import Look
+from playground.runs import late
+from playground.runs.comparison import requests_of
+from playground.runs.scoring import text_lane
+from playground.runs.setup import Setup
+from playground.tabs.compare.editing import Editing
+from playground.tabs.compare.session import MOST_LANES, Asked, CompareSession, OwnText
+from playground.tabs.generate.controls import SPEEDS
+from playground.tabs.shell import FRAME_SECONDS, reported
+
+if TYPE_CHECKING:
+    from playground.engines.huggingface.backend import Backend
+
+PANEL_SECONDS = 0.3  # between two drawings of the bars while a run goes on
+
+
+class CompareTab(Editing):
+    """All handlers of the tab."""
+
+    # the run
+
+    @reported(ends_run=True)
+    def run(self, session: CompareSession, *values: Any) -> Iterator[str]:
+        """Run: all lanes from the prompt."""
+        session.stop()
+        yield from self.stream(session, values, None, single=False)
+
+    @reported(ends_run=True)
+    def step(self, session: CompareSession, *values: Any) -> Iterator[str]:
+        """Step: one token more in every lane, or the first where something else is asked for."""
+        yield from self.go_on(session, values, single=True)
+
+    @reported(ends_run=True)
+    def pause(self, session: CompareSession, *values: Any) -> Iterator[str]:
+        """Pause a run; resume one that waits."""
+        if session.is_running:
+            session.stop()
+            session.is_auto = False
+            steps = session.written.steps
+            yield frame({"compare.notice": wording.notice(self.t("notice.paused", tokens=steps))})
+            return
+        yield from self.go_on(session, values, single=False)
+
+    @reported(ends_run=True)
+    def stop(self, session: CompareSession, *values: Any) -> Iterator[str]:
+        """Stop: the run is over, as it is."""
+        if self.state(session) in ("running", "paused"):
+            session.stop()
+            session.is_auto, session.is_stopped = False, True
+            steps = session.written.steps
+            yield frame({"compare.notice": wording.notice(self.t("notice.stopped", tokens=steps))})
+
+    def go_on(self, session: CompareSession, values: tuple[Any, ...], single: bool) -> Iterator[str]:
+        session.stop()
+        asked = self.asked(session, values, self.slot.get())
+        before: Comparison | None = session.written
+        if session.comparison is None or session.asked != asked or not session.comparison.steps:
+            before = None
+        elif session.comparison.is_over:
+            yield frame({"compare.notice": wording.notice(self.t("compare.ended"))})
+            return
+        yield from self.stream(session, values, before, single)
+
+    def asked(self, session: CompareSession, values: tuple[Any, ...], backend: "Backend") -> Asked:
+        prompt, same_dice, _ = values
+        ids = prompts.prompt(prompt or "", backend, not session.leaves_end_off)
+        context.room(backend.model.context_length, ids)
+        lanes = tuple((one.key, one.setup) for one in session.lanes if one.setup != OwnText(""))
+        return Asked(ids, lanes, bool(same_dice), backend.info.name)
+
+    def stream(
+        self, session: CompareSession, values: tuple[Any, ...], before: Comparison | None, single: bool
+    ) -> Iterator[str]:
+        """Take steps after `before`, of all lanes that write, and show each, until the end or until something else is
+        begun. Texts are read first."""
+        backend = self.slot.get()
+        asked = self.asked(session, values, backend)
+        if not asked.lanes:
+            yield frame({"compare.notice": wording.notice(self.t("compare.text.empty"), "bad")})
+            return
+        setups = [source for _, source in asked.lanes if isinstance(source, Setup)]
+        requests = requests_of(setups, asked.prompt_ids, backend, asked.same_dice)
+        texts: dict[int, Lane] = {}
+        for key, source in asked.lanes:
+            if isinstance(source, OwnText):
+                known = session.lane_of(key) if before else None
+                texts[key] = known or text_lane(values[0] or "", source.text, backend)
+
+        def together(written: Comparison) -> Comparison:
+            rest = iter(written.lanes)
+            return Comparison(tuple(texts[key] if key in texts else next(rest) for key, _ in asked.lanes))
+
+        kept = session.comparison, session.asked, session.badges, session.made
+        session.now = session.made = (values[0] or "", bool(values[1]))
+        if before is None:
+            session.put(None, None)
+            session.asked = asked
+        session.badges, session.verified = {}, None
+        session.is_auto = not single
+        run = session.begin()
+        speed = None if single else SPEEDS.get(values[2])
+        unbegun = Comparison(tuple(Lane.before(request) for request in requests))
+        running = engine.compare(backend.model, requests, before if before and before.lanes else None)
+        steps = engine.paced(running, speed, lambda: session.is_current(run))
+        look = Look(self.t, backend.vocabulary)
+        shown: dict[int, tuple[int, ...]] = {}
+        next_panels = 0.0
+        try:
+            dropped = prompts.dropped_note(values[0] or "", backend, self.t)
+            yield frame({"compare.notice": wording.notice(dropped)})
+            if texts and session.take(run, together(before or unbegun)):
+                yield frame(self.panels(session, shown, look), session.frames.now())
+            for comparison in engine.latest_every(FRAME_SECONDS, steps):
+                if not session.take(run, together(comparison)):
+                    break
+                now = time.monotonic()
+                with_step = single or comparison.is_over or now >= next_panels
+                if with_step:
+                    next_panels = now + PANEL_SECONDS
+                asked_at = session.frames.now()
+                update = frame(self.panels(session, shown, look, with_step), asked_at)
+                if not session.is_current(run):
+                    break
+                yield update
+                if single:
+                    break
+        except Exception:
+            if (session.comparison is None or not session.comparison.steps) and session.is_current(run):
+                session.comparison, session.asked, session.badges, session.made = kept  # the last good picture
+            raise
+        finally:
+            steps.close()  # type: ignore[attr-defined]  # engine.paced is a generator
+            session.end(run)
+        if session.version == run and session.comparison is not None:
+            yield frame(self.whole(session), session.frames.now())
+
+    @reported(if_current=True)
+    def verify(self, session: CompareSession) -> Iterator[str]:
+        """Each lane compared with its setup alone, and that with transformers."""
+        comparison, version = session.comparison, session.version
+        if comparison is None or session.asked is None or session.is_running or not comparison.is_over:
+            return
+        if session.verified is comparison or session.asked.model_name != self.slot.get().info.name:
+            return
+        session.verified = comparison
+        backend = self.slot.get()
+
+        def is_wanted() -> bool:
+            return session.version == version
+
+        for (key, source), lane in zip(session.asked.lanes, comparison.lanes, strict=True):
+            is_known = session.badges.get(key, {}).get("kind", "wait") != "wait"
+            if not lane.token_ids or lane.error is not None or is_known:
+                continue
+            session.badges[key] = {"text": self.t("badge.wait"), "kind": "wait"}
+            yield self.badged(session)
+            try:
+                if isinstance(source, OwnText):
+                    badge = frames.text_badge(late.text_verification.verify_text(lane, backend, is_wanted), self.t)
+                else:
+                    found = late.lane_verification.verify_lane(lane, backend, is_wanted)
+                    badge = frames.badge(found, lane, backend.vocabulary, self.t)
+            except late.verification.Cancelled:
+                return
+            except Exception:
+                if session.version == version:
+                    del session.badges[key]
+                    yield self.badged(session)
+                raise
+            if session.version != version:
+                return
+            session.badges[key] = badge
+            yield self.badged(session)
+
+    # looking
+
+    @reported()
+    def inspect(self, session: CompareSession, picked: Any, *values: Any) -> str:
+        """A token was clicked: every lane shows that step; null follows again."""
+        pair = as_pair(picked)
+        is_there = pair is not None and 0 <= pair[0] < len(session.lanes) and pair[1] >= 0
+        session.token = (session.lanes[pair[0]].key, pair[1]) if pair and is_there else None
+        rows, look = self.rows(session), self.look(session)
+        _, index = frames.parting(rows, look)
+        at = session.token[1] if session.token else index
+        return frame(
+            {
+                **frames.lanes(rows, self.token(session), index, MOST_LANES, look),
+                **frames.step(rows, at, look),
+                **frames.surprisal(rows, at, look),
+            }
+        )
+
+    @reported()
+    def resync(self, session: CompareSession, *values: Any) -> str:
+        """The browser has missed something: everything again."""
+        found = self.whole(session)
+        session.told = {}
+        return frame({**found, **self.standing(session)})
+
+    @reported()
+    def welcome(self, session: CompareSession) -> str:
+        return frame({**self.whole(session), **self.standing(session)})

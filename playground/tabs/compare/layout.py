@@ -1,0 +1,155 @@
+"""The Compare tab: several strategies on one prompt, side by side, on the same dice."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from playground.components.compare_lanes import CompareLanes, CompareStep
+from playground.components.gaze import Gaze, looked
+from playground.components.live_bus import LiveBus
+from playground.components.live_button import LiveButton
+from playground.components.live_plot import LivePlot
+from playground.components.live_text import LiveText
+from playground.i18n import Translator
+from playground.panels.compare.frames import SHOWN
+from playground.panels.compare.schema import schema
+from playground.tabs import state_line
+from playground.tabs.compare.examples import COMPARE_EXAMPLES
+from playground.tabs.compare.handlers import CompareTab
+from playground.tabs.compare.session import CompareSession
+from playground.tabs.delivery import lossless
+from playground.tabs.generate.controls import SPEEDS
+from playground.tabs.per_visitor import PerVisitor
+from playground.tabs.state_line import stated
+
+EDITOR = (
+    "edit", "close", "copy", "remove", "up", "down", "add", "name", "strategy", "seed", "length", "more", "off",
+    "add_text", "text", "placeholder",
+)  # fmt: skip
+
+
+def build(
+    tabs: PerVisitor[CompareTab], t: Translator, bus: LiveBus, of_text: Sequence[Any], of_search: Sequence[Any]
+) -> None:
+    """Lay out the tab inside a `gr.Tab`, in one language, and wire it. What stands in the controls of the Generate and
+    the Beam search tab can be taken over."""
+    state = gr.State(tabs.tab().new_session(), delete_callback=CompareSession.stop)
+    with gr.Column(elem_id="compare"):
+        with gr.Group(elem_classes="panel"):
+            with gr.Row(elem_classes="compare-bar"):
+                prompt = gr.Textbox(
+                    COMPARE_EXAMPLES[0].prompt, label=t("prompt.label"), placeholder=t("prompt.placeholder"), lines=1,
+                    max_lines=4, elem_id="compare-prompt", elem_classes="prompt",
+                )  # fmt: skip
+                words = t("button.run") + " ▶"
+                run = LiveButton(
+                    words, channel="compare.run", elem_id="compare-run", elem_classes="primary", min_width=90
+                )
+                step = gr.Button(t("button.step"), elem_id="compare-step", min_width=60)
+                pause = LiveButton(t("button.pause"), channel="compare.pause", elem_id="compare-pause", min_width=60)
+                stop = LiveButton(t("button.stop"), channel="compare.stop", elem_id="compare-stop", min_width=60)
+                speed = gr.Dropdown(
+                    [(t(f"speed.{name}"), name) for name in SPEEDS], value="lively", label=t("speed.label"),
+                    elem_id="compare-speed", min_width=100, filterable=False,
+                )  # fmt: skip
+                same = gr.Checkbox(True, label=t("compare.dice.label"), elem_id="compare-dice", min_width=110)
+            with gr.Row(elem_classes="chips"):
+                chips = {
+                    e.key: gr.Button(t(f"compare.example.{e.key}.name"), size="sm", elem_classes="chip")
+                    for e in COMPARE_EXAMPLES
+                }
+            LiveText(channel="compare.lesson", style="lesson")
+        LiveText(channel="compare.notice", style="notice", live=True)
+        with gr.Group(elem_classes="panel"):
+            lanes = CompareLanes(
+                channel="compare.lanes", gaze="compare.token", schema=schema(t),
+                texts={name: t(f"compare.editor.{name}") for name in EDITOR}, elem_id="compare-lanes",
+            )  # fmt: skip
+            with gr.Row(elem_classes="compare-more"):
+                words = t("compare.take.label")
+                gr.HTML(f"<span>{words}</span>", js_on_load=None, apply_default_css=False)
+                generate, search = (
+                    gr.Button(t(f"compare.take.{name}"), size="sm", elem_classes="chip", elem_id=f"compare-from-{name}")
+                    for name in ("generate", "search")
+                )
+                with_prompt = gr.Checkbox(False, label=t("compare.take.prompt"), elem_id="compare-with-prompt")
+            LiveText(channel="compare.made", style="state-line", elem_id="compare-made")
+        LiveText(channel="compare.parting", style="headline", settles=True, elem_id="compare-parting")
+        with gr.Group(elem_classes="panel"):
+            _head("step", t)
+            CompareStep(channel="compare.step", description=t("compare.panel.step.hint"), elem_id="compare-bars")
+        with gr.Group(elem_classes="panel"):
+            _head("surprisal", t)
+            LivePlot(
+                description=t("compare.panel.surprisal"), channel="compare.surprisal", size="lane-surprisal",
+                gaze="compare.token", keys=t("page.chart_keys"), elem_id="chart-lane-surprisal",
+            )  # fmt: skip
+        with gr.Group(elem_classes="panel"):
+            _head("measures", t)
+            LiveText(channel="compare.measures", style="beam-table numbers", elem_id="compare-measures")
+            help_texts = "".join(
+                f"<dt>{t(f'compare.measure.{n}')}</dt><dd>{t(f'compare.help.{n}')}</dd>" for n in SHOWN
+            )
+            summary = f"<summary>? {t('compare.help')}</summary>"
+            gr.HTML(
+                f'<details class="compare-help">{summary}<dl>{help_texts}</dl></details>', js_on_load=None,
+                apply_default_css=False,
+            )  # fmt: skip
+    _wire(tabs, bus, state, (prompt, same, speed), (run, step, pause, stop), chips, lanes)
+    taking: dict[str, Any] = {
+        "outputs": [prompt, bus], "queue": False, "show_progress": "hidden", "api_visibility": "private",
+    }  # fmt: skip
+    standing = [prompt, same, speed]
+    generate.click(lossless(tabs.from_generate), inputs=[state, with_prompt, *of_text, *standing], **taking)
+    search.click(lossless(tabs.from_search), inputs=[state, with_prompt, *of_search, *standing], **taking)
+
+
+def _head(name: str, t: Translator) -> None:
+    head = f"<h2>{t(f'compare.panel.{name}')}</h2><small>{t(f'compare.panel.{name}.hint')}</small>"
+    gr.HTML(f'<div class="panel-head">{head}</div>', js_on_load=None, apply_default_css=False)
+
+
+def _wire(
+    tab: PerVisitor[CompareTab], bus: LiveBus, state: gr.State, controls: tuple[Any, ...], buttons: tuple[Any, ...],
+    chips: dict[str, gr.Button], lanes: CompareLanes,
+) -> None:  # fmt: skip
+    inputs = [state, *controls]
+    streaming: dict[str, Any] = {
+        "inputs": inputs, "outputs": [bus], "show_progress": "hidden", "trigger_mode": "multiple",
+        "concurrency_limit": None, "api_visibility": "private",
+    }  # fmt: skip
+    looking: dict[str, Any] = {
+        "inputs": inputs, "outputs": [bus], "show_progress": "hidden", "trigger_mode": "always_last", "queue": False,
+        "api_visibility": "private",
+    }  # fmt: skip
+    verifying: dict[str, Any] = {
+        "inputs": [state], "outputs": [bus], "show_progress": "hidden", "concurrency_limit": 4,
+        "api_visibility": "private",
+    }  # fmt: skip
+
+    def told(handler: Callable[..., Any]) -> Callable[..., Any]:
+        return lossless(stated(tab, handler, len(controls)))
+
+    verify = lossless(tab.verify)
+    run, step, pause, stop = buttons
+    prompt, same, _ = controls
+    for event, handler in (
+        (run.press, tab.run),
+        (prompt.submit, tab.run),
+        (step.click, tab.step),
+        (pause.press, tab.pause),
+    ):
+        event(told(handler), **streaming).then(verify, **verifying)
+    stop.press(told(tab.stop), **streaming)
+    lanes.act(told(tab.edit), **streaming).then(verify, **verifying)  # a text is read as soon as it is pasted
+    gr.on([prompt.change, same.change], told(state_line.nothing), **looking)
+    gaze = Gaze("compare.token")
+    gaze.input(lossless(looked("compare.token", tab.inspect)), **looking | {"inputs": [state, gaze]})
+    bus.resync(told(tab.resync), **looking)
+    for example in COMPARE_EXAMPLES:
+        chips[example.key].click(
+            lossless(partial(tab.load_example, example)), inputs=[state], outputs=[prompt, same, bus], queue=False,
+            show_progress="hidden", api_visibility="private",
+        ).then(told(tab.run), **streaming).then(verify, **verifying)  # fmt: skip

@@ -1,0 +1,172 @@
+"""What all handlers of the Generate tab need: how its session, its controls and its recorded run are read."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from playground import catalog
+from playground.catalog import ORDERS, PARAMETERS
+from playground.decoding.trace import GenerationRequest, Trace, longest_run
+from playground.engines import prompts
+from playground.engines.huggingface import context
+from playground.engines.loading import ModelSlot
+from playground.engines.prompts import speller_of
+from playground.examples import EXAMPLES
+from playground.i18n import Translator
+from playground.lists import LISTS
+from playground.panels import wording
+from playground.panels.generate import frames, tour
+from playground.panels.generate.frames import Look
+from playground.runs.setup import Setup
+from playground.settings import DEFAULT_MODEL_NAME
+from playground.tabs import links, state_line
+from playground.tabs.generate import written_fields
+from playground.tabs.generate.controls import Values
+from playground.tabs.generate.session import Session
+from playground.tabs.state_line import Parts, State, settings_of_text, state_of
+from playground.tabs.visitor import Asks
+from playground.views.notation import UNITS
+from playground.vocabulary import Vocabulary
+from playground.written import Speller
+
+if TYPE_CHECKING:
+    from playground.engines.huggingface.backend import Backend
+
+Update = str  # a frame for the bus
+
+FIRST_VALUES = Values(
+    EXAMPLES[0].prompt, "sample" if EXAMPLES[0].do_sample else "greedy", EXAMPLES[0].seed, EXAMPLES[0].max_new_tokens,
+    "lively", "nats", ORDERS["transformers"],
+    {p.name: EXAMPLES[0].values.get(p.name, p.neutral) for p in PARAMETERS}, dict.fromkeys(LISTS, ""),
+)  # fmt: skip
+
+
+class GenerateBase:
+    """Holds what all visitors share: the model, the recorded run and the language."""
+
+    def __init__(self, slot: ModelSlot, first_run: Trace, first_vocabulary: Vocabulary, t: Translator) -> None:
+        self.slot = slot
+        self.first_run = first_run
+        self.first_vocabulary = first_vocabulary
+        self.t = t
+
+    def new_session(self) -> Session:
+        session = Session(self.first_run, DEFAULT_MODEL_NAME)
+        session.pinned = EXAMPLES[0].inspect
+        session.is_recorded = True
+        session.ways = ((0, settings_of_text(FIRST_VALUES)),)
+        return session
+
+    def look(self, session: Session, values: Values) -> Look:
+        """How to show the session's trace under the controls. Raises OutOfRangeError."""
+        speller = self.speller(session)
+        return Look(values.processors(speller), values.unit, self.t, speller.vocabulary)
+
+    def speller(self, session: Session) -> Speller:
+        """What the session's text is spelt with: the recorded run needs no model for it."""
+        return written_fields.shipped(self.first_vocabulary) if session.is_recorded else speller_of(self.slot.get())
+
+    def failed(self, session: Session, words: str, ends_run: bool) -> dict[str, object]:
+        return {"notice": wording.notice(words, "bad")}
+
+    def recorded_badge(self) -> dict[str, object]:
+        """What the recorded run is: a run of the loaded model, or of another one than is on its way (or has failed)."""
+        if self.slot.display_name == DEFAULT_MODEL_NAME:
+            return wording.badge(self.t("badge.recorded"), "wait")
+        words = self.t("badge.recorded_with", recorded=DEFAULT_MODEL_NAME, name=self.slot.display_name)
+        return wording.badge(words, "wait")
+
+    def heard(self, session: Session, values: tuple[Any, ...]) -> None:
+        said = Values.of(values)
+        session.controls = settings_of_text(said)
+        if session.is_recorded and said == FIRST_VALUES and session.pinned == EXAMPLES[0].inspect:
+            session.asks = Asks()  # the page as everybody meets it
+            return
+        plain, views = replace(said, texts={}), {"speed": said.speed, "unit": said.unit_name}
+        model = self.slot.display_name
+
+        def setup() -> Setup:
+            seed = catalog.check_seed(plain.seed)  # type: ignore[arg-type]
+            return Setup(plain.mode, plain.parameters, seed, plain.max_new_tokens(), plain.order, plain.prompt, model)
+
+        session.asks = links.asks(setup, views, "generate", said.texts, session.asks)
+
+    def state(self, session: Session) -> State:
+        return state_of(session, session.trace, session.trace.finish_reason is not None)
+
+    def standing(self, session: Session) -> dict[str, object]:
+        """How the run stands: what its buttons say, what made the text, what has changed since."""
+        t, state = self.t, self.state(session)
+        undo: Parts = [{"text": t("made.undo"), "kind": "action", "action": "undo"}] if session.past else []
+        redo: Parts = [{"text": t("made.redo"), "kind": "action", "action": "redo"}] if session.future else []
+        made = state_line.line(state, session.ways, session.controls, t, undo + redo)
+        is_led = len(session.ways) > 1 or any(step.choice.by == "hand" for step in session.trace.steps)
+        is_ended = made["kind"] == "ended" and not session.is_recorded and not is_led
+        at = session.pinned if session.asks.run and session.trace.steps else None
+        return {
+            "made": made,
+            "link": links.notice(session.link_words, t),
+            "address": links.address(session.asks, at, is_ended),
+            **state_line.buttons(state, t),
+        }
+
+    def first_frame(self) -> dict[str, object]:
+        """Every panel filled with the recorded run, before anybody presses a button and before a model is loaded."""
+        strategy = self.first_run.steps[0]
+        look = Look(strategy.processors, next(iter(UNITS.values())), self.t, self.first_vocabulary)
+        return {
+            **frames.whole(self.first_run, EXAMPLES[0].inspect, True, look),
+            **self.standing(self.new_session()),
+            "badge": self.recorded_badge(),
+            "notice": wording.notice(""),
+            "tour": tour.READY,
+            "lesson": {"parts": [self.t(f"example.{EXAMPLES[0].key}.notice")]},
+            "model": {"parts": [self.t("model.loading", name=self.slot.display_name)], "kind": "wait"},
+        }
+
+    def prompt_ids(self, session: Session, prompt: str, backend: "Backend") -> tuple[int, ...]:
+        """Raises EmptyPromptError, UnknownTextError, PromptTooLongError."""
+        ids = prompts.prompt(prompt, backend, not session.leaves_end_off)
+        context.room(backend.model.context_length, ids)
+        return ids
+
+    def request(self, values: Values, backend: "Backend", ids: tuple[int, ...]) -> tuple[GenerationRequest, str]:
+        """The request of these controls after a prompt, its length cut to what fits, and a word on that."""
+        wanted = values.max_new_tokens()
+        context_length = backend.model.context_length
+        strategy = values.strategy(speller_of(backend))
+        rows = 2 if strategy.guidance else 1  # the logits after the negative prompt are kept too
+        negative = strategy.guidance.negative_prompt(ids) if strategy.guidance else ()
+        room, memory = context.room(context_length, ids, negative), longest_run(backend.model, rows)
+        words = ""
+        if wanted > min(room, memory):
+            reason = (
+                self.t("notice.context", limit=context_length)
+                if room <= memory
+                else self.t("notice.memory", limit=memory)
+            )
+            words = self.t("notice.shortened", tokens=min(room, memory), reason=reason)
+        elif not values.prompt and ids == backend.model.eos_ids[:1]:
+            words = self.t("notice.empty_prompt", token=backend.vocabulary.label(ids[0]))
+        words = f"{prompts.dropped_note(values.prompt, backend, self.t)} {words}".strip()
+        return GenerationRequest(ids, strategy, min(wanted, room, memory)), words
+
+    def shown(self, session: Session, look: Look) -> dict[str, object]:
+        """All panels of what the session has on the page; with a badge only for the recorded run."""
+        trace = session.trace
+        badge = self.recorded_badge() if trace is self.first_run else wording.notice("")
+        empty = {} if trace.steps else frames.blank(look)
+        return {
+            **frames.whole(trace, session.inspected, session.pinned is not None, look), **empty, "badge": badge,
+        }  # fmt: skip
+
+    def inspected(self, session: Session, controls: Values) -> dict[str, object]:
+        """The panels of the inspected step. Raises OutOfRangeError."""
+        trace, index = session.trace, session.inspected
+        if index < 0:
+            return {}
+        look, is_pinned = self.look(session, controls), session.pinned is not None
+        return {
+            **frames.looked_at(index, is_pinned),
+            **frames.step_panels(trace, index, is_pinned, look),
+            **frames.along_the_text(trace, index, look),
+        }

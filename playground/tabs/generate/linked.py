@@ -1,0 +1,66 @@
+"""Linked: the text that a link speaks of: its settings in the controls, then its tokens."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from playground.catalog import PARAMETERS
+from playground.components.knob_bank import bank_value
+from playground.components.live_bus import frame
+from playground.examples import EXAMPLES
+from playground.lists import LISTS
+from playground.runs.links import Link
+from playground.tabs import links
+from playground.tabs.generate.base import Update
+from playground.tabs.generate.controls import Values
+from playground.tabs.generate.session import Session
+from playground.tabs.generate.streaming import Streaming
+from playground.tabs.shell import reported
+from playground.tabs.visitor import Asks
+from playground.views.notation import NATS
+
+
+class Linked(Streaming):
+    """The handlers of a link that was opened."""
+
+    def open_link(self, session: Session, query: Any, *values: Any) -> list[Any]:
+        """What the controls are to say, in the order of `Controls.all`, then the frame that says what was left out.
+        Without settings that can be taken the controls stay as they are."""
+        session.link = link = links.opened(query, "generate")
+        session.link_words = links.words_on(link, self.slot.display_name)
+        session.asks = Asks()  # until the controls say what the link asks for
+        if link.setup is None:
+            return [*values, frame(self.standing(session))]
+        session.stop()
+        session.lesson = ""
+        return [*filled(link), frame({"lesson": {"parts": []}, "written": {}, **self.standing(session)})]
+
+    @reported(ends_run=True)
+    def run_link(self, session: Session, *values: Any) -> Iterator[Update]:
+        """The text of the link, with the token that it looks at."""
+        link = session.link
+        if link is None or link.setup is None or not link.runs:
+            return
+        yield from self.new_text(session, *values)
+        if link.at is None or session.is_running or session.pinned is not None or not session.trace.finish_reason:
+            return
+        session.pinned = min(link.at, len(session.trace.steps)) - 1
+        yield frame(self.inspected(session, Values.of(values)))
+
+
+def filled(link: Link) -> list[Any]:
+    """The values of a link, in the order of `Controls.all`."""
+    setup = link.setup
+    assert setup is not None
+    numbers = {p.name: setup.settings.get(p.name, p.neutral) for p in PARAMETERS}
+    return [
+        EXAMPLES[0].prompt if setup.prompt is None else setup.prompt,
+        setup.strategy,
+        setup.dice,
+        setup.max_new_tokens,
+        link.views.get("speed", links.SPEED["generate"]),
+        link.views.get("unit", NATS.name),
+        json.dumps(setup.order),
+        bank_value(numbers),
+        *(link.texts.get(name, "") for name in LISTS),
+    ]

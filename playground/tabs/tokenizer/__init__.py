@@ -1,0 +1,1 @@
+"""The Tokenizer tab: layout, handlers and its sessions."""

@@ -1,0 +1,27 @@
+"""What the tests of the endpoints share with others: visitors of the Generate tab, served pages, tiny models."""
+
+from tests.visitors import (
+    build_page,
+    first_example,
+    forwards,
+    recorded_tab,
+    serve,
+    tab,
+    tiny_backend,
+    visitor,
+    visitor_of,
+    visitors,
+)
+
+__all__ = [
+    "build_page",
+    "first_example",
+    "forwards",
+    "recorded_tab",
+    "serve",
+    "tab",
+    "tiny_backend",
+    "visitor",
+    "visitor_of",
+    "visitors",
+]
