@@ -48,7 +48,9 @@ def _options() -> argparse.Namespace:
     shape.add_argument("--heads", type=int, default=4)
     shape.add_argument("--context", type=int, default=512)
     learning.add_argument(
-        "--attention", default="sdpa", help="eager: on a processor a sixth faster a step in blocks of 256, slower in 512"
+        "--attention",
+        default="sdpa",
+        help="eager: on a processor a sixth faster a step in blocks of 256, slower in 512",
     )
     learning.add_argument("--dropout", type=float, default=0.0, help="0.1 pays from many epochs on")
     learning.add_argument("--batch", type=int, default=8, help="blocks a step")
