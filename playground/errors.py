@@ -18,6 +18,7 @@ PlaygroundError
 ├── InvalidModelOutputError   NaN logits
 ├── InfiniteModelOutputError  infinite logits where guidance needs their differences
 ├── NothingToInspectError     the architecture does not show this part of itself
+├── CannotScoreError          the engine does not say how probable a given text is
 └── NothingLeftToChooseError  the settings removed every token
 Anything else is a bug: said in one line, and in the log as a whole (playground.tabs.shell).
 """
@@ -161,6 +162,12 @@ class NothingToInspectError(PlaygroundError):
     """values: name, what."""
 
     key = "error.nothing_to_inspect"
+
+
+class CannotScoreError(PlaygroundError):
+    """values: name."""
+
+    key = "error.cannot_score"
 
 
 class NothingLeftToChooseError(PlaygroundError):

@@ -1,4 +1,4 @@
-"""What the tests share: the default model, tiny random models built from a config, and a table that acts as a model."""
+"""What the tests share: the default model, tiny random models built from a config, a table that counts."""
 
 import os
 import tempfile
@@ -14,11 +14,10 @@ os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(tempfile.gettempd
 
 import hypothesis
 import torch
-from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
-from playground.decoding.rows import Desk, Row
 from playground.engines.huggingface.backend import Backend, HuggingFaceModel, load
+from playground.engines.table import TableModel, TableState
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -100,43 +99,29 @@ def tiny() -> TinyFactory:
 
 
 @dataclass(eq=False)
-class TableModel:
-    """A language model written by hand: the next token depends on the last one alone.
+class WatchedTable(TableModel):
+    """A table that counts what is asked of it.
 
     Attributes:
-        table: (V, V), the logits of the token that follows each id.
-        eos_ids: ids that end a text.
         reads: the ids of every prefill, in order.
         advances: how many tokens were fed one by one.
         open_states: states given out and neither consumed nor released.
     """
 
-    table: Tensor
-    eos_ids: tuple[int, ...] = ()
-    name: str = "table"
-    context_length: int = 1024
-    cache_bytes: int = 0
     reads: list[tuple[int, ...]] = field(default_factory=list)
     advances: int = 0
     open_states: int = 0
 
-    @property
-    def vocab_size(self) -> int:
-        return self.table.shape[1]
-
-    @property
-    def step_bytes(self) -> int:
-        return 4 * self.vocab_size
-
-    def prefill(self, prompt_ids: Sequence[int], taken_ids: Sequence[int] = ()) -> "TableState":
+    def prefill(self, prompt_ids: Sequence[int], taken_ids: Sequence[int] = ()) -> "WatchedState":
         self.reads.append((*prompt_ids, *taken_ids))
-        return TableState(self, [self.reads[-1][-1]])
+        return WatchedState(self, super().prefill(prompt_ids, taken_ids))
 
 
-class TableState:
-    def __init__(self, model: TableModel, last_ids: list[int]) -> None:
-        self.model = model
-        self.logits = model.table[last_ids]
+class WatchedState(TableState):
+    model: WatchedTable
+
+    def __init__(self, model: WatchedTable, state: TableState) -> None:
+        self.model, self.length, self.logits = model, state.length, state.logits
         self._open = True
         model.open_states += 1
 
@@ -144,25 +129,22 @@ class TableState:
         self.model.open_states -= self._open
         self._open = False
 
-    def advance(self, parents: Sequence[int], token_ids: Sequence[int]) -> "TableState":
+    def advance(self, parents: Sequence[int], token_ids: Sequence[int]) -> "WatchedState":
         assert self._open, "a state was used after it had been consumed"
         assert len(parents) == len(token_ids)
         self.model.advances += 1
         self._close()
-        return TableState(self.model, list(token_ids))
-
-    def row(self, index: int, desk: Desk) -> Row:
-        return Row(self.logits[index])
+        return WatchedState(self.model, super().advance(parents, token_ids))
 
     def release(self) -> None:
         self._close()
 
 
 @pytest.fixture(scope="session")
-def table_model() -> Callable[..., TableModel]:
-    """Builds a TableModel from rows of probabilities: row i is the distribution of the token that follows id i."""
+def table_model() -> Callable[..., WatchedTable]:
+    """Builds a table from rows of probabilities: row i is the distribution of the token that follows id i."""
 
-    def build(rows: Sequence[Sequence[float]], eos_ids: tuple[int, ...] = ()) -> TableModel:
-        return TableModel(torch.tensor(rows, dtype=torch.float32).log(), eos_ids)
+    def build(rows: Sequence[Sequence[float]], eos_ids: tuple[int, ...] = ()) -> WatchedTable:
+        return WatchedTable(torch.tensor(rows, dtype=torch.float32).log(), eos_ids)
 
     return build

@@ -24,6 +24,7 @@ from playground.catalog import PARAMETERS
 from playground.components.knob_bank import bank_value
 from playground.engines.huggingface.backend import Backend, from_parts
 from playground.engines.loading import ModelSlot
+from playground.engines.protocol import Engine
 from playground.examples import EXAMPLES
 from playground.i18n import translator
 from playground.lists import LISTS
@@ -144,7 +145,7 @@ def visitors(tab: GenerateTab) -> Callable[[], Visitor]:
 
 
 @pytest.fixture
-def visitor_of(recorded_tab: Callable[[ModelSlot], GenerateTab]) -> Callable[[Backend], Visitor]:
+def visitor_of(recorded_tab: Callable[[ModelSlot], GenerateTab]) -> Callable[[Engine], Visitor]:
     """A visitor of a page with another model."""
     return lambda backend: Visitor(recorded_tab(ModelSlot.filled(backend, backend.info.name)))
 

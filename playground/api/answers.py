@@ -7,7 +7,7 @@ from playground.engines.huggingface import context
 from playground.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from playground.engines.huggingface.backend import Backend
+    from playground.engines.protocol import Engine
 
 Json = dict[str, Any]
 
@@ -18,12 +18,12 @@ def truth(name: str, value: object) -> bool:
     return value
 
 
-def room(ids: tuple[int, ...], backend: "Backend") -> int:
+def room(ids: tuple[int, ...], backend: "Engine") -> int:
     """How many tokens may follow the prompt. Raises PromptTooLongError if it does not fit."""
     return context.room(backend.model.context_length, ids)
 
 
-def prompt_ids(prompt: str, backend: "Backend", leave_end_off: object = False) -> tuple[int, ...]:
+def prompt_ids(prompt: str, backend: "Engine", leave_end_off: object = False) -> tuple[int, ...]:
     if not isinstance(prompt, str):
         raise InvalidArgumentError(name="prompt", rule="text", value=prompt)
     ids = prompts.prompt(prompt, backend, not truth("leave_end_off", leave_end_off))

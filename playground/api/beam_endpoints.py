@@ -18,7 +18,7 @@ from playground.runs.strategies.options import NUM_BEAMS, Option
 from playground.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from playground.engines.huggingface.backend import Backend
+    from playground.engines.protocol import Engine
 
 
 def build(slot: ModelSlot) -> None:
@@ -106,7 +106,7 @@ class BeamEndpoints:
             yield answer
 
 
-def _strategy(given: Json, max_new_tokens: int, backend: "Backend") -> BeamStrategy:
+def _strategy(given: Json, max_new_tokens: int, backend: "Engine") -> BeamStrategy:
     """The search that the arguments describe. Raises OutOfRangeError or InvalidArgumentError."""
     kind, asked_by = _kind(given)
     _refuse_together(given, kind, asked_by)

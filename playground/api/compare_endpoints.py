@@ -21,7 +21,7 @@ from playground.views.measures import Text, measures, text_of
 from playground.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from playground.engines.huggingface.backend import Backend
+    from playground.engines.protocol import Engine
 
 MEASURES = ("mean_logprob", "perplexity", "distinct_1", "distinct_2", "distinct_3", "seq_rep_4", "self_bleu")
 
@@ -130,7 +130,7 @@ class CompareEndpoints:
         }  # fmt: skip
 
 
-def _refuse_others(setups: Sequence[Setup], prompt: str, backend: "Backend") -> None:
+def _refuse_others(setups: Sequence[Setup], prompt: str, backend: "Engine") -> None:
     """Raises InvalidArgumentError for a setup of another prompt, or of another model."""
     for place, setup in enumerate(setups):
         for name, own, common in (("prompt", setup.prompt, prompt), ("model", setup.model, backend.info.name)):

@@ -24,7 +24,7 @@ from playground.lists import LISTS, check_ids
 from playground.views.same_dice import Parting, carried_over, ended_by, parting
 
 if TYPE_CHECKING:
-    from playground.engines.huggingface.backend import Backend
+    from playground.engines.protocol import Engine
 
 MAX_SETTINGS = 16
 MAX_TOKENS = 1024  # of all settings together: as long as an answer may be waited for
@@ -91,7 +91,7 @@ def _compare(slot: ModelSlot, prompt: str, seed: int, settings: object, max_new_
 
 
 def _parted(
-    whole: Trace, chain: tuple[Processor, ...], stop: StopStrings | None, backend: "Backend", length: int
+    whole: Trace, chain: tuple[Processor, ...], stop: StopStrings | None, backend: "Engine", length: int
 ) -> Trace:
     """The run under another setting: as far as its tokens are those of `whole`, only what follows is computed."""
     where = parting(whole, chain, backend.vocabulary)
@@ -118,7 +118,7 @@ def _is_guided(chain: tuple[Processor, ...]) -> bool:
     return any(isinstance(processor, Guidance) for processor in chain)
 
 
-def _compared(first: Trace, other: Trace, backend: "Backend") -> Parting:
+def _compared(first: Trace, other: Trace, backend: "Engine") -> Parting:
     """Where two texts part; None stands for the token of the one that had ended there."""
     for i, (ours, theirs) in enumerate(zip_longest(first.token_ids, other.token_ids)):
         if ours != theirs:
@@ -127,7 +127,7 @@ def _compared(first: Trace, other: Trace, backend: "Backend") -> Parting:
     return Parting(None, len(first.steps))
 
 
-def _processors(one: object, backend: "Backend") -> tuple[Processor, ...]:
+def _processors(one: object, backend: "Engine") -> tuple[Processor, ...]:
     """Raises InvalidArgumentError, OutOfRangeError."""
     names = [*(p.name for p in PARAMETERS), *LISTS]
     if not isinstance(one, dict) or not set(one) <= {*names, "order"}:
@@ -137,7 +137,7 @@ def _processors(one: object, backend: "Backend") -> tuple[Processor, ...]:
     return catalog.processors(values, True, _order(one.get("order", "transformers")), backend.vocabulary)
 
 
-def _stop(one: Json, backend: "Backend") -> StopStrings | None:
+def _stop(one: Json, backend: "Engine") -> StopStrings | None:
     strings = LISTS["stop_strings"].check(one.get("stop_strings"))
     return StopStrings(strings, backend.vocabulary.pieces) if strings else None
 
@@ -152,7 +152,7 @@ def _order(order: object) -> Sequence[str]:
     return (*order, *(name for name in usual if name not in order))
 
 
-def _run(backend: "Backend", trace: Trace, length: int) -> Trace:
+def _run(backend: "Engine", trace: Trace, length: int) -> Trace:
     """The trace carried on to its end."""
     request = replace(trace.request, max_new_tokens=length)
     for longer in engine.generate(backend.model, request, trace):

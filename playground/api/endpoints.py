@@ -34,7 +34,7 @@ from playground.views.next_token import next_token
 from playground.views.stages import stage_rows
 
 if TYPE_CHECKING:
-    from playground.engines.huggingface.backend import Backend
+    from playground.engines.protocol import Engine
 
 MAX_CANDIDATES = 1000
 
@@ -201,14 +201,14 @@ def _is_off(name: str, value: object) -> bool:
     return value == (BY_NAME[name].neutral if name in BY_NAME else usual[name])
 
 
-def _strategy(values: Json, name: str, seed: int, order: object, backend: "Backend") -> Sampling:
+def _strategy(values: Json, name: str, seed: int, order: object, backend: "Engine") -> Sampling:
     """Raises OutOfRangeError, InvalidArgumentError."""
     taken = STRATEGIES[name].settings
     asked = {key: value for key, value in values.items() if key in taken or not _is_off(key, value)}
     return cast(Sampling, Setup.from_json({**asked, "strategy": name, "seed": seed, "order": order}).build(backend))
 
 
-def _logits_after(ids: tuple[int, ...], backend: "Backend") -> torch.Tensor:
+def _logits_after(ids: tuple[int, ...], backend: "Engine") -> torch.Tensor:
     """(V,). Raises InvalidModelOutputError, PromptTooLongError."""
     state = backend.model.prefill(ids)
     logits = state.logits[0]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar, cast
 from playground.errors import ModelUnavailableError
 
 if TYPE_CHECKING:
-    from playground.engines.huggingface.backend import Backend
+    from playground.engines.protocol import Engine
 
 
 Result = TypeVar("Result")
@@ -44,11 +44,11 @@ class ModelSlot:
         self.public_name = public_name or name_or_path
         self._results: dict[str, object] = {}
         self._once = threading.Lock()
-        self._result: Future[Backend] = Future()
+        self._result: Future[Engine] = Future()
         self._is_started = False
 
     @classmethod
-    def filled(cls, backend: "Backend", name_or_path: str) -> "ModelSlot":
+    def filled(cls, backend: "Engine", name_or_path: str) -> "ModelSlot":
         """A slot around a model that is already in memory."""
         slot = cls(name_or_path, backend.info.name)
         slot._result.set_result(backend)
@@ -69,7 +69,7 @@ class ModelSlot:
         if self._is_started:
             self._result.exception()
 
-    def get(self) -> "Backend":
+    def get(self) -> "Engine":
         """The model; waits while it loads. Raises ModelUnavailableError, with the reason, if it can't be loaded."""
         return self._result.result()
 

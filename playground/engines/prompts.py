@@ -9,13 +9,13 @@ from playground.vocabulary import printable
 from playground.written import Speller
 
 if TYPE_CHECKING:
-    from playground.engines.huggingface.backend import Backend
+    from playground.engines.protocol import Engine
 
 _NAMED = 8  # of characters that were dropped
 _SHOWN = 60  # characters of a text that can't be read
 
 
-def read(text: str, backend: "Backend", with_end: bool = True) -> tuple[int, ...]:
+def read(text: str, backend: "Engine", with_end: bool = True) -> tuple[int, ...]:
     """The ids of a text, with the special tokens that the tokenizer adds; `with_end=False` leaves those off that it
     puts behind the text. Raises EmptyPromptError, UnknownTextError."""
     ids = backend.tokenizer.encode(text)
@@ -29,7 +29,7 @@ def read(text: str, backend: "Backend", with_end: bool = True) -> tuple[int, ...
     return ids
 
 
-def prompt(text: str, backend: "Backend", with_end: bool = True) -> tuple[int, ...]:
+def prompt(text: str, backend: "Engine", with_end: bool = True) -> tuple[int, ...]:
     """The same for a text to go on from: without text, the end-of-text token where the model has one."""
     try:
         return read(text, backend, with_end)
@@ -39,14 +39,14 @@ def prompt(text: str, backend: "Backend", with_end: bool = True) -> tuple[int, .
         return backend.model.eos_ids[:1]
 
 
-def dropped_note(text: str, backend: "Backend", t: Translator) -> str:
+def dropped_note(text: str, backend: "Engine", t: Translator) -> str:
     """A sentence on the characters of a prompt that the model reads nothing of; "" where it reads all."""
     found = backend.tokenizer.dropped(text)
     some = " ".join(printable(c.encode()) for c in found[:_NAMED]) + (" …" if len(found) > _NAMED else "")
     return t("notice.dropped", characters=some) if found else ""
 
 
-def ids_or_none(text: str, backend: "Backend") -> tuple[int, ...]:
+def ids_or_none(text: str, backend: "Engine") -> tuple[int, ...]:
     """The ids of a text that stands in the page already; none of one that this model can't read, as Run will say."""
     try:
         return prompt(text, backend)
@@ -54,14 +54,14 @@ def ids_or_none(text: str, backend: "Backend") -> tuple[int, ...]:
         return ()
 
 
-def end_ids(backend: "Backend") -> tuple[int, ...]:
+def end_ids(backend: "Engine") -> tuple[int, ...]:
     """The special tokens that the tokenizer puts behind every text, as BERT's puts [SEP]."""
     whole, inside = backend.tokenizer.encode("a"), backend.tokenizer.encode_inside("a")
     places = (i for i in range(len(whole)) if inside and whole[i : i + len(inside)] == inside)
     return next((whole[i + len(inside) :] for i in places), ())
 
 
-def speller_of(backend: "Backend") -> Speller:
+def speller_of(backend: "Engine") -> Speller:
     """How this model's tokenizer spells what a person writes."""
     return Speller(backend.tokenizer.encode_inside, backend.tokenizer.encode, backend.vocabulary)
 

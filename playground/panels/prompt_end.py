@@ -7,10 +7,10 @@ from playground.i18n import Translator
 from playground.panels.wording import Part
 
 if TYPE_CHECKING:
-    from playground.engines.huggingface.backend import Backend
+    from playground.engines.protocol import Engine
 
 
-def prompt_end(backend: "Backend", is_off: bool, t: Translator) -> dict[str, object]:
+def prompt_end(backend: "Engine", is_off: bool, t: Translator) -> dict[str, object]:
     """What the tokenizer puts behind every prompt, and the offer to leave it off; nothing where it puts nothing."""
     ends = end_ids(backend)
     if not ends:

@@ -16,7 +16,7 @@ from playground.views.stages import StageRow
 from playground.vocabulary import Vocabulary, printable
 
 if TYPE_CHECKING:  # these import transformers, for which the page does not wait
-    from playground.engines.huggingface.backend import ModelInfo
+    from playground.engines.protocol import Info
     from playground.runs.verification.generate import Verification
 
 Part = str | dict[str, Any]
@@ -91,6 +91,11 @@ def badge(text: str, kind: str) -> dict[str, object]:
     return {"parts": [mark + text], "kind": kind}
 
 
+def no_reference(info: "Info", t: Translator) -> dict[str, object]:
+    """Of an engine that transformers does not run."""
+    return badge(t("badge.no_reference", name=info.name), "wait")
+
+
 def verification_badge(found: "Verification", vocabulary: Vocabulary, t: Translator) -> dict[str, object]:
     """What the comparison with transformers found, or where the two first differ."""
     difference = "0.0" if found.largest_difference == 0 else f"{found.largest_difference:.1e}"
@@ -159,7 +164,7 @@ def stage_table(rows: Sequence[StageRow], t: Translator, unit: Unit) -> dict[str
     return {"table": {"head": head, "rows": body}}
 
 
-def model_line(info: "ModelInfo", t: Translator) -> str:
+def model_line(info: "Info", t: Translator) -> str:
     ignored = t("model.ignored", settings=", ".join(info.ignored)) if info.ignored else ""
     line = t(
         "model.ready",

@@ -11,7 +11,7 @@ from playground.errors import InvalidArgumentError, PlaygroundError
 from playground.runs.setup import Setup
 
 if TYPE_CHECKING:
-    from playground.engines.huggingface.backend import Backend
+    from playground.engines.protocol import Engine
 
 MAX_LANES = 16
 
@@ -49,7 +49,7 @@ def placed(error: PlaygroundError, place: int) -> PlaygroundError:
 
 
 def requests_of(
-    setups: Sequence[Setup], prompt_ids: tuple[int, ...], backend: "Backend", same_dice: bool
+    setups: Sequence[Setup], prompt_ids: tuple[int, ...], backend: "Engine", same_dice: bool
 ) -> tuple[GenerationRequest, ...]:
     """One a lane, each with the length that its setup asks for.
 

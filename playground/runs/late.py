@@ -10,6 +10,8 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from playground.engines.loading import ModelSlot
+from playground.engines.protocol import runs_in_transformers
+from playground.errors import NothingToInspectError
 
 if TYPE_CHECKING:
     from playground.engines.huggingface import family as family
@@ -42,12 +44,14 @@ def load() -> None:
 def inspection_of(slot: ModelSlot) -> "inspection.Inspection":
     """The model laid open, once for all visitors, made by the first who asks. Waits for the model.
 
-    Raises ModelUnavailableError.
+    Raises ModelUnavailableError, NothingToInspectError where the engine shows nothing of its inside.
     """
     backend = slot.get()
 
     def opened() -> "inspection.Inspection":
         load()
+        if not runs_in_transformers(backend):
+            raise NothingToInspectError(name=backend.info.name, what="hidden states")
         return inspection.Inspection(backend)
 
     return slot.once("inspection", opened)

@@ -11,16 +11,17 @@ from playground.decoding.sampling import Sampling
 from playground.decoding.selection import Argmax, Choice
 from playground.decoding.trace import FinishReason, GenerationRequest, Step, Trace, read
 from playground.engines import prompts
+from playground.engines.protocol import scorer
 from playground.errors import EmptyPromptError, InvalidModelOutputError, UnknownTextError
 from playground.views.scored_text import ScoredText, scored_text
 
 if TYPE_CHECKING:
-    from playground.engines.huggingface.backend import Backend
+    from playground.engines.protocol import Engine
 
 TEXT_BYTES = 4 * 2**20  # rows of logits that a text's lane holds besides its numbers
 
 
-def score_text(prompt: str, text: str, backend: "Backend") -> ScoredText:
+def score_text(prompt: str, text: str, backend: "Engine") -> ScoredText:
     """What the model says of each token of a text after a prompt; one pass, no dice, no processors.
 
     The ids are those of prompt and text read as one, without the special tokens that a tokenizer puts behind a text.
@@ -29,14 +30,15 @@ def score_text(prompt: str, text: str, backend: "Backend") -> ScoredText:
     where the model has one; else nothing is said of its first token.
 
     Raises EmptyPromptError without a text, or without anything to read its first token after; UnknownTextError for a
-    text of which the tokenizer makes no token; PromptTooLongError, UnreadableTokenError, InvalidModelOutputError.
+    text of which the tokenizer makes no token; PromptTooLongError, UnreadableTokenError, InvalidModelOutputError;
+    CannotScoreError where the engine reads no text at once.
     """
     ids, start, is_astride = _joined(prompt, text, backend)
     readings = [read(row, ids[place]) for place, row in _rows(ids, start, backend)]
     return scored_text(ids[:start], ids[start:], readings, backend.vocabulary, is_astride)
 
 
-def text_lane(prompt: str, text: str, backend: "Backend") -> Lane:
+def text_lane(prompt: str, text: str, backend: "Engine") -> Lane:
     """The same as a lane of a comparison, which has ended: every token of the text chosen by hand, no processors.
 
     Keeps the numbers of its tokens, and TEXT_BYTES of rows of logits; one that is not at hand is read again with the
@@ -55,14 +57,14 @@ def text_lane(prompt: str, text: str, backend: "Backend") -> Lane:
     return Lane(request, Trace(request, tuple(steps)))
 
 
-def _row_again(ids: tuple[int, ...], place: int, backend: "Backend") -> Tensor:
+def _row_again(ids: tuple[int, ...], place: int, backend: "Engine") -> Tensor:
     return next(row for at, row in _rows(ids, place, backend) if at == place).clone()
 
 
-def _rows(ids: tuple[int, ...], start: int, backend: "Backend") -> Iterator[tuple[int, Tensor]]:
+def _rows(ids: tuple[int, ...], start: int, backend: "Engine") -> Iterator[tuple[int, Tensor]]:
     """(place, the logits (V,) before the token there), from `start` on. Raises InvalidModelOutputError."""
     place = 0
-    for rows in backend.model.read(ids):
+    for rows in scorer(backend).read(ids):
         for row in rows:
             place += 1
             if place >= start:
@@ -71,7 +73,7 @@ def _rows(ids: tuple[int, ...], start: int, backend: "Backend") -> Iterator[tupl
                 yield place, row
 
 
-def _joined(prompt: str, text: str, backend: "Backend") -> tuple[tuple[int, ...], int, bool]:
+def _joined(prompt: str, text: str, backend: "Engine") -> tuple[tuple[int, ...], int, bool]:
     """The ids of both read as one, the place of the text's first token, and whether that begins in the prompt."""
     if not text:
         raise EmptyPromptError()

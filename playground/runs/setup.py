@@ -14,7 +14,7 @@ from playground.runs.strategies.kind import USUAL_ORDER
 from playground.written import Speller
 
 if TYPE_CHECKING:
-    from playground.engines.huggingface.backend import Backend
+    from playground.engines.protocol import Engine
 
 VERSION = 1
 MAX_TOKENS = 2048
@@ -75,7 +75,7 @@ class Setup:
     def with_seed(self, seed: int) -> "Setup":
         return replace(self, seed=seed)
 
-    def build(self, backend: "Backend", **further: Any) -> Strategy[Any]:
+    def build(self, backend: "Engine", **further: Any) -> Strategy[Any]:
         """The strategy for a model; `further` as of Asked.
 
         Raises PlaygroundErrors for what does not fit: phrases that its tokenizer can't spell, ids that it lacks.

@@ -20,8 +20,8 @@ from playground.decoding.stochastic_beam_search import StochasticBeamSearch
 from playground.decoding.stopping import StopStrings
 from playground.decoding.trace import GenerationRequest
 from playground.engines.huggingface.backend import Backend, HuggingFaceModel
+from playground.engines.table import TableModel
 from playground.errors import InvalidModelOutputError, NothingLeftToChooseError
-from tests.conftest import TableModel
 from tests.parity.hashed_model import Hashed, HashedModel
 
 PROMPT = (3, 1, 4, 1, 5)

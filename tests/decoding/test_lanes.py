@@ -17,8 +17,8 @@ from playground.decoding.rows import DESK_BYTES, Desk
 from playground.decoding.stopping import StopStrings
 from playground.decoding.trace import TRACE_BYTES, GenerationRequest, Trace
 from playground.engines.huggingface.backend import HuggingFaceModel
+from playground.engines.table import TableModel
 from playground.errors import InvalidModelOutputError, NothingLeftToChooseError
-from tests.conftest import TableModel
 from tests.parity.hashed_model import Hashed, HashedModel
 
 PROMPT = (3, 1, 4, 1, 5)

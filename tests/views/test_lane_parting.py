@@ -8,9 +8,9 @@ from playground import catalog, engine
 from playground.decoding.beam_search import BeamSearch
 from playground.decoding.lanes import Comparison
 from playground.decoding.trace import GenerationRequest
+from playground.engines.table import TableModel
 from playground.views.lane_parting import first_difference, lane_parting
 from playground.vocabulary import Vocabulary
-from tests.conftest import TableModel
 
 WORDS = Vocabulary((b" a", b" b", b" c"))
 ROWS = [[0.2, 0.5, 0.3], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8]]

@@ -14,9 +14,9 @@ from playground import catalog, engine
 from playground.decoding.beam_search import BeamSearch
 from playground.decoding.trace import GenerationRequest
 from playground.engines.huggingface.backend import Backend
+from playground.engines.table import TableModel
 from playground.views.diversity import edit_distance, self_bleu, unique
 from playground.views.measures import Text, distinct, longest_repeat, measures, perplexity, seq_rep, text_of, zlib_ratio
-from tests.conftest import TableModel
 
 
 def texts(seed: int, most: int = 12, longest: int = 30) -> list[tuple[int, ...]]:

@@ -9,9 +9,9 @@ import pytest
 
 from playground import catalog, engine
 from playground.decoding.trace import GenerationRequest, Trace
+from playground.engines.table import TableModel
 from playground.views.token_histogram import chance_beyond, exact_probabilities, taken_after, token_histogram
 from playground.vocabulary import Vocabulary
-from tests.conftest import TableModel
 
 WORDS = Vocabulary(tuple(f" {c}".encode() for c in "abcdefgh"))
 

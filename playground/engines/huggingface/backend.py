@@ -32,6 +32,7 @@ from playground.engines.huggingface.kv_cache import (
 )
 from playground.engines.huggingface.lean import make_lean, pays
 from playground.engines.loading import shown_name
+from playground.engines.protocol import Capabilities, Info
 from playground.errors import ModelUnavailableError, PromptTooLongError, UnreadableTokenError
 from playground.i18n import say
 from playground.tokenization.text_tokenizer import TextTokenizer, from_functions, from_json
@@ -41,25 +42,6 @@ logger = logging.getLogger(__name__)
 _SCORED_BYTES = 32 * 2**20
 _KEPT_CACHES = 8
 _KEPT_CACHE_BYTES = 512 * 2**20
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """What is loaded: name, number of parameters, V, context length in tokens, layers, heads per layer.
-
-    `ignored` are the settings of its configuration that name a token which the model does not have, `unused` the
-    weights in its files that the model has no place for; `licence` is what its card names, if known.
-    """
-
-    name: str
-    parameters: int
-    vocab_size: int
-    context_length: int
-    layers: int
-    heads: int
-    ignored: tuple[str, ...] = ()
-    unused: tuple[str, ...] = ()
-    licence: str | None = None
 
 
 class HuggingFaceTokenizer:
@@ -135,14 +117,18 @@ class HuggingFaceTokenizer:
         )
 
 
+IN_TRANSFORMERS = Capabilities(scores=True, generates=True, opens=True)
+
+
 @dataclass(frozen=True)
 class Backend:
-    """A loaded model with its tokenizer, its vocabulary as text, and what to say about it."""
+    """A loaded model with its tokenizer, its vocabulary as text, and what to say about it: an Engine."""
 
     model: "HuggingFaceModel"
     tokenizer: HuggingFaceTokenizer
     vocabulary: Vocabulary
-    info: ModelInfo
+    info: Info
+    can: Capabilities = IN_TRANSFORMERS
 
 
 def load(name_or_path: str, display_name: str | None = None, exact: bool = False) -> Backend:
@@ -188,7 +174,7 @@ def _take_off_lost_padding(config: Any) -> tuple[str, ...]:
 def from_parts(
     module: Any, tokenizer: Any, name: str, ignored: tuple[str, ...] = (), exact: bool = False
 ) -> Backend:  # fmt: skip
-    """A Backend around a transformers model and tokenizer already in memory; `ignored` as of ModelInfo, `exact` as of
+    """A Backend around a transformers model and tokenizer already in memory; `ignored` as of Info, `exact` as of
     HuggingFaceModel."""
     model = HuggingFaceModel(module, name, exact)
     ignored += tuple(f"eos_token_id {i}" for i in model.lost_eos_ids)
@@ -198,7 +184,7 @@ def from_parts(
     if ignored:
         logger.warning("%s: ignored, for there is no such token: %s", name, ", ".join(ignored))
     config = module.config.get_text_config()
-    info = ModelInfo(
+    info = Info(
         name=name,
         parameters=sum(p.numel() for p in module.parameters()),
         vocab_size=model.vocab_size,

@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from playground.errors import PromptTooLongError, UnreadableTokenError
+from playground.engines.protocol import scorer
+from playground.errors import CannotScoreError, PromptTooLongError, UnreadableTokenError
 from playground.i18n import Translator
 from playground.tokenization.round_trip import Retokenization, retokenize
 from playground.tokenization.text_tokenizer import TextTokenizer
 from playground.views.notation import Unit
 
 if TYPE_CHECKING:
-    from playground.engines.huggingface.backend import Backend, HuggingFaceModel, HuggingFaceTokenizer
+    from playground.engines.protocol import Engine, Scorer, Tokenizer
 
 
-def log_likelihood(ids: Sequence[int], model: "HuggingFaceModel", tokenizer: TextTokenizer) -> float:
+def log_likelihood(ids: Sequence[int], model: "Scorer", tokenizer: TextTokenizer) -> float:
     """Sum of the natural-log probabilities of the ids after the start of a text, as the page starts one: with the
     special tokens that the tokenizer puts there, else with the model's end-of-text token; of all but the first where
     there is neither. Raises PromptTooLongError."""
@@ -23,17 +24,17 @@ def log_likelihood(ids: Sequence[int], model: "HuggingFaceModel", tokenizer: Tex
     return sum(model.logprobs(whole)[max(0, len(start) - 1) :])
 
 
-def reader_of(backend: "Backend") -> TextTokenizer:
+def reader_of(backend: "Engine") -> TextTokenizer:
     """The model's own tokenizer, with its inner workings."""
     return _reader(backend.tokenizer, backend.info.name, backend.info.context_length)
 
 
 @lru_cache(maxsize=1)
-def _reader(tokenizer: "HuggingFaceTokenizer", name: str, context_length: int) -> TextTokenizer:
+def _reader(tokenizer: "Tokenizer", name: str, context_length: int) -> TextTokenizer:
     return tokenizer.text_tokenizer(name, context_length)  # reads its whole vocabulary: once
 
 
-def found_in(ids: Sequence[int], backend: "Backend", prompt_length: int = 0) -> Retokenization:
+def found_in(ids: Sequence[int], backend: "Engine", prompt_length: int = 0) -> Retokenization:
     """The ids of a run, and what its text would be read as. What the tokenizer has put after the prompt (the first
     `prompt_length` ids), such as BERT's [SEP], is no text and left out."""
     tokenizer = reader_of(backend)
@@ -44,7 +45,7 @@ def found_in(ids: Sequence[int], backend: "Backend", prompt_length: int = 0) -> 
     return retokenize(ids, tokenizer)
 
 
-def alarm(ids: Sequence[int], backend: "Backend", unit: Unit, t: Translator, prompt_length: int = 0) -> str:
+def alarm(ids: Sequence[int], backend: "Engine", unit: Unit, t: Translator, prompt_length: int = 0) -> str:
     """A sentence for a run that was steered by hand; nothing where its text is read as the very same ids."""
     found = found_in(ids, backend, prompt_length)
     if found.is_stable:
@@ -56,9 +57,9 @@ def alarm(ids: Sequence[int], backend: "Backend", unit: Unit, t: Translator, pro
         "|".join(backend.vocabulary.labels(side[first : first + 4])) or "∅" for side in (found.ids, found.read_as)
     ]
     try:
-        chosen, read_as = (log_likelihood(one, backend.model, reader_of(backend)) for one in (found.ids, found.read_as))
-        change = read_as - chosen
-    except (PromptTooLongError, UnreadableTokenError):  # the text may spell a token that the model does not have
+        model, reader = scorer(backend), reader_of(backend)
+        change = log_likelihood(found.read_as, model, reader) - log_likelihood(found.ids, model, reader)
+    except (CannotScoreError, PromptTooLongError, UnreadableTokenError):  # or it spells a token that the model lacks
         return t("tokenizer.alarm.unscored", chosen=labels[0], read_as=labels[1])
     amount = ("−" if change < 0 else "+") + unit.amount(abs(change))
     return t("tokenizer.alarm", chosen=labels[0], read_as=labels[1], change=amount, unit=unit.name)

@@ -23,7 +23,7 @@ from playground.views.beam_tree import BeamTree
 from playground.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from playground.engines.huggingface.backend import Backend
+    from playground.engines.protocol import Engine
 
 Update = str  # a frame for the bus
 
@@ -110,7 +110,7 @@ class BeamBase:
         look = self.look(session)
         return frames.whole(trace, session.tree, session.inspected, session.greedy, session.picked, alpha, look)
 
-    def request(self, session: BeamSession, values: BeamValues, backend: "Backend") -> tuple[BeamTrace, str]:
+    def request(self, session: BeamSession, values: BeamValues, backend: "Engine") -> tuple[BeamTrace, str]:
         """What the controls ask for, its length cut to what fits, and a word on that. Raises PlaygroundErrors."""
         ids = prompts.prompt(values.prompt, backend, not session.leaves_end_off)
         room = context.room(backend.model.context_length, ids)

@@ -20,7 +20,7 @@ from playground.runs.strategies.options import Choice, Number, Option, Texts
 from playground.tabs.generate.controls import SPEEDS, neutral_if_none
 
 if TYPE_CHECKING:
-    from playground.engines.huggingface.backend import Backend
+    from playground.engines.protocol import Engine
 
 MAX_STEPS = 64
 
@@ -92,7 +92,7 @@ class BeamValues:
         seed = catalog.check_seed(self.seed)  # type: ignore[arg-type]
         return Setup(self.mode, self.settings, seed, self.max_new_tokens(), prompt=self.prompt, model=model)
 
-    def strategy(self, backend: "Backend") -> BeamStrategy:
+    def strategy(self, backend: "Engine") -> BeamStrategy:
         """Raises the errors of `setup`, UnknownPhraseError for a phrase that the tokenizer can't spell."""
         names = {o.name: say(o.label) for o in self.kind.options if isinstance(o, Texts)}
         return cast(BeamStrategy, self.setup().build(backend, names=names))

@@ -14,6 +14,7 @@ from playground.decoding.beam_steps import Hypothesis
 from playground.decoding.beam_trace import BeamTrace
 from playground.decoding.processors import NoRepeatNGram
 from playground.engines import prompts
+from playground.engines.protocol import runs_in_transformers
 from playground.errors import PlaygroundError
 from playground.panels import wording
 from playground.panels.beam import frames
@@ -31,12 +32,13 @@ from playground.views.beam_tree import BeamTree
 
 if TYPE_CHECKING:
     from playground.engines.huggingface.backend import Backend
+    from playground.engines.protocol import Engine
     from playground.runs.verification.beams import BeamVerification
 
 BANNED = 2  # n of the n-grams that the comparison forbids to repeat
 
 
-def greedy_of(trace: BeamTrace, backend: "Backend") -> Hypothesis:
+def greedy_of(trace: BeamTrace, backend: "Engine") -> Hypothesis:
     """Greedy decoding under the rules of the same search: one beam that stops at its first end."""
     strategy = trace.strategy
     warpers = {p.name for p in FOR_BEAMS if p.sampling_only}  # greedy leaves them out, as in `generate`
@@ -77,7 +79,9 @@ class BeamTab(Linked, Looking):
         }
         yield frame(channels), trace.length_penalty
 
-    def code(self, trace: BeamTrace, backend: "Backend") -> dict[str, object]:
+    def code(self, trace: BeamTrace, backend: "Engine") -> dict[str, object]:
+        if not runs_in_transformers(backend):
+            return {"parts": [self.t("code.elsewhere", name=backend.info.name)]}
         kind = STRATEGIES[trace.strategy.name]
         if kind.call and not backend.model.searches_in_generate:
             return {"parts": [self.t("beam.code.out_of_order")]}
@@ -98,6 +102,9 @@ class BeamTab(Linked, Looking):
         if session.model_name != backend.info.name:
             return
         session.verified = trace
+        if not runs_in_transformers(backend):
+            yield frame({"beam.badge": wording.no_reference(backend.info, self.t)})
+            return
         yield frame({"beam.badge": wording.badge(self.t("badge.wait"), "wait")})
         try:
             found = self.compared(trace, backend, lambda: session.version == version)
@@ -154,7 +161,7 @@ class BeamTab(Linked, Looking):
         if is_others:
             yield frame(self.put_away(session, backend))
         yield frame({"beam.prompt_end": prompt_end(backend, session.leaves_end_off, self.t)})
-        if not is_recorded or is_others:
+        if not is_recorded or is_others or not runs_in_transformers(backend):
             return
         found = self.slot.once("first beams", lambda: self.compared(self.first, backend))
         if session.is_recorded:  # else a search has been made meanwhile, and has a badge of its own
@@ -168,11 +175,11 @@ class BeamTab(Linked, Looking):
         session.leaves_end_off = not session.leaves_end_off
         return frame({"beam.prompt_end": prompt_end(self.slot.get(), session.leaves_end_off, self.t)})
 
-    def is_others(self, session: BeamSession, backend: "Backend") -> bool:
+    def is_others(self, session: BeamSession, backend: "Engine") -> bool:
         """As in the Generate tab."""
         return backend.info.name != session.model_name or backend.vocabulary != self.first_vocabulary
 
-    def put_away(self, session: BeamSession, backend: "Backend") -> dict[str, object]:
+    def put_away(self, session: BeamSession, backend: "Engine") -> dict[str, object]:
         """The recorded search is another model's: an empty page for the loaded one instead, and a word on that."""
         words = self.t("notice.put_away", recorded=session.model_name, loaded=backend.info.name)
         trace = replace(self.first, prompt_ids=prompts.ids_or_none(BEAM_EXAMPLES[0].prompt, backend), steps=())

@@ -19,7 +19,7 @@ from playground.tabs.state_line import settings_of_search
 from playground.views.beam_tree import BeamTree
 
 if TYPE_CHECKING:
-    from playground.engines.huggingface.backend import Backend
+    from playground.engines.protocol import Engine
 
 PANEL_SECONDS = 0.15  # between two drawings of tables and the pool of a run without a pace
 
@@ -83,7 +83,7 @@ class Streaming(BeamBase):
         yield from self.stream(session, controls, backend, request, words, None, single)
 
     def stream(
-        self, session: BeamSession, controls: BeamValues, backend: "Backend", trace: BeamTrace, words: str,
+        self, session: BeamSession, controls: BeamValues, backend: "Engine", trace: BeamTrace, words: str,
         search: LiveSearch | None = None, single: bool = False,
     ) -> Iterator[Update]:  # fmt: skip
         """Take steps after `trace` and show each, until the end or until something else is begun in this session."""

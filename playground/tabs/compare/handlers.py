@@ -10,6 +10,7 @@ from playground.components.live_bus import frame
 from playground.decoding.lanes import Comparison, Lane
 from playground.engines import prompts
 from playground.engines.huggingface import context
+from playground.engines.protocol import runs_in_transformers
 from playground.panels import wording
 from playground.panels.compare import frames
 from playground.panels.compare.frames import Look
@@ -23,7 +24,7 @@ from playground.tabs.generate.controls import SPEEDS
 from playground.tabs.shell import FRAME_SECONDS, reported
 
 if TYPE_CHECKING:
-    from playground.engines.huggingface.backend import Backend
+    from playground.engines.protocol import Engine
 
 PANEL_SECONDS = 0.3  # between two drawings of the bars while a run goes on
 
@@ -75,7 +76,7 @@ class CompareTab(Editing):
             return
         yield from self.stream(session, values, before, single)
 
-    def asked(self, session: CompareSession, values: tuple[Any, ...], backend: "Backend") -> Asked:
+    def asked(self, session: CompareSession, values: tuple[Any, ...], backend: "Engine") -> Asked:
         prompt, same_dice, _ = values
         ids = prompts.prompt(prompt or "", backend, not session.leaves_end_off)
         context.room(backend.model.context_length, ids)
@@ -165,6 +166,10 @@ class CompareTab(Editing):
         for (key, source), lane in zip(session.asked.lanes, comparison.lanes, strict=True):
             is_known = session.badges.get(key, {}).get("kind", "wait") != "wait"
             if not lane.token_ids or lane.error is not None or is_known:
+                continue
+            if not runs_in_transformers(backend):
+                session.badges[key] = {"text": self.t("badge.no_reference", name=backend.info.name), "kind": "wait"}
+                yield self.badged(session)
                 continue
             session.badges[key] = {"text": self.t("badge.wait"), "kind": "wait"}
             yield self.badged(session)

@@ -29,7 +29,7 @@ from playground.vocabulary import Vocabulary
 from playground.written import Speller
 
 if TYPE_CHECKING:
-    from playground.engines.huggingface.backend import Backend
+    from playground.engines.protocol import Engine
 
 Update = str  # a frame for the bus
 
@@ -123,13 +123,13 @@ class GenerateBase:
             "model": {"parts": [self.t("model.loading", name=self.slot.display_name)], "kind": "wait"},
         }
 
-    def prompt_ids(self, session: Session, prompt: str, backend: "Backend") -> tuple[int, ...]:
+    def prompt_ids(self, session: Session, prompt: str, backend: "Engine") -> tuple[int, ...]:
         """Raises EmptyPromptError, UnknownTextError, PromptTooLongError."""
         ids = prompts.prompt(prompt, backend, not session.leaves_end_off)
         context.room(backend.model.context_length, ids)
         return ids
 
-    def request(self, values: Values, backend: "Backend", ids: tuple[int, ...]) -> tuple[GenerationRequest, str]:
+    def request(self, values: Values, backend: "Engine", ids: tuple[int, ...]) -> tuple[GenerationRequest, str]:
         """The request of these controls after a prompt, its length cut to what fits, and a word on that."""
         wanted = values.max_new_tokens()
         context_length = backend.model.context_length

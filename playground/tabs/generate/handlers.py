@@ -10,6 +10,7 @@ from playground.components.knob_bank import bank_value
 from playground.components.live_bus import frame
 from playground.decoding.trace import Trace
 from playground.engines import prompts
+from playground.engines.protocol import runs_in_transformers
 from playground.errors import PlaygroundError
 from playground.examples import EXAMPLES, Example
 from playground.lists import LISTS
@@ -30,7 +31,7 @@ from playground.views.code import transformers_code
 from playground.views.notation import UNITS
 
 if TYPE_CHECKING:
-    from playground.engines.huggingface.backend import Backend
+    from playground.engines.protocol import Engine
 
 
 class GenerateTab(Linked, Undo, Looking, Touring):
@@ -47,6 +48,9 @@ class GenerateTab(Linked, Undo, Looking, Touring):
         session.verified = trace
         backend = self.slot.get()
         if session.model_name != backend.info.name:
+            return
+        if not runs_in_transformers(backend):
+            yield frame({"badge": wording.no_reference(backend.info, self.t), "code": self.code(trace, backend)})
             return
         yield frame({"badge": wording.badge(self.t("badge.wait"), "wait"), "code": self.code(trace, backend)})
         try:
@@ -65,7 +69,9 @@ class GenerateTab(Linked, Undo, Looking, Touring):
         return next((i for i, (one, first) in enumerate(pairs) if one.row is not first.row),
                     min(len(trace.steps), len(self.first_run.steps)))  # fmt: skip
 
-    def code(self, trace: Trace, backend: "Backend") -> dict[str, str]:
+    def code(self, trace: Trace, backend: "Engine") -> dict[str, object]:
+        if not runs_in_transformers(backend):
+            return {"parts": [self.t("code.elsewhere", name=backend.info.name)]}
         stop = trace.request.strategy.stop
         finds = stop is None or backend.tokenizer.finds(stop.strings)
         eos_ids, vocab_size = backend.model.eos_ids, backend.model.vocab_size
@@ -87,7 +93,7 @@ class GenerateTab(Linked, Undo, Looking, Touring):
         is_others = is_recorded and self.is_others(session, backend)
         yield frame({"model": line, **(self.put_away(session, backend) if is_others else {})})
         yield frame({"prompt_end": prompt_end(backend, session.leaves_end_off, self.t)})
-        if not is_recorded or is_others:
+        if not is_recorded or is_others or not runs_in_transformers(backend):
             return
         steps = len(self.first_run.steps)
         found = self.slot.once(
@@ -104,11 +110,11 @@ class GenerateTab(Linked, Undo, Looking, Touring):
         session.leaves_end_off = not session.leaves_end_off
         return frame({"prompt_end": prompt_end(self.slot.get(), session.leaves_end_off, self.t)})
 
-    def is_others(self, session: Session, backend: "Backend") -> bool:
+    def is_others(self, session: Session, backend: "Engine") -> bool:
         """Whether the recorded run is not of the loaded model: by its name, or by its vocabulary."""
         return backend.info.name != session.model_name or backend.vocabulary != self.first_vocabulary
 
-    def put_away(self, session: Session, backend: "Backend") -> dict[str, object]:
+    def put_away(self, session: Session, backend: "Engine") -> dict[str, object]:
         """The recorded run is another model's: an empty page for the loaded one instead, and a word on that."""
         words = self.t("notice.put_away", recorded=session.model_name, loaded=backend.info.name)
         request = replace(self.first_run.request, prompt_ids=prompts.ids_or_none(EXAMPLES[0].prompt, backend))

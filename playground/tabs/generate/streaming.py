@@ -22,7 +22,7 @@ from playground.tabs.shell import FRAME_SECONDS, reported
 from playground.tabs.state_line import settings_of_text
 
 if TYPE_CHECKING:
-    from playground.engines.huggingface.backend import Backend
+    from playground.engines.protocol import Engine
 
 
 class Streaming(GenerateBase):
@@ -104,7 +104,7 @@ class Streaming(GenerateBase):
         cleared = {"notice": wording.notice(words), "badge": wording.notice("")}
         yield frame({**channels, **cleared})
 
-    def goes_on(self, session: Session, request: GenerationRequest, backend: "Backend") -> bool:
+    def goes_on(self, session: Session, request: GenerationRequest, backend: "Engine") -> bool:
         """Whether the trace on the page is the beginning of this request."""
         same_model = session.model_name == backend.info.name
         return same_model and session.trace.request.prompt_ids == request.prompt_ids
@@ -143,7 +143,7 @@ class Streaming(GenerateBase):
         return {**made, "length": None} != {**now, "length": None}
 
     def stream(
-        self, session: Session, controls: Values, backend: "Backend", trace: Trace, words: str,
+        self, session: Session, controls: Values, backend: "Engine", trace: Trace, words: str,
         request: GenerationRequest | None = None, single: bool = False, pinned: int | None = None,
     ) -> Iterator[Update]:  # fmt: skip
         """Take tokens after `trace` and show each, until the end or until something else is begun in this session.

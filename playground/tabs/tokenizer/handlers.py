@@ -9,6 +9,7 @@ from playground.components.gaze import as_index
 from playground.components.live_bus import Frame, frame
 from playground.engines.huggingface.tokenizers_at_hand import LOADED, SHIPPED, TokenizerShelf
 from playground.engines.loading import ModelSlot
+from playground.engines.protocol import scorer
 from playground.errors import PlaygroundError
 from playground.i18n import Translator
 from playground.panels import wording
@@ -258,15 +259,17 @@ class TokenizerTab:
         yield {**channels, "tokenizer.round.likelihood": {"blocks": []}}
         if found.is_stable or not ids:
             return
-        if not self.is_loaded(session):
+        backend = self.slot.get() if self.is_loaded(session) else None
+        if backend is None or not backend.can.scores:
             words = self.t("tokenizer.round.other")
+            if backend is not None:
+                words = self.t("error.cannot_score", name=backend.info.name)
             yield {
                 "tokenizer.round.likelihood": {"blocks": [{"rows": [{"cells": [{"text": words, "kind": "plain"}]}]}]}
             }
             return
-        backend = self.slot.get()
         chosen, read_as = (
-            retokenization.log_likelihood(one, backend.model, tokenizer) for one in (found.ids, found.read_as)
+            retokenization.log_likelihood(one, scorer(backend), tokenizer) for one in (found.ids, found.read_as)
         )
         table = tokenizer_sections.likelihoods(found, chosen, read_as, backend.info.name, NATS, self.t)
         yield {"tokenizer.round.likelihood": table}
