@@ -124,7 +124,7 @@ def trace(
     are not named are off.
 
     Args:
-        model: a causal language model in float32, on the processor.
+        model: a causal language model in float32, on the processor; one with an adapter of peft too.
         tokenizer: its tokenizer.
         prompt: the text to go on from; an empty one starts from the end-of-text token.
         seed: of the dice, as `torch.manual_seed` before `generate`.
@@ -136,7 +136,7 @@ def trace(
     Raises InvalidArgumentError and OutOfRangeError, which name the argument, and other PlaygroundErrors: a prompt that
     does not fit, a model without a key-value cache, settings that leave no token.
     """
-    _check(model)
+    model = checked(model)
     names = [kind.name for kind in STRATEGIES.values() if not kind.has_beams]
     if strategy not in names:
         raise InvalidArgumentError(name="strategy", rule=f"one of {', '.join(names)}", value=strategy)
@@ -154,13 +154,20 @@ def trace(
     return Trace(setup, facts, backend)
 
 
-def _check(model: Any) -> None:
-    """Raises InvalidArgumentError for a model of which the numbers would not be those of this page."""
+def checked(model: Any) -> Any:
+    """The model, or where peft has wrapped it the module inside, which has its adapter in it and the forward pass of
+    transformers. Raises InvalidArgumentError for a model of which the numbers would not be those of this page."""
+    rule = "a causal language model of transformers, such as AutoModelForCausalLM loads"
     if not isinstance(model, torch.nn.Module) or not hasattr(model, "generation_config"):
-        rule = "a causal language model of transformers, such as AutoModelForCausalLM loads"
         raise InvalidArgumentError(name="model", rule=rule, value=type(model).__name__)
+    wrapped: Any = model
+    if callable(getattr(wrapped, "get_base_model", None)):
+        if wrapped.active_peft_config.is_prompt_learning:  # its prompts are put before the text by the wrapping itself
+            raise InvalidArgumentError(name="model", rule=rule, value=f"{type(model).__name__} of virtual tokens")
+        return checked(wrapped.get_base_model())
     kinds = {(str(one.dtype).removeprefix("torch."), one.device.type) for one in model.parameters()}
     if kinds != {("float32", "cpu")}:
         rule = "in float32 and on the processor (model.float().cpu(), or dtype=torch.float32 where it is loaded)"
         found = ", ".join(sorted(f"{kind} on {device}" for kind, device in kinds))
         raise InvalidArgumentError(name="model", rule=rule, value=found)
+    return model

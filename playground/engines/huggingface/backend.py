@@ -219,7 +219,12 @@ class HuggingFaceModel:
     """A transformers causal LM as a LanguageModel. Shared by all sessions and read-only but for kept KV caches.
 
     One forward pass at a time: a lock inside, so that every caller may be a thread of its own.
+
+    Attributes:
+        changes: whether somebody may train its weights while it is shared: what is kept of it would be of other ones.
     """
+
+    changes = False
 
     def __init__(self, module: Any, name: str, exact: bool = False) -> None:
         """Changes the module where it has a lean forward pass that pays (see `lean`), unless `exact`."""
@@ -254,6 +259,10 @@ class HuggingFaceModel:
         self._forward_lock = threading.Lock()
         self._kept = _KeptCaches()
         self._in_pieces = wide_products.InPieces()
+
+    def let_change(self) -> None:
+        """From now on no cache is kept for a later run, and of every step the whole row of logits."""
+        self.changes, self.head.width = True, 0
 
     def prefill(self, prompt_ids: Sequence[int], taken_ids: Sequence[int] = ()) -> "HuggingFaceState":
         """Read a prompt and the tokens already taken after it, B = 1, reusing the KV cache of an earlier run.
@@ -453,7 +462,8 @@ class HuggingFaceState:
         """Keep the cache for a later prefill. Does nothing when the state has been consumed already."""
         if not self._spent:
             self._spent = True
-            self.model._kept.put(self)
+            if not self.model.changes:
+                self.model._kept.put(self)
 
     def cropped(self, length: int) -> "HuggingFaceState":
         """All but the first `length` tokens forgotten. Its logits are right only at the prompt's end or its own, and

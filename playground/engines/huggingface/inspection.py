@@ -136,7 +136,7 @@ class Inspection:
         self._check_length(ids)
         key = tuple(ids)
         with self._lock:
-            if key in self._kept:
+            if key in self._kept and not self.model.changes:
                 self._kept.move_to_end(key)
                 return self._kept[key]
             weights = self._attentions(key)
