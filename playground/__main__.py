@@ -8,7 +8,8 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is i
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from playground import settings
-from playground.engines.loading import ModelSlot
+from playground.engines.loading import shown_name
+from playground.engines.shelf import Entry, Shelf, shipped
 from playground.runs import late
 from playground.tabs import page
 
@@ -16,8 +17,19 @@ from playground.tabs import page
 def main(command: str = "decoding-playground") -> None:
     """Serve the page until the process is ended; `command` is what the program is called in its own help."""
     options = settings.read(sys.argv[1:], command=command)
-    slot = ModelSlot(options.model, options.model_name, options.public_model, options.exact).start(late.load)
-    page.launch(page.build(slot, options.is_public), options)
+    shelf = on_shelf(options)
+    shelf.slot(shelf.first_name).start()
+    page.launch(page.build(shelf, options.is_public), options)
+
+
+def on_shelf(options: settings.Settings) -> Shelf:
+    """The models that the page offers: those that come with it, before them the one that was named."""
+    entries, first = shipped(options.exact), ""
+    if not options.is_default_model:
+        named = Entry(shown_name(options.model), options.model, options.public_model)
+        entries = (named, *(entry for entry in entries if entry.name != named.name))
+        first = named.name
+    return Shelf(entries, late.load, first=first, budget=options.memory_budget, exact=options.exact)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ PlaygroundError
 ├── UnknownTokenError         a token id that the vocabulary lacks
 ├── UnreadableTokenError      a text with a token that the model has no embedding for
 ├── ModelUnavailableError     the model can't be loaded
+├── UnknownModelError         a name that is not on the shelf
 ├── TokenizerUnavailableError a tokenizer can't be loaded
 ├── NotOfferedError           a tokenizer that a public server does not load for strangers
 ├── InvalidModelOutputError   NaN logits
@@ -132,6 +133,12 @@ class ModelUnavailableError(PlaygroundError):
     """values: name, reason."""
 
     key = "error.model_unavailable"
+
+
+class UnknownModelError(PlaygroundError):
+    """values: name, known."""
+
+    key = "error.unknown_model"
 
 
 class TokenizerUnavailableError(PlaygroundError):

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,13 @@ from pathlib import Path
 _PACKAGE = Path(__file__).resolve().parent
 IS_INSTALLED = (_PACKAGE / "assets").is_dir()  # a wheel has them inside the package, a checkout beside it
 ASSETS = (_PACKAGE if IS_INSTALLED else _PACKAGE.parent) / "assets"
-DEFAULT_MODEL = ASSETS / "models" / "storyteller"
+MODELS = ASSETS / "models"
+DEFAULT_MODEL = MODELS / "storyteller"
 TOKENIZERS = ASSETS / "tokenizers"
 FIRST_RUN = ASSETS / "first_run.npz"
 FIRST_BEAM = ASSETS / "first_beam.json"
 DEFAULT_MODEL_NAME = "storyteller"
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) *([KMGT]i?B|B)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Settings:
         on_space: whether this is a Hugging Face Space.
         exact: whether the model keeps transformers' own kernels, where there are faster ones.
         public: whether the visitors are strangers, as said by hand (see `is_public`).
+        memory: the bytes that all models together may take; None: half of what this machine has.
     """
 
     model: str = str(DEFAULT_MODEL)
@@ -36,6 +40,7 @@ class Settings:
     on_space: bool = False
     exact: bool = False
     public: bool = False
+    memory: int | None = None
 
     @property
     def is_public(self) -> bool:
@@ -58,7 +63,26 @@ class Settings:
         there is none by its folder; strangers are not told that."""
         if not self.is_default_model or (IS_INSTALLED and not self.is_public):
             return self.model
-        return DEFAULT_MODEL.relative_to(ASSETS.parent).as_posix()
+        return in_repository(DEFAULT_MODEL)
+
+    @property
+    def memory_budget(self) -> int:
+        return self.memory or machine_memory() // 2
+
+
+def in_repository(path: Path) -> str:
+    """A folder of ours by its place in the repository."""
+    return path.relative_to(ASSETS.parent).as_posix()
+
+
+def machine_memory() -> int:
+    """Bytes of this machine, or of its share for us where that is limited."""
+    found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 8 * 2**30
+    try:
+        limit = int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii"))
+    except (OSError, ValueError):  # no limit, or another system
+        limit = found
+    return min(found, limit)
 
 
 def read(arguments: Sequence[str], environment: Mapping[str, str] = os.environ, command: str = "app.py") -> Settings:
@@ -93,6 +117,13 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] = os.environ, 
         help="visitors are strangers: they may load what the page offers, and no folder or Hub id that they name "
         "(always so on a Hugging Face Space)",
     )
+    parser.add_argument(
+        "--memory",
+        type=_bytes,
+        metavar="6GB",
+        help="what all loaded models together may take: beyond it the one that was used longest ago is dropped "
+        "(default: half of the machine's)",
+    )
     options = parser.parse_args(arguments)
     folder = Path(os.path.expanduser(options.model))  # leaves ~nobody as it is
     looks_like_a_path = folder.is_absolute() or options.model.startswith((".", "~")) or options.model.count("/") > 1
@@ -102,7 +133,19 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] = os.environ, 
             parser.error(f"--model {options.model}: the folder has no config.json; name a folder saved by transformers")
     elif looks_like_a_path:
         parser.error(f"--model {options.model}: there is no such folder")
-    return Settings(options.model, options.host, options.port, options.share, on_space, options.exact, options.public)
+    return Settings(
+        options.model, options.host, options.port, options.share, on_space, options.exact, options.public,
+        options.memory,
+    )  # fmt: skip
+
+
+def _bytes(text: str) -> int:
+    """A number of bytes: 6GB, 800 MB, 1.5 GiB."""
+    found = _SIZE.fullmatch(text.strip())
+    if not found or not float(found[1]):
+        raise argparse.ArgumentTypeError(f"a size is a number and a unit such as 6GB or 800MB, not {text}")
+    unit = found[2].upper()
+    return int(float(found[1]) * (1024 if "I" in unit else 1000) ** "BKMGT".index(unit[0]))
 
 
 def _port(text: str) -> int:

@@ -12,8 +12,8 @@ import urllib.request
 from typing import Any
 
 CALLS: dict[str, list[Any]] = {
-    "attention": ["The old king", 0, 0],
-    "logit_lens": ["The old king"],
+    "attention": ["The old king", 0, 0, ""],
+    "logit_lens": ["The old king", "storyteller"],
     "tokenize": ["The old king", "assets/models/storyteller"],
 }
 ROUNDS = 3

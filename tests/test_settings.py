@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from playground.settings import DEFAULT_MODEL, Settings, read
+from playground.settings import DEFAULT_MODEL, Settings, machine_memory, read
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -145,3 +145,17 @@ def test_help_names_every_option_and_the_environment(capsys: pytest.CaptureFixtu
     assert exit_.value.code == 0
     text = capsys.readouterr().out
     assert all(word in text for word in ("--model", "--host", "--port", "--share", "--public", "PLAYGROUND_MODEL"))
+
+
+@pytest.mark.parametrize(("text", "size"), [("6GB", 6 * 10**9), ("800 mb", 8 * 10**8), ("1.5GiB", 3 * 2**29)])
+def test_the_memory_for_models_is_a_size(text: str, size: int) -> None:
+    assert read(["--memory", text], {}).memory_budget == size
+
+
+@pytest.mark.parametrize("text", ["much", "6", "0GB", "-1GB"])
+def test_what_is_no_size_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "6GB" in refused(capsys, [f"--memory={text}"])
+
+
+def test_half_of_the_machine_is_for_models_unless_something_is_said() -> None:
+    assert Settings().memory_budget == machine_memory() // 2 > 2**20

@@ -7,10 +7,12 @@ from gradio.events import api
 
 from playground import catalog, engine
 from playground.api.answers import Json, prompt_ids, room, truth
+from playground.api.model_argument import for_each_model
 from playground.api.outright import outright
 from playground.api.schema import with_options
 from playground.decoding.beam_steps import BeamStep, BeamStrategy, Hypothesis
 from playground.engines.loading import ModelSlot
+from playground.engines.shelf import Shelf
 from playground.errors import InvalidArgumentError
 from playground.runs.setup import Setup
 from playground.runs.strategies import STRATEGIES, StrategyKind
@@ -21,9 +23,10 @@ if TYPE_CHECKING:
     from playground.engines.protocol import Engine
 
 
-def build(slot: ModelSlot) -> None:
+def build(shelf: Shelf) -> None:
     """Add the endpoint to the Blocks that is being built."""
-    api(BeamEndpoints(slot).beam_search, api_name="beam_search", concurrency_limit=None)
+    function = for_each_model(shelf, lambda slot: BeamEndpoints(slot).beam_search)
+    api(function, api_name="beam_search", concurrency_limit=None)
 
 
 class BeamEndpoints:

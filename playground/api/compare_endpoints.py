@@ -7,11 +7,13 @@ from gradio.events import api
 
 from playground import catalog, engine
 from playground.api.answers import Json, prompt_ids, truth
+from playground.api.model_argument import for_each_model
 from playground.api.outright import english, in_words, outright
 from playground.decoding.clouds import MAX_SAMPLES, Sample, seed_of
 from playground.decoding.lanes import Comparison, Lane
 from playground.decoding.trace import GenerationRequest
 from playground.engines.loading import ModelSlot
+from playground.engines.shelf import Shelf
 from playground.errors import InvalidArgumentError
 from playground.runs import scoring
 from playground.runs.comparison import placed, read_setups, requests_of
@@ -26,10 +28,11 @@ if TYPE_CHECKING:
 MEASURES = ("mean_logprob", "perplexity", "distinct_1", "distinct_2", "distinct_3", "seq_rep_4", "self_bleu")
 
 
-def build(slot: ModelSlot) -> None:
+def build(shelf: Shelf) -> None:
     """Add the endpoints to the Blocks that is being built."""
-    endpoints = CompareEndpoints(slot)
-    for function in (endpoints.compare, endpoints.score_text):
+    compare = for_each_model(shelf, lambda slot: CompareEndpoints(slot).compare)
+    score_text = for_each_model(shelf, lambda slot: CompareEndpoints(slot).score_text)
+    for function in (compare, score_text):
         api(function, api_name=function.__name__, concurrency_limit=None)
 
 

@@ -1,6 +1,6 @@
 """The endpoint /compare_settings: several settings on one prompt with the same dice, each beside the first."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ from gradio.events import api
 
 from playground import catalog, engine
 from playground.api.answers import Json, prompt_ids, room
-from playground.api.outright import outright
+from playground.api.model_argument import for_each_model
 from playground.catalog import PARAMETERS
 from playground.decoding import pipeline
 from playground.decoding.processors import Processor
@@ -19,6 +19,7 @@ from playground.decoding.selection import Multinomial
 from playground.decoding.stopping import StopStrings
 from playground.decoding.trace import GenerationRequest, Trace, longest_run
 from playground.engines.loading import ModelSlot
+from playground.engines.shelf import Shelf
 from playground.errors import InvalidArgumentError, NothingLeftToChooseError
 from playground.lists import LISTS, check_ids
 from playground.views.same_dice import Parting, carried_over, ended_by, parting
@@ -30,9 +31,12 @@ MAX_SETTINGS = 16
 MAX_TOKENS = 1024  # of all settings together: as long as an answer may be waited for
 
 
-def build(slot: ModelSlot) -> None:
+def build(shelf: Shelf) -> None:
     """Add the endpoint to the Blocks that is being built."""
+    api(for_each_model(shelf, _endpoint), api_name="compare_settings", concurrency_limit=None)
 
+
+def _endpoint(slot: ModelSlot) -> Callable[..., Json]:
     def compare_settings(prompt: str, seed: int, settings: list, max_new_tokens: int = 20) -> dict:  # type: ignore[type-arg]
         """The same prompt and the same dice under several settings: where each text leaves the first one.
 
@@ -46,7 +50,7 @@ def build(slot: ModelSlot) -> None:
         """
         return _compare(slot, prompt, seed, settings, max_new_tokens)
 
-    api(outright(compare_settings), api_name="compare_settings", concurrency_limit=None)
+    return compare_settings
 
 
 def _compare(slot: ModelSlot, prompt: str, seed: int, settings: object, max_new_tokens: int) -> Json:

@@ -9,6 +9,7 @@ from gradio.events import api
 from playground import catalog, engine
 from playground.api import beam_endpoints, compare_endpoints, dice_endpoints, inside_endpoints, tokenizer_endpoints
 from playground.api.answers import Json, prompt_ids, room, truth
+from playground.api.model_argument import for_each_model
 from playground.api.outright import english, in_words, outright
 from playground.api.schema import with_settings
 from playground.catalog import BY_NAME
@@ -20,6 +21,7 @@ from playground.decoding.selection import InfiniteLogitsError
 from playground.decoding.trace import GenerationRequest, longest_run
 from playground.engines.huggingface.tokenizers_at_hand import TokenizerShelf
 from playground.engines.loading import ModelSlot
+from playground.engines.shelf import Entry, Shelf
 from playground.errors import (
     InfiniteModelOutputError,
     InvalidArgumentError,
@@ -39,16 +41,22 @@ if TYPE_CHECKING:
 MAX_CANDIDATES = 1000
 
 
-def build(slot: ModelSlot, shelf: TokenizerShelf) -> None:
-    """Add the endpoints to the Blocks that is being built; the tokenizers that they read are those of `shelf`."""
-    endpoints = Endpoints(slot)
-    for function in (endpoints.next_token, endpoints.generate, endpoints.models):
+def build(shelf: Shelf, tokenizers: TokenizerShelf) -> None:
+    """Add the endpoints to the Blocks that is being built; each takes the name of a model on the shelf."""
+    next_token = for_each_model(shelf, lambda slot: Endpoints(slot).next_token)
+    generate = for_each_model(shelf, lambda slot: Endpoints(slot).generate)
+
+    def models() -> list:  # type: ignore[type-arg]  # gradio reads the annotation at run time: any JSON
+        return told_of(shelf)
+
+    models.__doc__ = told_of.__doc__
+    for function in (next_token, generate, outright(models)):
         api(function, api_name=function.__name__, concurrency_limit=None)
-    beam_endpoints.build(slot)
-    compare_endpoints.build(slot)
-    dice_endpoints.build(slot)
-    inside_endpoints.build(slot)
-    tokenizer_endpoints.build(shelf)
+    beam_endpoints.build(shelf)
+    compare_endpoints.build(shelf)
+    dice_endpoints.build(shelf)
+    inside_endpoints.build(shelf)
+    tokenizer_endpoints.build(shelf, tokenizers)
 
 
 class Endpoints:
@@ -59,8 +67,7 @@ class Endpoints:
         options = [option for kind in STRATEGIES.values() if not kind.has_beams for option in kind.options]
         self.next_token = outright(with_settings(self._next_token, 1))
         self.generate = outright(with_settings(self._generate, 2, options))
-        self.models = outright(self._models)
-        for name in ("next_token", "generate", "models"):
+        for name in ("next_token", "generate"):
             getattr(self, name).__name__ = name
 
     def _next_token(
@@ -165,24 +172,34 @@ class Endpoints:
                 "finish_reason": trace.finish_reason,
             }
 
-    def _models(self) -> list:  # type: ignore[type-arg]  # see above
-        """The models of this process, at once: name and state, "loading", "ready" or "failed" ("error" says why); once
-        it is ready the number of parameters, vocabulary size, context length, layers and heads, the license that its
-        card names (null where that is not known); "ignored" are the settings of its configuration that name a token
-        which it does not have. What is not known yet is null."""
-        state, failure = self._slot.state, self._slot.failure
-        info = self._slot.get().info if state == "ready" else None
-        names = ("parameters", "vocab_size", "context_length", "layers", "heads")
-        return [
-            {
-                "name": info.name if info else self._slot.display_name,
-                "state": state,
-                **{name: getattr(info, name, None) for name in names},
-                "license": info.licence if info else None,
-                "ignored": list(info.ignored) if info else None,
-                "error": in_words(failure, english()) if isinstance(failure, Exception) else None,
-            }
-        ]
+
+def told_of(shelf: Shelf) -> list[Json]:
+    """The models on the shelf, at once: "name" (what the argument `model` takes) and "title", "group" ("shipped",
+    "known", "cached" or "own"), "language", and "state": "absent" (it is loaded when somebody asks for it), "loading",
+    "ready" or "failed" ("error" says why). Once it is ready the number of parameters, vocabulary size, context length,
+    layers and heads, the license that its card names (null where that is not known); "ignored" are the settings of its
+    configuration that name a token which it does not have. While it is fetched, "fetched" says how many bytes are
+    here, and of how many. What is not known yet is null."""
+    return [_told(entry, shelf.slot(entry.name)) for entry in shelf.entries]
+
+
+def _told(entry: Entry, slot: ModelSlot) -> Json:
+    state, failure, progress = slot.state, slot.failure, slot.progress
+    info = slot.get().info if state == "ready" else None
+    names = ("parameters", "vocab_size", "context_length", "layers", "heads")
+    is_fetched = state == "loading" and progress.total > 0
+    return {
+        "name": entry.name,
+        "title": entry.shown,
+        "group": entry.group,
+        "language": entry.language or None,
+        "state": state,
+        **{name: getattr(info, name, None) for name in names},
+        "license": info.licence if info else entry.licence,
+        "ignored": list(info.ignored) if info else None,
+        "fetched": {"bytes": progress.done, "of": progress.total} if is_fetched else None,
+        "error": in_words(failure, english()) if isinstance(failure, Exception) else None,
+    }
 
 
 def _named(strategy: object) -> str:

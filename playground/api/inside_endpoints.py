@@ -6,9 +6,10 @@ import torch
 from gradio.events import api
 
 from playground import catalog
-from playground.api.outright import outright
+from playground.api.model_argument import for_each_model
 from playground.engines import prompts
 from playground.engines.loading import ModelSlot
+from playground.engines.shelf import Shelf
 from playground.errors import InvalidArgumentError, PromptTooLongError
 from playground.runs.late import inspection_of
 from playground.views.logit_lens import LensCell, logit_lens
@@ -20,11 +21,12 @@ MOST_TOKENS = 512
 _LOGITS_AT_ONCE = 2**26  # of the lens: a quarter of a gigabyte
 
 
-def build(slot: ModelSlot) -> None:
+def build(shelf: Shelf) -> None:
     """Add the endpoints to the Blocks that is being built."""
-    endpoints = InsideEndpoints(slot)
-    for name, function in (("attention", endpoints.attention), ("logit_lens", endpoints.logit_lens)):
-        api(outright(function), api_name=name, concurrency_limit=None)
+    attention = for_each_model(shelf, lambda slot: InsideEndpoints(slot).attention)
+    logit_lens = for_each_model(shelf, lambda slot: InsideEndpoints(slot).logit_lens)
+    for function in (attention, logit_lens):
+        api(function, api_name=function.__name__, concurrency_limit=None)
 
 
 class InsideEndpoints:

@@ -1,25 +1,55 @@
-"""Loading in the background: the page answers while the model is still on its way."""
+"""Loading in the background: the page answers while a model is on its way; it can be called off, dropped, got again."""
 
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 from playground.errors import ModelUnavailableError
+from playground.i18n import Said, say
 
 if TYPE_CHECKING:
     from playground.engines.protocol import Engine
 
 
 Result = TypeVar("Result")
-LoadingState = Literal["loading", "ready", "failed"]
+LoadingState = Literal["absent", "loading", "ready", "failed"]
 _log = logging.getLogger("playground")
+_one_at_a_time = threading.Lock()  # transformers imports architectures as they come: two threads would meet in that
 
 
 def shown_name(name_or_path: str) -> str:
     """The last part of a folder or Hub id."""
     return name_or_path.rstrip("/").rsplit("/", 1)[-1]
+
+
+class CalledOffError(ModelUnavailableError):
+    """Somebody said that the model need not come. values: name, reason."""
+
+
+class Progress:
+    """How far a model has come: `done` of `total` bytes are here (0 of 0: not known, or nothing is fetched)."""
+
+    def __init__(self) -> None:
+        self.done = self.total = 0
+        self.is_called_off = False
+
+    def go_on(self) -> None:
+        """Whoever loads asks now and then. Raises CalledOffError."""
+        if self.is_called_off:
+            raise CalledOffError(name="", reason=say("shelf.called_off"))
+
+
+class _Attempt:
+    """One attempt at loading: what comes of it, and how far it is."""
+
+    def __init__(self) -> None:
+        self.result: Future[Engine] = Future()
+        self.progress = Progress()
+        self.is_begun = False
 
 
 class ModelSlot:
@@ -29,23 +59,30 @@ class ModelSlot:
         name_or_path: where to load from; `public_name` is how a reader of the page would write it.
         display_name: the name to show.
         exact: whether to keep transformers' own kernels.
+        used_at: when the model was used last, by the monotonic clock; while it is used, when that began.
+        on_change: called after the model has come, and whenever it is used no longer.
     """
 
     def __init__(
-        self,
-        name_or_path: str,
-        display_name: str | None = None,
-        public_name: str | None = None,
-        exact: bool = False,
-    ) -> None:
+        self, name_or_path: str, display_name: str | None = None, public_name: str | None = None, exact: bool = False,
+        *, prepare: Callable[[], object] | None = None,
+        fetch: Callable[[Progress], object] = lambda progress: None, load: "Callable[[], Engine] | None" = None,
+    ) -> None:  # fmt: skip
+        """A slot that is told how to `prepare` (see `start`) loads by itself whenever its model is asked for. `fetch`
+        brings what lies elsewhere and may take its time; `load` makes the model, of several slots one after another
+        (None: from `name_or_path`)."""
         self.name_or_path = name_or_path
         self.exact = exact
         self.display_name = display_name or shown_name(name_or_path)
         self.public_name = public_name or name_or_path
+        self.used_at = 0.0
+        self.on_change: Callable[[], None] = lambda: None
+        self._prepare, self._fetch, self._load_model = prepare, fetch, load
         self._results: dict[str, object] = {}
         self._once = threading.Lock()
-        self._result: Future[Engine] = Future()
-        self._is_started = False
+        self._lock = threading.Lock()
+        self._attempt = _Attempt()
+        self._uses = 0
 
     @classmethod
     def filled(cls, backend: "Engine", name_or_path: str) -> "ModelSlot":
@@ -54,24 +91,90 @@ class ModelSlot:
         slot._result.set_result(backend)
         return slot
 
-    def start(self, prepare: Callable[[], object]) -> "ModelSlot":
-        """Begin to load, in a thread that does not keep the process alive.
+    @property
+    def _result(self) -> "Future[Engine]":
+        return self._attempt.result
+
+    # ---- coming
+
+    def start(self, prepare: Callable[[], object] | None = None) -> "ModelSlot":
+        """Begin to load, in a thread that does not keep the process alive; once more where that has failed. A model
+        that is here, or on its way, stays.
 
         `prepare` is called first of all, in that thread: it imports what handlers need besides the model, so that no
         two threads import transformers at the same time.
         """
-        self._is_started = True
-        threading.Thread(target=self._load, args=(prepare,), name="load-model", daemon=True).start()
+        with self._lock:
+            self._prepare = prepare or self._prepare
+            if self._attempt.result.done() and self._attempt.result.exception():
+                self._attempt = _Attempt()
+            self._begin()
         return self
 
+    def _begin(self) -> None:
+        attempt = self._attempt
+        if self._prepare is None or attempt.is_begun or attempt.result.done():
+            return
+        attempt.is_begun = True
+        threading.Thread(target=self._load, args=(attempt, self._prepare), name="load-model", daemon=True).start()
+
+    def call_off(self) -> None:
+        """Whoever waits for the model waits no longer (CalledOffError); whoever asks for it later begins anew."""
+        with self._lock:
+            attempt = self._attempt
+            if not attempt.is_begun or attempt.result.done():
+                return
+            attempt.progress.is_called_off = True
+            self._attempt = _Attempt()
+        attempt.result.set_exception(CalledOffError(name=self.display_name, reason=say("shelf.called_off")))
+
+    def _load(self, attempt: _Attempt, prepare: Callable[[], object]) -> None:
+        found: Engine | None = None
+        failure: BaseException | None = None
+        try:
+            self._fetch(attempt.progress)
+            with _one_at_a_time:
+                attempt.progress.go_on()
+                prepare()
+                found = self._load_model() if self._load_model else self._from_files()
+        except ModelUnavailableError as error:
+            if not isinstance(error, CalledOffError):
+                _log.error("%s", error, exc_info=error.__cause__)
+            failure = error
+        except BaseException as error:  # whoever waits must not wait for ever
+            _log.exception("The model could not be loaded")
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            failure = ModelUnavailableError(name=self.name_or_path, reason=f"{reason.rstrip('.')}.")
+        with self._lock:
+            if attempt.progress.is_called_off:
+                return
+            self.used_at = time.monotonic()
+            if found is None:
+                attempt.result.set_exception(failure)
+            else:
+                attempt.result.set_result(found)
+        del found, attempt  # this thread holds no model while others are made room for
+        self.on_change()
+
+    def _from_files(self) -> "Engine":
+        from playground.engines.huggingface import backend as huggingface
+
+        return huggingface.load(self.name_or_path, self.display_name, self.exact)
+
+    # ---- being here
+
     def wait(self) -> None:
-        """Until there is a model, or the reason why there is none. Of a slot that was never started: not at all."""
-        if self._is_started:
-            self._result.exception()
+        """Until there is a model, or the reason why there is none. Of one that nobody has begun to load: not at all."""
+        if self._attempt.is_begun:
+            self._attempt.result.exception()
 
     def get(self) -> "Engine":
-        """The model; waits while it loads. Raises ModelUnavailableError, with the reason, if it can't be loaded."""
-        return self._result.result()
+        """The model; waits while it loads, and has it loaded where it is absent. Raises ModelUnavailableError, with
+        the reason, if it can't be loaded."""
+        with self._lock:
+            self._begin()
+            result = self._attempt.result
+        return result.result()
 
     @property
     def is_ready(self) -> bool:
@@ -80,16 +183,29 @@ class ModelSlot:
 
     @property
     def state(self) -> LoadingState:
-        """How far it is: `get` waits for a model that is "loading", answers for one that is "ready", raises for one
-        that "failed"."""
-        if not self._result.done():
-            return "loading"
-        return "failed" if self._result.exception() else "ready"
+        """How far it is: `get` waits for a model that is "absent" (nobody has asked for it yet, or it was dropped) or
+        "loading", answers for one that is "ready", raises for one that "failed"."""
+        attempt = self._attempt
+        if not attempt.result.done():
+            return "loading" if attempt.is_begun or self._prepare is None else "absent"
+        return "failed" if attempt.result.exception() else "ready"
+
+    @property
+    def progress(self) -> Progress:
+        """How far a model has come that is loading."""
+        return self._attempt.progress
 
     @property
     def failure(self) -> BaseException | None:
         """Why there is no model; None while there may be one. Does not wait."""
-        return self._result.exception() if self._result.done() else None
+        result = self._attempt.result
+        return result.exception() if result.done() else None
+
+    @property
+    def bytes(self) -> int:
+        """What the model takes; 0 where there is none, and of an engine elsewhere."""
+        result = self._attempt.result
+        return int(getattr(result.result().model, "bytes", 0)) if result.done() and not result.exception() else 0
 
     def once(self, key: str, compute: Callable[[], Result]) -> Result:
         """The result of `compute` for this model, computed by the first who asks and kept for all others."""
@@ -98,16 +214,38 @@ class ModelSlot:
                 self._results[key] = compute()
             return cast(Result, self._results[key])
 
-    def _load(self, prepare: Callable[[], object]) -> None:
-        try:
-            prepare()
-            from playground.engines.huggingface import backend as huggingface
+    # ---- going
 
-            self._result.set_result(huggingface.load(self.name_or_path, self.display_name, self.exact))
-        except ModelUnavailableError as error:
-            _log.error("%s", error, exc_info=error.__cause__)
-            self._result.set_exception(error)
-        except BaseException as error:  # whoever waits must not wait for ever
-            _log.exception("The model could not be loaded")
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            self._result.set_exception(ModelUnavailableError(name=self.name_or_path, reason=f"{reason.rstrip('.')}."))
+    @contextmanager
+    def using(self) -> Iterator[None]:
+        """Meanwhile the model is not dropped."""
+        with self._lock:
+            self._uses += 1
+            self.used_at = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._uses -= 1
+                self.used_at = time.monotonic()
+            self.on_change()
+
+    @property
+    def is_in_use(self) -> bool:
+        return self._uses > 0
+
+    def drop(self) -> bool:
+        """Let go of the model and of all that was made of it; says no to one that is in use, not here, or could not be
+        got again."""
+        with self._lock:
+            result = self._attempt.result
+            if self._uses or self._prepare is None or not result.done() or result.exception():
+                return False
+            self._attempt, self._results = _Attempt(), {}
+        return True
+
+
+def reason_of(error: BaseException) -> Said | str:
+    """Why a model could not be loaded, without its name."""
+    found = error.values.get("reason") if isinstance(error, ModelUnavailableError) else None
+    return found if isinstance(found, Said | str) else str(error)

@@ -1,6 +1,7 @@
 """The page: header, tabs and endpoints put together, and how it is served."""
 
 import json
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -12,6 +13,7 @@ from playground.components.live_plot import PLOTLY_JS
 from playground.components.live_text import LiveText
 from playground.engines.huggingface.tokenizers_at_hand import TokenizerShelf
 from playground.engines.loading import ModelSlot
+from playground.engines.shelf import Shelf
 from playground.i18n import Translator, languages, translator
 from playground.panels.figures import theme
 from playground.runs import beam_recording, late, recording
@@ -72,25 +74,37 @@ _REMEMBERED_THEME = """
 """
 
 
-def build(slot: ModelSlot, is_public: bool = False) -> gr.Blocks:
-    """The whole page around one model; where `is_public`, visitors load nothing but what it offers."""
+def build(models: Shelf | ModelSlot, is_public: bool = False) -> gr.Blocks:
+    """The whole page around a shelf of models, or one alone; where `is_public`, visitors load nothing but what it
+    offers."""
+    shelf = models if isinstance(models, Shelf) else Shelf.of(models)
     shipped = json.loads((settings.DEFAULT_MODEL / "tokenizer.json").read_text(encoding="utf-8"))
     first_run = recording.load(settings.FIRST_RUN)
     vocabulary = from_tokenizer_json(shipped, first_run.steps[0].row.size)
     first_beam = beam_recording.load(settings.FIRST_BEAM, vocabulary.pieces)
-    shelf = TokenizerShelf(slot, lambda name: late.hub_tokenizers.read(name), is_public)
+
+    def slot(whose: Whose) -> ModelSlot:
+        return shelf.slot(whose.model)
+
+    def tokenizers(slot: ModelSlot) -> TokenizerShelf:
+        return TokenizerShelf(slot, lambda name: late.hub_tokenizers.read(name), is_public)
+
+    def using(whose: Whose) -> AbstractContextManager[object]:
+        return slot(whose).using()
+
     tabs = Tabs(
-        PerVisitor(lambda whose: GenerateTab(slot, first_run, vocabulary, whose.t)),
-        PerVisitor(lambda whose: BeamTab(slot, first_beam, vocabulary, whose.t)),
-        PerVisitor(lambda whose: CompareTab(slot, whose.t)),
-        PerVisitor(lambda whose: TokenizerTab(slot, whose.t, shelf)),
-        PerVisitor(lambda whose: AttentionTab(slot, vocabulary, whose.t)),
-        PerVisitor(lambda whose: InsideTab(slot, whose.t)),
+        PerVisitor(lambda whose: GenerateTab(slot(whose), first_run, vocabulary, whose.t), using),
+        PerVisitor(lambda whose: BeamTab(slot(whose), first_beam, vocabulary, whose.t), using),
+        PerVisitor(lambda whose: CompareTab(slot(whose), whose.t), using),
+        PerVisitor(lambda whose: TokenizerTab(slot(whose), whose.t, tokenizers(slot(whose))), using),
+        PerVisitor(lambda whose: AttentionTab(slot(whose), vocabulary, whose.t), using),
+        PerVisitor(lambda whose: InsideTab(slot(whose), whose.t), using),
     )
+    at_hand = tokenizers(shelf.slot())
 
     def lay_out(demo: gr.Blocks, language: str) -> None:
         _lay_out(demo, tabs, Whose(language))
-        endpoints.build(slot, shelf)
+        endpoints.build(shelf, at_hand)
 
     return Page(lay_out, fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600))
 

@@ -1,11 +1,12 @@
 """PerVisitor: a tab once for everything that its visitors differ in; each event goes to the one that is its visitor's.
 
-A tab holds a translator, so that none of its handlers has to be told a language. There is one tab for each language,
-made when it is first needed, and all of them share the model and the recordings.
+A tab holds a translator and the slot of a model, so that none of its handlers has to be told a language or a model.
+There is one tab for each language and model, made when it is first needed.
 """
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from inspect import isgeneratorfunction, ismethod
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -21,9 +22,11 @@ Other = TypeVar("Other")
 
 
 class Whose(NamedTuple):
-    """What a tab is made for: all that visitors of one process may differ in."""
+    """What a tab is made for: all that visitors of one process may differ in. `model` is a name on the shelf, "" for
+    the first of the language."""
 
     language: str = DEFAULT_LANGUAGE
+    model: str = ""
 
     @property
     def t(self) -> Translator:
@@ -31,15 +34,24 @@ class Whose(NamedTuple):
 
 
 NOBODYS = Whose()
+Using = Callable[[Whose], AbstractContextManager[object]]
 
 
 class PerVisitor(Generic[Tab]):
-    """Tabs of a kind. `tabs.run`, say, is a handler: the method `run` of the tab of the session among its arguments."""
+    """Tabs of a kind. `tabs.run`, say, is a handler: the method `run` of the tab of the session among its arguments.
 
-    def __init__(self, make: Callable[[Whose], Tab]) -> None:
-        self._make = make
+    While a handler runs, its model is in use (`using`). A session that comes to another model than before is put in
+    order for it first: `renew(session)` of the tab.
+    """
+
+    def __init__(
+        self, make: Callable[[Whose], Tab], using: Using = lambda whose: nullcontext(),
+        parent: "PerVisitor[Any] | None" = None,
+    ) -> None:  # fmt: skip
+        self._make, self._using, self._parent = make, using, parent
         self._tabs: dict[Whose, Tab] = {}
         self._once = threading.Lock()
+        self._turning = threading.Lock()
 
     def tab(self, whose: Whose = NOBODYS) -> Tab:
         with self._once:
@@ -48,12 +60,28 @@ class PerVisitor(Generic[Tab]):
             return self._tabs[whose]
 
     def of(self, session: Visitor) -> Tab:
-        """The tab of a visitor."""
+        """The tab of a visitor; their session is in order for its model."""
+        self.put_in_order(session)
         return self.tab(whose(session))
+
+    def put_in_order(self, session: Visitor) -> bool:
+        """Put a session in order for the model of its visitor; says whether it was of another one."""
+        if self._parent is not None:
+            return self._parent.put_in_order(session)
+        tab: Any = self.tab(whose(session))
+        if not hasattr(tab, "renew"):
+            return False
+        with self._turning:
+            made_for = session.on or self.tab().slot  # type: ignore[attr-defined]  # as of a tab that can be renewed
+            is_other = made_for is not tab.slot
+            session.on = tab.slot
+            if is_other:
+                tab.renew(session)
+            return is_other
 
     def also(self, make: Callable[[Tab], Other]) -> "PerVisitor[Other]":
         """What goes with each of these tabs."""
-        return PerVisitor(lambda whose: make(self.tab(whose)))
+        return PerVisitor(lambda whose: make(self.tab(whose)), self._using, self)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self.tab(), name)
@@ -64,13 +92,17 @@ class PerVisitor(Generic[Tab]):
 
             @wraps(method)
             def streaming(*given: Any) -> Iterator[Any]:
-                yield from getattr(self.of(session_among(given)), name)(*given)
+                session = session_among(given)
+                with self._using(whose(session)):
+                    yield from getattr(self.of(session), name)(*given)
 
             return streaming
 
         @wraps(method)
         def answering(*given: Any) -> Any:
-            return getattr(self.of(session_among(given)), name)(*given)
+            session = session_among(given)
+            with self._using(whose(session)):
+                return getattr(self.of(session), name)(*given)
 
         return answering
 
@@ -81,9 +113,9 @@ def whose(session: Visitor) -> Whose:
     if session.language is None:
         request = LocalContext.request.get(None)
         if request is None:
-            return NOBODYS
+            return Whose(model=session.model)
         session.language = wanted(request)
-    return Whose(session.language)
+    return Whose(session.language, session.model)
 
 
 def session_among(arguments: tuple[Any, ...]) -> Visitor:

@@ -4,6 +4,7 @@ import threading
 from typing import NamedTuple
 
 from playground.components.live_bus import FrameLog
+from playground.engines.loading import ModelSlot
 from playground.i18n import Said
 from playground.runs.links import Link
 
@@ -20,9 +21,13 @@ class Visitor:
 
     Attributes:
         language: in which the visitor is answered; None before their first event.
+        model: the name of the model that they have chosen; "" for the first of their language.
+        on: the slot of the model that the session was put in order for last; None: as it was made.
     """
 
     language: str | None = None
+    model: str = ""
+    on: ModelSlot | None = None
 
 
 class Running(Visitor):

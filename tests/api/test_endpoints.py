@@ -255,10 +255,10 @@ def test_it_tells_what_is_loaded(client: Client, storyteller: Backend) -> None:
     config = storyteller.model.module.config
     assert client.predict(api_name="/models") == [
         {
-            "name": "storyteller", "state": "ready",
+            "name": "storyteller", "title": "storyteller", "group": "own", "language": None, "state": "ready",
             "parameters": sum(p.numel() for p in storyteller.model.module.parameters()),
             "vocab_size": config.vocab_size, "context_length": config.n_positions, "layers": config.n_layer,
-            "heads": config.n_head, "license": "apache-2.0", "ignored": [], "error": None,
+            "heads": config.n_head, "license": "apache-2.0", "ignored": [], "fetched": None, "error": None,
         }
     ]  # fmt: skip
 
@@ -267,16 +267,17 @@ def test_it_tells_of_a_model_that_is_on_its_way_and_of_one_that_never_came(
     serve: Callable[[ModelSlot], AbstractContextManager[str]], storyteller: Backend
 ) -> None:
     unknown = dict.fromkeys(
-        ("parameters", "vocab_size", "context_length", "layers", "heads", "license", "ignored", "error")
+        ("parameters", "vocab_size", "context_length", "layers", "heads", "license", "ignored", "fetched", "error")
     )
+    named = {"name": "her-model", "title": "her-model", "group": "own", "language": None}
     slot = ModelSlot("somebody/her-model")
     with serve(slot) as url:
         client = Client(url, verbose=False)
-        assert client.predict(api_name="/models") == [{"name": "her-model", "state": "loading", **unknown}]
+        assert client.predict(api_name="/models") == [{**named, "state": "loading", **unknown}]
         error = ModelUnavailableError(name="somebody/her-model", reason="it is gone.")
         slot._result.set_exception(error)
         (told,) = client.predict(api_name="/models")
-        assert told == {"name": "her-model", "state": "failed", **unknown, "error": str(error)}
+        assert told == {**named, "state": "failed", **unknown, "error": str(error)}
         client.close()
 
 

@@ -170,7 +170,7 @@ def test_the_server_tells_names_places_defaults_and_kinds(
     schema: dict[str, list[dict[str, Any]]], endpoints: Endpoints, name: str, first: list[str]
 ) -> None:
     told = {argument["parameter_name"]: argument for argument in schema[name]}
-    assert list(told) == list(signature(endpoints, name))
+    assert list(told) == [*signature(endpoints, name), "model"] and told["model"]["parameter_default"] == ""
     for parameter in PARAMETERS:
         argument = told[parameter.name]
         assert argument["parameter_has_default"] and argument["parameter_default"] == parameter.neutral
@@ -182,4 +182,9 @@ def test_the_server_tells_names_places_defaults_and_kinds(
 
 def test_compare_settings_takes_its_settings_as_one_list(schema: dict[str, list[dict[str, Any]]]) -> None:
     told = [argument["parameter_name"] for argument in schema["compare_settings"]]
-    assert told == ["prompt", "seed", "settings", "max_new_tokens"]
+    assert told == ["prompt", "seed", "settings", "max_new_tokens", "model"]
+
+
+def test_every_endpoint_that_asks_a_model_takes_its_name_last(schema: dict[str, list[dict[str, Any]]]) -> None:
+    last = {name: [p["parameter_name"] for p in told][-1] for name, told in schema.items() if told}
+    assert set(last.values()) == {"model"} and len(last) >= 9

@@ -4,7 +4,7 @@ import inspect
 import json
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -131,8 +131,12 @@ class Backend:
     can: Capabilities = IN_TRANSFORMERS
 
 
-def load(name_or_path: str, display_name: str | None = None, exact: bool = False) -> Backend:
-    """Load a causal language model, in float32, from a folder or the Hub (its cache, where there is no network).
+def load(
+    name_or_path: str, display_name: str | None = None, exact: bool = False,
+    adapt: Callable[[Any], Any] = lambda module: module,
+) -> Backend:  # fmt: skip
+    """Load a causal language model, in float32, from a folder or the Hub (its cache, where there is no network);
+    `adapt` may change the module before it is used.
 
     Raises ModelUnavailableError, with the reason, whatever goes wrong: the files are somebody else's.
     """
@@ -151,7 +155,7 @@ def load(name_or_path: str, display_name: str | None = None, exact: bool = False
         )  # fmt: skip  # mismatched sizes are told by their names: transformers' own error is a table
         checkpoint.check_weights(name, config, loading)
         unused = checkpoint.check_unused(name, module, loading)
-        backend = from_parts(module, tokenizer, display_name or shown_name(name), lost, exact)
+        backend = from_parts(adapt(module), tokenizer, display_name or shown_name(name), lost, exact)
         checkpoint.check_reading(name, backend.model)
         return replace(backend, info=replace(backend.info, unused=unused, licence=licence(name)))
     except ModelUnavailableError:
@@ -290,6 +294,11 @@ class HuggingFaceModel:
         for token_id in ids[shared or prompt_length :]:
             state = state.advance([0], [token_id])
         return state
+
+    @property
+    def bytes(self) -> int:
+        """What the weights take, those laid out anew for a faster pass included."""
+        return sum(int(p.nbytes) for p in self.module.parameters()) + self.packed_bytes
 
     @property
     def step_bytes(self) -> int:

@@ -53,11 +53,7 @@ class TokenizerShelf:
         for the model ModelUnavailableError."""
         name = name.strip() or LOADED
         if name == LOADED:
-            backend = self.slot.get()
-            return self.slot.once(
-                "text tokenizer",
-                lambda: backend.tokenizer.text_tokenizer(backend.info.name, backend.info.context_length),
-            )
+            return tokenizer_of(self.slot)
         if self.is_public and name not in self.offered:
             raise NotOfferedError(name=name, offered=", ".join(self.offered))
         with self._lock:
@@ -85,6 +81,16 @@ class TokenizerShelf:
             raise
         except Exception as error:  # whatever goes wrong: the files are somebody else's
             raise TokenizerUnavailableError(name=name, reason=unloaded(name, error)) from error
+
+
+def tokenizer_of(slot: ModelSlot) -> TextTokenizer:
+    """That of a model; waits for it. Raises ModelUnavailableError."""
+    with slot.using():
+        backend = slot.get()
+        return slot.once(
+            "text tokenizer",
+            lambda: backend.tokenizer.text_tokenizer(backend.info.name, backend.info.context_length),
+        )
 
 
 def from_file(path: Path, name: str) -> TextTokenizer:
