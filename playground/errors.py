@@ -20,6 +20,7 @@ PlaygroundError
 ├── InfiniteModelOutputError  infinite logits where guidance needs their differences
 ├── NothingToInspectError     the architecture does not show this part of itself
 ├── CannotScoreError          the engine does not say how probable a given text is
+├── NotToldError              needs every token of a row, of which the engine tells some
 └── NothingLeftToChooseError  the settings removed every token
 Anything else is a bug: said in one line, and in the log as a whole (playground.tabs.shell).
 """
@@ -175,6 +176,12 @@ class CannotScoreError(PlaygroundError):
     """values: name."""
 
     key = "error.cannot_score"
+
+
+class NotToldError(PlaygroundError):
+    """values: name, told, what."""
+
+    key = "error.not_told"
 
 
 class NothingLeftToChooseError(PlaygroundError):

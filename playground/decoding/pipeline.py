@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from playground.decoding.distribution import Distribution
+from playground.decoding.partial import OnlyTold
 from playground.decoding.processors import Processor, Situation, Stateful
+from playground.decoding.rows import Row
 
 NOWHERE = Situation()
 
@@ -60,6 +62,11 @@ def run(
             stages.append(Stage(situated, logits, processed))
             logits = processed
     return tuple(stages)
+
+
+def chain(processors: Sequence[Processor], row: Row) -> tuple[Processor, ...]:
+    """What is applied to a row: of a partial one, whatever was not told is removed at the end."""
+    return (*processors, OnlyTold(row.told)) if row.told else tuple(processors)
 
 
 def processed_logits(stages: Sequence[Stage], logits: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from playground.decoding.partial import Told
+
 DESK_BYTES = 16 * 2**20  # logits that one run may hold besides what it keeps of every step
 
 
@@ -39,6 +41,7 @@ class Row:
         size: how many there are, V.
         bytes: what it keeps for good.
         is_kept: whether the row holds its logits for good: nothing can make them again.
+        told: what is known of a row of which only some tokens were told; None: all of it. Its logits are the flat ones.
     """
 
     def __init__(
@@ -48,10 +51,18 @@ class Row:
         as there is room."""
         self.size = logits.shape[-1]
         self.bytes = read_bytes if again and desk else logits.nbytes
+        self.told: Told | None = None
         self._again, self._desk = again, desk
         self._kept = logits if again is None or desk is None else None
         if self._kept is None and desk is not None:
             desk.put(self, logits)
+
+    @classmethod
+    def partial(cls, told: Told) -> "Row":
+        """The row of an engine that tells some tokens."""
+        row = cls(told.flat)
+        row.told = told
+        return row
 
     @property
     def is_kept(self) -> bool:

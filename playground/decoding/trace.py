@@ -229,5 +229,14 @@ class Trace:
         """
         step = self.steps[index]
         context = torch.tensor([self.context(index)])
-        chain = step.processors if processors is None else processors
+        chain = pipeline.chain(step.processors if processors is None else processors, step.row)
         return pipeline.run(chain, context, step.logits[None], step.situation)
+
+    def steep_stages_at(self, index: int, processors: Sequence[Processor]) -> tuple[Stage, ...]:
+        """The same of a partial row if its untold tokens were as few as possible; none of a whole row."""
+        step = self.steps[index]
+        if step.row.told is None:
+            return ()
+        context = torch.tensor([self.context(index)])
+        chain = pipeline.chain(processors, step.row)
+        return pipeline.run(chain, context, step.row.told.steep[None], step.situation)

@@ -60,7 +60,8 @@ class Walk:
             guidance=checked(guidance) if guidance else None,
             states=pipeline.states_before(strategy.processors, self._carried),
         )
-        stages = pipeline.run(strategy.processors, self.context, logits, situation)
+        chain = pipeline.chain(strategy.processors, row)
+        stages = pipeline.run(chain, self.context, logits, situation)
         try:
             choice = strategy.selection(pipeline.processed_logits(stages, logits)[0], self._generator)
         except NothingLeftError as error:

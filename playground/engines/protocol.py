@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, cast
 
 from torch import Tensor
 
 from playground.decoding.model import LanguageModel
-from playground.errors import CannotScoreError
+from playground.decoding.partial import WORK_ON_TOLD
+from playground.decoding.trace import Strategy
+from playground.errors import CannotScoreError, NotToldError
+from playground.i18n import Joined, Said, say
 from playground.tokenization.text_tokenizer import TextTokenizer
 from playground.vocabulary import Vocabulary
 
@@ -116,6 +119,19 @@ def scorer(engine: Engine) -> Scorer:
     if not engine.can.scores:
         raise CannotScoreError(name=engine.info.name)
     return cast(Scorer, engine.model)
+
+
+def check_whole(engine: Engine, what: Said) -> None:
+    """Before something (by name, for the person) that needs every token. Raises NotToldError where some are told."""
+    if engine.can.told is not None:
+        raise NotToldError(name=engine.info.name, told=engine.can.told, what=what)
+
+
+def check_told(engine: Engine, strategy: Strategy[Any]) -> None:
+    """Raises NotToldError where a processor in force needs more of a row than the engine tells."""
+    names = [p.name for p in strategy.processors if not p.is_neutral and p.name not in WORK_ON_TOLD]
+    if names:
+        check_whole(engine, Joined(tuple(say(f"parameter.{name}.short") for name in names), ", "))
 
 
 def runs_in_transformers(engine: Engine) -> "TypeGuard[Backend]":

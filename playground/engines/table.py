@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from playground.decoding.partial import Told
 from playground.decoding.rows import Desk, Row
 from playground.engines.protocol import Capabilities, Info
 from playground.errors import PromptTooLongError
@@ -26,6 +27,7 @@ class TableModel:
     Attributes:
         table: (V, V) float32, the logits of the token that follows each id.
         eos_ids: ids that end a text.
+        told: how many tokens of a row it tells, the most probable; None: all.
     """
 
     table: Tensor
@@ -33,6 +35,7 @@ class TableModel:
     name: str = "table"
     context_length: int = 1024
     cache_bytes: int = 0
+    told: int | None = None
 
     @property
     def vocab_size(self) -> int:
@@ -74,7 +77,8 @@ class TableState:
         self.logits = model.table[list(last_ids)]
 
     def row(self, index: int, desk: Desk) -> Row:
-        return Row(self.logits[index])
+        told = self.model.told
+        return Row(self.logits[index]) if told is None else Row.partial(Told.of(self.logits[index], told))
 
     def advance(self, parents: Sequence[int], token_ids: Sequence[int]) -> "TableState":
         """Raises PromptTooLongError when the context is full."""
@@ -139,13 +143,15 @@ class TableEngine:
 
 
 def from_table(
-    table: Mapping[str, Mapping[str, float]], ends: Sequence[str] = (), name: str = "table", context_length: int = 1024
-) -> TableEngine:
+    table: Mapping[str, Mapping[str, float]], ends: Sequence[str] = (), name: str = "table",
+    context_length: int = 1024, told: int | None = None,
+) -> TableEngine:  # fmt: skip
     """An engine of the tokens that the table names: `table[token]` are the probabilities of what may follow it.
 
     Args:
         ends: the tokens that end a text; they are no text.
         name: of the model.
+        told: as of TableModel; such an engine scores no text.
 
     Raises ValueError for probabilities of a row that are not 1 in all, or below 0.
     """
@@ -160,6 +166,6 @@ def from_table(
             rows[places[last], places[token]] = probability
     eos_ids = tuple(places[token] for token in ends)
     vocabulary = Vocabulary(tuple(token.encode() for token in tokens), frozenset(eos_ids))
-    model = TableModel(rows.log(), eos_ids, name, context_length)
+    model = TableModel(rows.log(), eos_ids, name, context_length, told=told)
     info = Info(name, parameters=rows.numel(), vocab_size=len(tokens), context_length=context_length, layers=0, heads=0)
-    return TableEngine(model, TableTokenizer(vocabulary), vocabulary, info, Capabilities(scores=True))
+    return TableEngine(model, TableTokenizer(vocabulary), vocabulary, info, Capabilities(told, scores=told is None))

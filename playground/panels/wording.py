@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # these import transformers, for which the page does not wait
 Part = str | dict[str, Any]
 Channels = dict[str, Any]  # of a frame: the payload of each, by name
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+UNKNOWN = "—"  # of a number that a partial row does not give
 MARK = "\u0000"  # no text holds it: where the token goes
 
 
@@ -43,7 +44,7 @@ def headline(
         probability=percent(view.probability),
         rank=view.rank,
         surprisal=unit.amount(view.surprisal),
-        entropy=unit.amount(view.entropy),
+        entropy=entropy_amount(view.entropy, view.is_partial, unit),
         unit=unit.name,
         survivors=survivors,
     )
@@ -144,6 +145,11 @@ def formula(stage: Stage, context_ids: Sequence[int], t: Translator) -> str:
     return t(f"parameter.{stage.processor.name}.formula", **formula_numbers(stage, context_ids))
 
 
+def entropy_amount(entropy: float, is_at_most: bool, unit: Unit) -> str:
+    """An entropy in nats as a number of the unit; of a partial row the most that it may be, or that it is not known."""
+    return UNKNOWN if math.isnan(entropy) else f"{'≤ ' if is_at_most else ''}{unit.amount(entropy)}"
+
+
 def stage_table(rows: Sequence[StageRow], t: Translator, unit: Unit) -> dict[str, object]:
     head = [
         t("stages.stage"), t("stages.tokens"), t("stages.mass"), t("stages.incoming"),
@@ -154,10 +160,10 @@ def stage_table(rows: Sequence[StageRow], t: Translator, unit: Unit) -> dict[str
             t("stages.model")
             if row.name is None or row.value is None
             else t("stages.row", name=t(f"parameter.{row.name}.label"), value=shorter(row.value)),
-            f"{row.tokens_kept:,}",
-            percent(row.probability_kept),
-            percent(row.incoming_kept),
-            unit.amount(row.entropy),
+            f"{'≥ ' if row.at_least else ''}{row.tokens_kept:,}",
+            f"{'≥ ' if row.at_least else ''}{percent(row.probability_kept)}",
+            UNKNOWN if math.isnan(row.incoming_kept) else percent(row.incoming_kept),
+            entropy_amount(row.entropy, row.entropy_at_most, unit),
         ]
         for row in rows
     ]

@@ -21,6 +21,7 @@ class Cut:
         name, value: the processor.
         kept: number of tokens left.
         first_rank, last_rank: the ranks, in the drawn distribution, between which all kept tokens lie.
+        is_known: whether it keeps these and no other; of a partial row it may keep some that were not told.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Cut:
     kept: int
     first_rank: int
     last_rank: int
+    is_known: bool = True
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Cutoffs:
         probabilities, cumulative: at these ranks.
         cuts: in order of application.
         temperature: in force before the cut (1 if none).
+        beyond: of a partial row, the least and the most probability that lies beyond the last of the ranks.
     """
 
     ranks: tuple[int, ...]
@@ -46,6 +49,7 @@ class Cutoffs:
     cumulative: tuple[float, ...]
     cuts: tuple[Cut, ...]
     temperature: float
+    beyond: tuple[float, float] | None = None
 
 
 def cutoffs(logits: Tensor, stages: Sequence[Stage]) -> Cutoffs:

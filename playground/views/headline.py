@@ -25,6 +25,7 @@ class Headline:
         tokens_kept, vocab_size: how many tokens survive the processors shown.
         cuts: names of the processors that removed any of them.
         removed_by: name of the processor that would now remove the chosen token, if the settings were changed.
+        is_partial: whether only some tokens of the row were told: the entropy is the most that it may be.
     """
 
     number: int
@@ -41,6 +42,7 @@ class Headline:
     cuts: tuple[str, ...]
     removed_by: str | None
     is_what_if: bool
+    is_partial: bool = False
 
 
 def headline(
@@ -67,6 +69,7 @@ def headline(
         cuts=cuts,
         removed_by=chosen.removed_by,
         is_what_if=processors != step.processors,
+        is_partial=step.row.told is not None,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from playground.decoding.distribution import Distribution
+from playground.decoding.partial import Told
 from playground.decoding.pipeline import Stage
 from playground.decoding.processors import REMOVED
 from playground.vocabulary import Vocabulary
@@ -34,11 +35,13 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Rest:
-    """All tokens that are not listed: how many, and their share of the raw and of the final distribution."""
+    """All tokens that are not listed: how many, and their share of the raw and of the final distribution; of a partial
+    row `most`, above which none of those lies that were not told."""
 
     tokens: int
     probability: float
     final_probability: float
+    most: float | None = None
 
 
 @dataclass(frozen=True)
@@ -67,12 +70,13 @@ class NextToken:
 
 
 def next_token(
-    logits: Tensor, stages: Sequence[Stage], vocabulary: Vocabulary, n: int, chosen_id: int | None = None
-) -> NextToken:
-    """The view of raw `logits` (V,) and the stages made of them (each (1, V))."""
+    logits: Tensor, stages: Sequence[Stage], vocabulary: Vocabulary, n: int, chosen_id: int | None = None,
+    told: Told | None = None,
+) -> NextToken:  # fmt: skip
+    """The view of raw `logits` (V,) and the stages made of them (each (1, V)); of a partial row only what was told."""
     raw = Distribution.of(logits)
     final = stages[-1].outgoing if stages else raw
-    ids = raw.most_probable(n)
+    ids = raw.most_probable(n) if told is None else told.most_probable(n)
     ranks = list(range(1, len(ids) + 1))
     if chosen_id is not None and chosen_id not in ids:
         ids.append(chosen_id)
@@ -95,5 +99,6 @@ def next_token(
         tokens=vocab_size - len(candidates),
         probability=max(0.0, 1 - sum(c.probability for c in candidates)),
         final_probability=max(0.0, 1 - sum(c.final_probability for c in candidates)),
+        most=told.most if told else None,
     )
     return NextToken(candidates, rest, vocab_size, raw.entropy, final.kept, chosen_id)

@@ -21,6 +21,8 @@ class StageRow:
         probability_kept: their probability under the raw model.
         incoming_kept: the share kept of the distribution that came into this stage (what top-p speaks of).
         entropy: of the distribution after the stage, in nats.
+        at_least: whether tokens and mass are the least that there may be, `entropy_at_most` whether the entropy is the
+            most: of a partial row.
     """
 
     name: str | None
@@ -29,6 +31,8 @@ class StageRow:
     probability_kept: float
     incoming_kept: float
     entropy: float
+    at_least: bool = False
+    entropy_at_most: bool = False
 
 
 def stage_rows(logits: Tensor, stages: Sequence[Stage]) -> tuple[StageRow, ...]:
@@ -39,13 +43,13 @@ def stage_rows(logits: Tensor, stages: Sequence[Stage]) -> tuple[StageRow, ...]:
     for stage in stages:
         after = stage.outgoing
         survive = after.logits > REMOVED
-        incoming = _mass(before, survive) if after.kept < before.kept else 1.0
+        incoming = mass(before, survive) if after.kept < before.kept else 1.0
         rows.append(
             StageRow(
                 name=stage.processor.name,
                 value=stage.processor.value,
                 tokens_kept=after.kept,
-                probability_kept=_mass(raw, survive),
+                probability_kept=mass(raw, survive),
                 incoming_kept=incoming,
                 entropy=after.entropy,
             )
@@ -54,5 +58,6 @@ def stage_rows(logits: Tensor, stages: Sequence[Stage]) -> tuple[StageRow, ...]:
     return tuple(rows)
 
 
-def _mass(distribution: Distribution, tokens: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float:
+def mass(distribution: Distribution, tokens: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float:
+    """The probability of some tokens, at most 1."""
     return min(1.0, float(distribution.probabilities[tokens].sum(dtype=np.float64)))

@@ -20,6 +20,7 @@ class StripToken:
         by_hand: whether a person chose it.
         probability, surprisal (nats), rank, entropy (nats): of the raw model at its step.
         shades: 0 to 1 for probability, surprisal, rank and entropy.
+        is_partial: whether only some tokens of the row were told: the entropy is the most that it may be.
     """
 
     text: str
@@ -30,6 +31,7 @@ class StripToken:
     rank: int
     entropy: float
     shades: tuple[float, float, float, float]
+    is_partial: bool = False
 
 
 def strip_tokens(steps: Sequence[Step], vocabulary: Vocabulary) -> list[StripToken]:
@@ -53,6 +55,7 @@ def _token(step: Step, vocabulary: Vocabulary) -> StripToken:
             _share(math.log(reading.rank) / math.log(vocab_size)),
             _share(reading.entropy / math.log(vocab_size)),
         ),
+        is_partial=step.row.told is not None,
     )
 
 

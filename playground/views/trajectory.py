@@ -8,11 +8,13 @@ from playground.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Per generated token: label, surprisal -ln p and entropy of the raw model, both in nats."""
+    """Per generated token: label, surprisal -ln p and entropy of the raw model, both in nats; of partial
+    rows the most that it may be."""
 
     labels: tuple[str, ...]
     surprisals: tuple[float, ...]
     entropies: tuple[float, ...]
+    is_partial: bool = False
 
     @property
     def mean_surprisal(self) -> float:
@@ -26,4 +28,5 @@ def trajectory(trace: Trace, vocabulary: Vocabulary) -> Trajectory:
         labels=tuple(vocabulary.labels(trace.token_ids)),
         surprisals=tuple(-r.logprob for r in readings),
         entropies=tuple(r.entropy for r in readings),
+        is_partial=any(step.row.told for step in trace.steps),
     )

@@ -112,3 +112,48 @@ print(trace.token_ids, "transformers" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "(1, 0, 1) False"
+
+
+@pytest.fixture
+def partial() -> TableEngine:
+    """A hundred words, of which 20 are told at each step; the less probable, the later."""
+    names = [f" w{i}" for i in range(100)]
+    weights = [1 / (i + 3) for i in range(100)]
+    row = {name: weight / sum(weights) for name, weight in zip(names, weights, strict=True)}
+    return from_table(dict.fromkeys(names, row), name="twenty", told=20)
+
+
+def test_a_run_of_what_is_told_says_what_it_can_not_show(
+    partial: TableEngine, visitor_of: Callable[[TableEngine], Visitor]
+) -> None:
+    visitor, shown = visitor_of(partial), {}
+    for channels in visitor.do("run", prompt=" w0", mode="sample", seed=3, length=5, top_p=0.3):
+        shown |= channels
+    assert len(visitor.ids) == 5
+    assert "twenty tells its 20 most probable tokens" in words(shown["notice"])
+    rows = shown["next_token"]["rows"]
+    chances = {f"␣w{i}": 1 / (i + 3) / sum(1 / (n + 3) for n in range(100)) for i in range(100)}
+    named = [row["name"] for row in rows[:-1]]
+    rest = 1 - sum(chances[name] for name in named)
+    assert rows[-1]["text"] == f"{100 - len(named)} tokens not told: {100 * rest:.1f} % together"
+    assert "told to rank 20" in shown["cutoffs"]["label"]
+    assert "keeps at least" not in shown["cutoffs"]["label"]
+    assert "needs the probability of every token" in shown["temperature"]["label"]
+    assert shown["stages"]["table"]["rows"][0][-1].startswith("≤ ")
+    assert "Entropy ≤ " in words(shown["headline"])
+    for channels in visitor.do("redraw", top_p=0.99):
+        shown |= channels
+    assert "keeps at least 20" in shown["cutoffs"]["label"]
+    assert shown["stages"]["table"]["rows"][1][1] == "≥ 20"
+
+
+def test_settings_and_tabs_that_need_a_whole_row_say_so(
+    partial: TableEngine, visitor_of: Callable[[TableEngine], Visitor], build_tab: Callable[[ModelSlot], object]
+) -> None:
+    visitor = visitor_of(partial)
+    (refused,) = visitor.do("run", prompt=" w0", typical_p=0.5)
+    assert words(refused["notice"]).startswith("typical")
+    assert "needs the probability of every token" in words(refused["notice"])
+    beams = BeamVisitor(build_tab(ModelSlot.filled(partial, "twenty")))  # type: ignore[arg-type]
+    (refused,) = beams.do("run", prompt=" w0")
+    assert words(refused["beam.notice"]).startswith("Beam search: this needs the probability of every token")

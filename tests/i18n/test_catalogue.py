@@ -15,6 +15,7 @@ from playground import errors
 from playground.catalog import ORDERS, PARAMETERS
 from playground.decoding.beam_steps import Fate, StopReason
 from playground.decoding.orders import TRANSFORMERS_ORDER
+from playground.decoding.partial import OnlyTold
 from playground.decoding.selection import Choice
 from playground.engines.huggingface.tokenizers_at_hand import SHIPPED
 from playground.examples import EXAMPLES
@@ -66,8 +67,8 @@ FAMILIES = {
     "compare.example.*.name": [e.key for e in COMPARE_EXAMPLES],
     "compare.example.*.notice": [e.key for e in COMPARE_EXAMPLES],
     **{f"attention.cache.formula{kind}*": ("", "_state") for kind in ("", "_apart", "_sum")},
-    "parameter.*.label": PARAMETER_NAMES,
-    "parameter.*.short": PARAMETER_NAMES,
+    "parameter.*.label": [*PARAMETER_NAMES, OnlyTold.name],
+    "parameter.*.short": [*PARAMETER_NAMES, OnlyTold.name],
     "parameter.*.help": PARAMETER_NAMES,
     "parameter.*.words": PARAMETER_NAMES,
     "parameter.*.formula": TRANSFORMERS_ORDER,
@@ -95,6 +96,7 @@ FAMILIES = {
     "inside.measure.*": MEASURES,
     "inside.part.*": PARTS,
     "inside.family.*": ["name", "layers", "heads", "width", "head_size", "context", "vocabulary", "parameters"],
+    "chart.trajectory.entropy*": ["", "_at_most"],
     "beam.speed.*": list(SPEEDS),
     "beam.example.*.name": [e.key for e in BEAM_EXAMPLES],
     "beam.example.*.notice": [e.key for e in BEAM_EXAMPLES],

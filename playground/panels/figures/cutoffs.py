@@ -5,7 +5,7 @@ import math
 from playground.i18n import Translator
 from playground.panels.figures.theme import Figure, colour, cut_colour, layout, rounded, titled
 from playground.views.cutoffs import Cut, Cutoffs
-from playground.views.notation import shorter
+from playground.views.notation import percent, shorter
 
 
 def cutoffs_figure(view: Cutoffs, t: Translator) -> Figure:
@@ -35,14 +35,18 @@ def cutoffs_figure(view: Cutoffs, t: Translator) -> Figure:
             }
         )  # fmt: skip
     for i, cut in enumerate(view.cuts):
+        annotations.append(_cut_note(cut, i, low, high, t))
+        if not cut.is_known:
+            continue
         shapes.append(
             {
                 "type": "line", "xref": "x", "yref": "paper", "x0": cut.last_rank + 0.3, "x1": cut.last_rank + 0.3,
                 "y0": 0, "y1": 1, "line": {"color": cut_colour(cut.name), "width": 2.4},
             }
         )  # fmt: skip
-        annotations.append(_cut_note(cut, i, low, high, t))
-    if not view.cuts:
+    if view.beyond:
+        annotations.append(_beyond_note(view, t))
+    elif not view.cuts:
         annotations.append(
             {
                 "xref": "paper", "yref": "paper", "x": 0.03, "y": 0.05, "xanchor": "left", "showarrow": False,
@@ -69,13 +73,32 @@ def cutoffs_figure(view: Cutoffs, t: Translator) -> Figure:
 
 
 def _label(view: Cutoffs, t: Translator) -> str:
+    if view.beyond and not view.cuts:
+        return beyond(view, t)
     if not view.cuts:
         return t("chart.cutoffs.label_nothing", tokens=view.ranks[-1])
-    cuts = "; ".join(
-        t("chart.cutoffs.cut", name=t(f"parameter.{c.name}.short"), value=shorter(c.value), kept=c.kept)
-        for c in view.cuts
-    )
-    return t("chart.cutoffs.label", cuts=cuts)
+    cuts = t("chart.cutoffs.label", cuts="; ".join(_cut_words(cut, t) for cut in view.cuts))
+    return f"{cuts} {beyond(view, t)}" if view.beyond else cuts
+
+
+def _cut_words(cut: Cut, t: Translator) -> str:
+    key = "chart.cutoffs.cut" if cut.is_known else "chart.cutoffs.cut_beyond"
+    return t(key, name=t(f"parameter.{cut.name}.short"), value=shorter(cut.value), kept=cut.kept)
+
+
+def beyond(view: Cutoffs, t: Translator) -> str:
+    """Where the curve of a partial row ends, and what lies beyond."""
+    least, most = (percent(share) for share in view.beyond or (0.0, 0.0))
+    share = least if least == most else f"{least} – {most}"
+    return t("chart.cutoffs.beyond", rank=view.ranks[-1], share=share)
+
+
+def _beyond_note(view: Cutoffs, t: Translator) -> dict[str, object]:
+    return {
+        "xref": "paper", "yref": "paper", "x": 0.98, "y": 0.98, "xanchor": "right", "yanchor": "top",
+        "showarrow": False, "text": beyond(view, t), "font": {"color": colour("muted"), "size": 13},
+        "bgcolor": colour("panel"), "borderpad": 2,
+    }  # fmt: skip
 
 
 def _cut_note(cut: Cut, row: int, low: float, high: float, t: Translator) -> dict[str, object]:
@@ -84,7 +107,7 @@ def _cut_note(cut: Cut, row: int, low: float, high: float, t: Translator) -> dic
     return {
         "x": math.log10(cut.last_rank + 0.3), "xref": "x", "yref": "paper", "y": 0.03 + 0.09 * row,
         "xanchor": "left" if right else "right", "yanchor": "bottom", "showarrow": False, "xshift": 5 if right else -5,
-        "text": t("chart.cutoffs.cut", name=t(f"parameter.{cut.name}.short"), value=shorter(cut.value), kept=cut.kept),
+        "text": _cut_words(cut, t),
         "font": {"color": colour("ink"), "size": 13}, "bgcolor": colour("panel"), "borderpad": 2,
     }  # fmt: skip
 

@@ -35,7 +35,7 @@ def trajectory_figure(view: Trajectory, inspected: int, t: Translator, unit: Uni
     ]  # fmt: skip
     legend = [
         tinted(t("chart.trajectory.surprisal", unit=unit.name), "accent"),
-        tinted(t("chart.trajectory.entropy", unit=unit.name), "good"),
+        tinted(t(f"chart.trajectory.entropy{'_at_most' if view.is_partial else ''}", unit=unit.name), "good"),
     ]
     return {
         "data": data,

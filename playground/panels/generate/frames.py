@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 
 from playground.decoding import pipeline
+from playground.decoding.partial import Told
+from playground.decoding.pipeline import Stage
 from playground.decoding.processors import Processor
 from playground.decoding.processors_guidance import Guidance
 from playground.decoding.trace import Step, Trace
@@ -21,6 +23,8 @@ from playground.views.notation import Unit, percent
 from playground.views.stages import stage_rows
 from playground.views.strip import StripToken, spelt_together, strip_tokens
 from playground.views.temperature import temperature_curves
+from playground.views.told_cutoffs import told_cutoffs
+from playground.views.told_stages import told_rows
 from playground.views.trajectory import trajectory
 from playground.views.watermark import step_is_green, watermark
 from playground.vocabulary import Vocabulary
@@ -69,7 +73,7 @@ def _title(token: StripToken, step: Step, look: Look) -> str:
         probability=percent(token.probability),
         rank=token.rank,
         surprisal=look.unit.amount(token.surprisal),
-        entropy=look.unit.amount(token.entropy),
+        entropy=wording.entropy_amount(token.entropy, token.is_partial, look.unit),
         unit=look.unit.name,
     )
     return look.t("strip.token_by_hand", title=title) if token.by_hand else title
@@ -87,6 +91,9 @@ def step_panels(trace: Trace, index: int, is_pinned: bool, look: Look) -> dict[s
 
 def softened(trace: Trace, index: int, look: Look) -> dict[str, object]:
     """The curves of the temperatures at step `index`."""
+    told = trace.steps[index].row.told
+    if told is not None:
+        return {"temperature": nothing(untold(told, look.t))}
     current = next((p.value for p in look.processors if p.name == "temperature"), 1.0)
     curves = temperature_curves(trace.steps[index].logits, current, look.vocabulary)
     return {"temperature": temperature_figure(curves, look.t, look.unit)}
@@ -101,15 +108,34 @@ def choice_panels(trace: Trace, index: int, is_pinned: bool, look: Look) -> dict
     stages = trace.stages_at(index, look.processors)
     if stages and not stages[-1].outgoing.kept:
         raise NothingLeftToChooseError.by(pipeline.removers(stages))
-    view = next_token(step.logits, stages, look.vocabulary, CANDIDATES, step.choice.token_id)
+    told = step.row.told
+    view = next_token(step.logits, stages, look.vocabulary, CANDIDATES, step.choice.token_id, told)
     cuts = tuple(stage.processor.name for stage in stages if stage.removes)
     sentence = headline(trace, index, look.processors, view, cuts, look.vocabulary)
     return {
         "headline": wording.headline(sentence, is_pinned, look.t, look.unit, needs_run),
         "next_token": next_token_bars(view, look.t),
-        "cutoffs": cutoffs_figure(cutoffs(step.logits, stages), look.t),
-        "stages": wording.stage_table(stage_rows(step.logits, stages), look.t, look.unit),
-    }  # fmt: skip
+        **cut_panels(stages, trace, index, look),
+    }
+
+
+def cut_panels(stages: tuple[Stage, ...], trace: Trace, index: int, look: Look) -> dict[str, object]:
+    """Where the cut-offs lie, and what each stage leaves; of a partial row as far as that is known."""
+    step = trace.steps[index]
+    if step.row.told is None:
+        view, rows = cutoffs(step.logits, stages), stage_rows(step.logits, stages)
+    else:
+        steep = trace.steep_stages_at(index, look.processors)
+        view, rows = told_cutoffs(stages, steep, step.row.told), told_rows(stages, steep, step.row.told)
+    return {
+        "cutoffs": cutoffs_figure(view, look.t),
+        "stages": wording.stage_table(rows, look.t, look.unit),
+    }
+
+
+def untold(told: Told, t: Translator) -> str:
+    """In place of a picture that needs a whole row."""
+    return t("chart.untold", told=len(told.ids))
 
 
 def along_the_text(trace: Trace, inspected: int, look: Look) -> dict[str, object]:

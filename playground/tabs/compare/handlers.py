@@ -10,7 +10,8 @@ from playground.components.live_bus import frame
 from playground.decoding.lanes import Comparison, Lane
 from playground.engines import prompts
 from playground.engines.huggingface import context
-from playground.engines.protocol import runs_in_transformers
+from playground.engines.protocol import check_whole, runs_in_transformers
+from playground.i18n import say
 from playground.panels import wording
 from playground.panels.compare import frames
 from playground.panels.compare.frames import Look
@@ -77,6 +78,7 @@ class CompareTab(Editing):
         yield from self.stream(session, values, before, single)
 
     def asked(self, session: CompareSession, values: tuple[Any, ...], backend: "Engine") -> Asked:
+        check_whole(backend, say("compare.tab"))
         prompt, same_dice, _ = values
         ids = prompts.prompt(prompt or "", backend, not session.leaves_end_off)
         context.room(backend.model.context_length, ids)

@@ -10,6 +10,7 @@ from playground.engines import prompts
 from playground.engines.huggingface import context
 from playground.engines.loading import ModelSlot
 from playground.engines.prompts import speller_of
+from playground.engines.protocol import check_told
 from playground.examples import EXAMPLES
 from playground.i18n import Translator
 from playground.lists import LISTS
@@ -134,6 +135,7 @@ class GenerateBase:
         wanted = values.max_new_tokens()
         context_length = backend.model.context_length
         strategy = values.strategy(speller_of(backend))
+        check_told(backend, strategy)
         rows = 2 if strategy.guidance else 1  # the logits after the negative prompt are kept too
         negative = strategy.guidance.negative_prompt(ids) if strategy.guidance else ()
         room, memory = context.room(context_length, ids, negative), longest_run(backend.model, rows)
@@ -147,6 +149,8 @@ class GenerateBase:
             words = self.t("notice.shortened", tokens=min(room, memory), reason=reason)
         elif not values.prompt and ids == backend.model.eos_ids[:1]:
             words = self.t("notice.empty_prompt", token=backend.vocabulary.label(ids[0]))
+        if backend.can.told is not None:
+            words = f"{words} {self.t('notice.told', name=backend.info.name, told=backend.can.told)}".strip()
         words = f"{prompts.dropped_note(values.prompt, backend, self.t)} {words}".strip()
         return GenerationRequest(ids, strategy, min(wanted, room, memory)), words
 

@@ -17,7 +17,7 @@ from playground.i18n import Translator
 from playground.lists import LISTS, ListParameter
 from playground.panels import wording
 from playground.panels.figures.survival_map import Shown
-from playground.panels.generate import dice_frames
+from playground.panels.generate import dice_frames, frames
 from playground.panels.generate.dice_frames import Scene
 from playground.panels.generate.dice_help import knob_help
 from playground.tabs.generate.base import Update
@@ -133,6 +133,8 @@ class DiceTab:
             scene = self.scene(session, Values.of(values))
             if scene is None:
                 return frame(dice_frames.blank(wanted, self.tab.t))
+            if scene.step.row.told is not None:  # every one of these pictures needs whole rows
+                return frame(dice_frames.blank(wanted, self.tab.t, frames.untold(scene.step.row.told, self.tab.t)))
             if not _is_open(scene):
                 return gr.skip()  # type: ignore[no-any-return]  # the last good picture stays
             if "race" in wanted:
