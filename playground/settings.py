@@ -129,8 +129,11 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] = os.environ, 
     looks_like_a_path = folder.is_absolute() or options.model.startswith((".", "~")) or options.model.count("/") > 1
     if folder.is_dir():
         options.model = str(folder)
-        if not (folder / "config.json").is_file():
-            parser.error(f"--model {options.model}: the folder has no config.json; name a folder saved by transformers")
+        if not any((folder / name).is_file() for name in ("config.json", "adapter_config.json")):
+            parser.error(
+                f"--model {options.model}: the folder has no config.json; name a folder saved by transformers, or a "
+                "LoRA adapter's"
+            )
     elif looks_like_a_path:
         parser.error(f"--model {options.model}: there is no such folder")
     return Settings(

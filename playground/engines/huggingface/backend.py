@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Cache, GenerationConfig, StopStringCriteria
 
 from playground.decoding.rows import Desk, Row
-from playground.engines.huggingface import checkpoint, positions, wide_products
+from playground.engines.huggingface import checkpoint, lora, positions, wide_products
 from playground.engines.huggingface.card import licence
 from playground.engines.huggingface.context import context_length
 from playground.engines.huggingface.head import Head
@@ -138,9 +138,13 @@ def load(
     """Load a causal language model, in float32, from a folder or the Hub (its cache, where there is no network);
     `adapt` may change the module before it is used.
 
+    The folder of a LoRA adapter is its base with the adapter on it.
+
     Raises ModelUnavailableError, with the reason, whatever goes wrong: the files are somebody else's.
     """
     name = name_or_path
+    if checkpoint.is_adapter(name):
+        return _with_adapter(name, display_name)
     try:
         checkpoint.check_folder(name)
         config = AutoConfig.from_pretrained(name, trust_remote_code=False)
@@ -162,6 +166,16 @@ def load(
         raise
     except Exception as error:
         raise ModelUnavailableError(name=name, reason=checkpoint.unloaded(name, error)) from error
+
+
+def _with_adapter(folder: str, display_name: str | None) -> Backend:
+    adapter = lora.read(folder)
+    base = load(adapter.base, exact=True)
+    name = display_name or f"{base.info.name} + {adapter.name}"
+    backend = from_parts(
+        lora.adapted(base.model.module, adapter), base.tokenizer.tokenizer, name, base.info.ignored, exact=True
+    )
+    return replace(backend, info=replace(backend.info, unused=base.info.unused, licence=licence(folder)))
 
 
 def _take_off_lost_padding(config: Any) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """What a checkpoint holds: whether it is a causal language model with all its weights, and what it is if it is not."""
 
-import json
 import pickle
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -65,15 +64,24 @@ def check_folder(name_or_path: str) -> None:
     pointer = lfs_pointer(folder)
     if pointer:
         raise refuse("unfit.pointer", file=pointer)
-    has_weights = any(_found(folder, _WEIGHTS, lambda name: not name.startswith(("adapter_", "training_args"))))
-    if (folder / "adapter_config.json").is_file() and not (has_weights and (folder / "config.json").is_file()):
-        raise refuse("unfit.adapter", base=_base_of_adapter(folder))
+    has_weights = _has_weights(folder)
     if not (folder / "config.json").is_file():
         raise refuse("unfit.gguf" if any(folder.glob("*.gguf")) else "unfit.no_config")
     if not has_weights:
         raise refuse("unfit.gguf" if any(folder.glob("*.gguf")) else "unfit.no_weights")
     if not any(_found(folder, _TOKENIZERS)):
         raise refuse("unfit.no_tokenizer")
+
+
+def is_adapter(name_or_path: str) -> bool:
+    """Whether that is a folder with an adapter and no model of its own."""
+    folder = Path(name_or_path).expanduser()
+    is_whole = (folder / "config.json").is_file() and _has_weights(folder)
+    return (folder / "adapter_config.json").is_file() and not is_whole
+
+
+def _has_weights(folder: Path) -> bool:
+    return any(_found(folder, _WEIGHTS, lambda name: not name.startswith(("adapter_", "training_args"))))
 
 
 def lfs_pointer(folder: Path) -> str | None:
@@ -86,13 +94,6 @@ def lfs_pointer(folder: Path) -> str | None:
 
 def _found(folder: Path, patterns: Iterable[str], wanted: Callable[[str], bool] = lambda name: True) -> Iterable[Path]:
     return (path for pattern in patterns for path in folder.glob(pattern) if wanted(path.name))
-
-
-def _base_of_adapter(folder: Path) -> str:
-    try:
-        return str(json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return "?"
 
 
 def check_config(name: str, config: Any) -> None:

@@ -93,7 +93,12 @@ def _gpt2(module: Any, ids: Tensor, windows: Sequence[int | None]) -> Iterator[S
 
 def _affine(x: Tensor, layer: Any) -> Tensor:
     """x W + b; GPT-2 keeps W as (in, out)."""
-    return torch.addmm(layer.bias, x, layer.weight)
+    return torch.addmm(layer.bias, x, layer.weight) + _change(x, layer)
+
+
+def _change(x: Tensor, layer: Any) -> Tensor | float:
+    """What a LoRA adapter on the layer adds (lora.py): s (x Aᵀ) Bᵀ; 0 without one."""
+    return (x @ layer.lora_a.T) @ layer.lora_b.T * layer.lora_scaling if hasattr(layer, "lora_a") else 0.0
 
 
 def _layer_norm(x: Tensor, norm: Any) -> Tensor:
@@ -203,7 +208,7 @@ def _head(module: Any, normed: Tensor) -> Iterator[Station]:
 
 
 def _linear(x: Tensor, layer: Any) -> Tensor:
-    return F.linear(x, layer.weight, layer.bias)
+    return F.linear(x, layer.weight, layer.bias) + _change(x, layer)
 
 
 def _heads(x: Tensor, count: int) -> Tensor:
