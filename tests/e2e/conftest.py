@@ -340,7 +340,7 @@ def nothing_went_wrong(desktop: tuple[BrowserContext, Watch]) -> Iterator[None]:
 def visit(
     chromium: Browser, app: App, desktop: tuple[BrowserContext, Watch], nothing_went_wrong: None
 ) -> Iterator[Callable[..., Tab]]:
-    """Opens the page as a new visitor; with `options`, in a browser profile of its own."""
+    """Opens the page as a new visitor; with `options` or a `script` that runs first, in a browser profile of its own."""
     plain, watch = desktop
     own: list[BrowserContext] = []
     tabs: list[Tab] = []
@@ -351,11 +351,13 @@ def visit(
         model: str = "good",
         scheme: str | None = None,
         size: dict[str, int] | None = None,
+        script: str = "",
         **options: Any,
     ) -> Tab:
         context = plain
-        if options:
+        if options or script:
             context = chromium.new_context(**DESKTOP | options)
+            context.add_init_script(script)
             own.append(context)
             watch.over(context)
         tabs.append(open_tab(context, url + query, model, scheme, size))

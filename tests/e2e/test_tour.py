@@ -21,12 +21,7 @@ def scene(page: Page, name: str) -> None:
 
 
 def test_it_plays_on_the_first_visit_until_a_touch_and_again_only_if_asked(visit: Callable[..., Tab]) -> None:
-    tab = visit(reduced_motion="no-preference")
-    tab.page.keyboard.press("Shift")  # it may be over by now, on a busy machine: once more, from its start
-    tab.page.evaluate("localStorage.clear()")
-    tab.page.context.add_init_script(SCENES)
-    page = tab.page.context.new_page()
-    page.goto(tab.page.url)
+    page = visit(reduced_motion="no-preference", script=SCENES).page
     page.wait_for_function("scenes.includes('chance')")
     page.keyboard.press("Shift")
     expect(page.locator(".tour")).to_be_hidden()
