@@ -21,13 +21,13 @@ $(VENV)/.dev: requirements-dev.txt requirements.txt | $(VENV)/bin/python
 run: $(VENV)/.run
 	$(BIN)/python app.py $(ARGS)
 
-# Two processes share the tests without a browser; those with one keep the machine to themselves.
+# Two processes share the tests; those with a browser wait in one process while the other computes.
 test: $(VENV)/.dev
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
 	$(BIN)/python -m pytest --ignore=tests/e2e --numprocesses=2 --dist=loadfile
-	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest tests/e2e --numprocesses=2 --dist=loadfile
 endif
 
 # What takes too long for every change, alone.

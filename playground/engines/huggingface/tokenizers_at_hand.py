@@ -67,6 +67,11 @@ class TokenizerShelf:
                 self._read.popitem(last=False)
         return found
 
+    def has(self, name: str) -> bool:
+        """Whether `at_once` answers without reading anything that may be far away."""
+        with self._lock:
+            return name.strip() in ("", LOADED, *SHIPPED, *self._read)
+
     def at_once(self, name: str = LOADED) -> TextTokenizer:
         """The same, but the shipped model's tokenizer while the model is on its way."""
         return self.first if name == LOADED and not self.slot.is_ready else self.get(name)

@@ -83,13 +83,24 @@ class TokenizerTab:
     def type(self, session: TokenizerSession, text: str, name: str) -> Any:
         """A text came in, or another tokenizer for it: the newest is shown, one that was overtaken is not."""
         number = session.new_text()
-        tokenizer = self.shelf.at_once(name or LOADED)
+        try:
+            tokenizer = self.shelf.at_once(name or LOADED)
+        except PlaygroundError:
+            if not session.refuse(number):
+                return gr.skip()
+            raise
         text = text or ""
         segmentation = segment(text[:MOST_CHARACTERS], tokenizer)
         if not session.take(number, segmentation, tokenizer):
             return gr.skip()
         channels = self._upper(session, number, max(0, len(text) - MOST_CHARACTERS))
         return frame({**channels, "tokenizer.notice": wording.notice("")})
+
+    def choose(self, session: TokenizerSession, text: str, name: str) -> Iterator[Any]:
+        """Another tokenizer: one that is not at hand may take long to come, or not to come."""
+        if not self.shelf.has(name or LOADED):
+            yield frame({"tokenizer.notice": wording.notice(self.t("tokenizer.looking", name=name))})
+        yield self.type(session, text, name)
 
     def _upper(self, session: TokenizerSession, number: int, cut: int, settles: bool = True) -> Channels:
         segmentation, tokenizer = session.segmentation, session.tokenizer
@@ -171,7 +182,7 @@ class TokenizerTab:
             for one in channels:
                 if not session.is_newest(number):
                     return
-                yield frame({**one, "tokenizer.notice": wording.notice("")})
+                yield frame(one if session.refused else {**one, "tokenizer.notice": wording.notice("")})
         except PlaygroundError as error:
             if session.is_newest(number):
                 yield frame({"tokenizer.notice": wording.notice(error.message(self.t), "bad")})

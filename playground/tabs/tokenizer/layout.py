@@ -74,7 +74,7 @@ def build(tabs: PerVisitor[TokenizerTab], t: Translator, bus: LiveBus, demo: gr.
     # "change", for Gradio's "input" does not see a text that was pasted with the mouse, dropped or filled in
     text.change(lossless(tabs.type), [state, text, name], **looking)
     # another tokenizer may have to be fetched first
-    name.input(lossless(tabs.type), [state, text, name], **{**looking, "queue": True, "concurrency_limit": None})
+    name.input(lossless(tabs.choose), [state, text, name], **{**looking, "queue": True, "concurrency_limit": None})
     finder.click(lossless(tabs.find), [state, text, name], **looking)
     for key, chip in chips.items():
         chip.click(

@@ -21,6 +21,7 @@ class TokenizerSession(Visitor):
         frames: what was sent to the page lately.
         waiting: the channels on which the page says that something is on its way.
         chosen: the token that was clicked last.
+        refused: whether the newest text stands unread, for want of the tokenizer that was named: the notice says so.
         finds: whether examples are looked for in the text.
         replaying, training: what the sections of these names have on show.
     """
@@ -31,6 +32,7 @@ class TokenizerSession(Visitor):
         self.frames = FrameLog(KEPT_FRAMES)
         self.waiting: set[str] = set()
         self.chosen = 0
+        self.refused = False
         self.finds = False
         self.replaying: Replaying | None = None
         self.training: Training | None = None
@@ -55,9 +57,15 @@ class TokenizerSession(Visitor):
         with self._lock:
             if number != self._texts:
                 return False
-            self.segmentation, self.tokenizer = segmentation, tokenizer
+            self.segmentation, self.tokenizer, self.refused = segmentation, tokenizer, False
             self.chosen = min(self.chosen, max(0, len(segmentation.tokens) - 1))
             return True
+
+    def refuse(self, number: int) -> bool:
+        """Text `number` can't be read, unless a later one has come in, which nobody is to be told about: then no."""
+        with self._lock:
+            self.refused = self.refused or number == self._texts
+            return number == self._texts
 
     def new_section(self) -> int:
         """The number of a look at a section, and `is_newest` whether no other has begun since."""

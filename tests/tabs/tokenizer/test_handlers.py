@@ -311,3 +311,26 @@ def test_the_branch_of_the_generate_tab_shows_the_alarm(
     [frame, *_] = [f for f in visitor.do("branch", picked=d[0]) if "notice" in f]
     assert words(frame["notice"]).startswith("Re-tokenization: as text, ")
     assert "␣old" in words(frame["notice"])
+
+
+def test_a_section_that_is_redrawn_leaves_the_word_about_a_tokenizer_that_is_not_there(
+    tokenizer_tab: TokenizerTab, session: TokenizerSession
+) -> None:
+    refused = channels(tokenizer_tab.type(session, "The Wolf", "nobody/nothing"))
+    assert refused["tokenizer.notice"]["kind"] == "bad"
+    assert "tokenizer.notice" not in shown(tokenizer_tab, session, "replay")
+    tokenizer_tab.type(session, "The Wolf", "wordpiece")
+    assert shown(tokenizer_tab, session, "replay")["tokenizer.notice"] == {"parts": [], "kind": ""}
+
+
+def test_one_that_may_be_far_away_is_said_to_be_looked_for_and_its_late_failure_is_nobodys(
+    tokenizer_tab: TokenizerTab, session: TokenizerSession
+) -> None:
+    first, last = (channels(sent) for sent in tokenizer_tab.choose(session, "The Wolf", "nobody/nothing"))
+    assert words(first["tokenizer.notice"]) == t("tokenizer.looking", name="nobody/nothing")
+    assert last["tokenizer.notice"]["kind"] == "bad"
+    assert len(list(tokenizer_tab.choose(session, "The Wolf", "wordpiece"))) == 1
+    late = session.new_text()
+    tokenizer_tab.type(session, "The Wolf", "wordpiece")
+    assert not session.refuse(late)
+    assert not session.refused
