@@ -340,7 +340,7 @@ def nothing_went_wrong(desktop: tuple[BrowserContext, Watch]) -> Iterator[None]:
 def visit(
     chromium: Browser, app: App, desktop: tuple[BrowserContext, Watch], nothing_went_wrong: None
 ) -> Iterator[Callable[..., Tab]]:
-    """Opens the page as a new visitor; with `options` or a `script` that runs first, in a browser profile of its own."""
+    """Opens the page as a new visitor; with `options`, or a `script` to run first, in a browser profile of its own."""
     plain, watch = desktop
     own: list[BrowserContext] = []
     tabs: list[Tab] = []
