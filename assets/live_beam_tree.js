@@ -181,6 +181,12 @@
       dirty = done < 1;
       if (dirty) paint();
     };
+    canvas.picture = (paper) => {
+      colours ??= palette(holder);
+      const scene = { nodes: shown, root, children, view, size, colours, focus: new Set(picked ? [picked] : []), hovered: null, picked, xs, text: textSize(view.kx) };
+      draw(paper, scene);
+      dirty = true; // the labels have their places for this paper
+    };
     const paint = () => { drawing ||= requestAnimationFrame(() => { drawing = 0; render(); }); };
     const repaint = () => { dirty = true; paint(); };
 
@@ -285,7 +291,7 @@
       const acts = {
         ArrowLeft: () => look(hovered ? now?.parent : now), ArrowRight: () => look(hovered ? best(now) : now),
         ArrowUp: () => look(now && beside(-1)), ArrowDown: () => look(now && beside(1)),
-        Enter: () => now && pick(now), " ": () => now && pick(now), Escape: () => { show(null); if (picked) pick(picked); },
+        Enter: () => now && pick(now), " ": () => now && pick(now), ...(hovered || picked ? { Escape: () => { show(null); if (picked) pick(picked); } } : {}),
         "+": () => zoom(1.25, size.width / 2, size.height / 2), "-": () => zoom(0.8, size.width / 2, size.height / 2), 0: act.fit,
       };
       if (!acts[event.key]) return;

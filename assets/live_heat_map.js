@@ -146,15 +146,29 @@
       canvas.height = (margin + side + 4) * scale;
       const context = canvas.getContext("2d");
       context.scale(scale, scale);
-      const small = document.createElement("canvas");
-      small.width = small.height = n;
-      const image = small.getContext("2d").createImageData(n, n), pixels = new Uint32Array(image.data.buffer), colours = weightRamp();
+      put(context, { n, margin, cell, side, style, largest });
+      canvas.dataset.size = n;
+      canvas.dataset.marked = marked;
+      canvas.dataset.drawn = data.number;
+      canvas.setAttribute("aria-label", data.label);
+    };
+    const squares = () => { // a pixel a weight
+      const n = lines.length, pixels = new Uint32Array(n * n), colours = weightRamp();
       const [red, green, blue] = channels(variable("raised"));
       pixels.fill((255 << 24) | (blue << 16) | (green << 8) | red); // what the mask has taken out
       lines.forEach((line, q) => { for (let k = 0; k <= q; k += 1) pixels[q * n + k] = colours[line[k]]; });
-      small.getContext("2d").putImageData(image, 0, 0);
-      context.imageSmoothingEnabled = false;
-      context.drawImage(small, margin, margin, side, side);
+      return pixels;
+    };
+    const put = (context, { n, margin, cell, side, style, largest }) => {
+      const pixels = squares();
+      if (context.isPaper) context.cells(pixels, n, n, margin, margin, cell);
+      else {
+        const small = document.createElement("canvas");
+        small.width = small.height = n;
+        small.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(pixels.buffer), n, n), 0, 0);
+        context.imageSmoothingEnabled = false;
+        context.drawImage(small, margin, margin, side, side);
+      }
       context.strokeStyle = variable("chosen");
       context.lineWidth = 2.5;
       context.strokeRect(margin, margin + marked * cell, (marked + 1) * cell, Math.max(cell, 2));
@@ -175,10 +189,11 @@
         context.fillText(cut(labels[i]), 0, 0);
         context.restore();
       }
-      canvas.dataset.size = n;
-      canvas.dataset.marked = marked;
-      canvas.dataset.drawn = data.number;
-      canvas.setAttribute("aria-label", data.label);
+    };
+    canvas.picture = (paper) => {
+      if (!box) return;
+      const style = getComputedStyle(canvas);
+      put(paper, { ...box, side: box.cell * box.n, style, largest: parseFloat(style.getPropertyValue("--largest")) || 620 });
     };
     const receive = () => {
       if (!props.value) return;

@@ -11,8 +11,7 @@
     let figure = null, number = 0, drawn = null, size = "", onScreen = false;
     let width = 0, height = 0; // told by the observer: asking makes the browser lay out the page
 
-    const paint = () => {
-      if (!figure || !onScreen || !width || !window.Plotly) return;
+    const made = () => { // the newest figure as Plotly takes it
       const { data, layout, narrow } = resolved(figure, paletteNow(holder));
       if (width < narrow?.below) { // what a chart that is narrower than that has instead: a layout, the size of its words
         Object.assign(layout, narrow.layout);
@@ -20,6 +19,17 @@
       }
       window.livePage.enlarge(data, layout, holder);
       Object.assign(layout, { width, height });
+      return { data, layout };
+    };
+    holder.picture = async () => { // drawn anew, not copied: as SVG, in the zoom of the page
+      if (!figure || !width || !window.Plotly) return null;
+      const from = drawn === figure ? holder : made(), palette = paletteNow(holder);
+      const drawing = await window.Plotly.toImage(from, { format: "svg", width, height, imageDataOnly: true });
+      return drawing.replace(/var\((--plot-[a-z-]+)\)/g, (_, name) => palette.getPropertyValue(name).trim());
+    };
+    const paint = () => {
+      if (!figure || !onScreen || !width || !window.Plotly) return;
+      const { data, layout } = made();
       window.Plotly.react(holder, data, layout, { displayModeBar: false, responsive: false, doubleClick: "reset" });
       if (drawn === null) {
         holder.on("plotly_click", (event) => {

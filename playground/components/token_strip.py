@@ -22,12 +22,12 @@ class TokenStrip(gr.HTML):
     `start` tokens stay and the new ones follow, so a growing text costs only its growth; `lead` is the text before
     it. `shades` holds a number from 0 to 1 for each Shading. Shading number `on_demand`, a yes (1) or no (0), is
     offered only while tokens have it, and chosen when it comes. A click (or an arrow key) sets the Gaze `gaze` to the
-    token's index; a click on the token that was chosen before sets it to null.
+    token's index; a click on the token that was chosen before sets it to null. `tools` is HTML at the end of the head.
     """
 
     def __init__(
         self, *, channel: str, gaze: str, shadings: Sequence[Shading], title: str, hint: str,
-        on_demand: int | None = None, **arguments: Any,
+        tools: str = "", on_demand: int | None = None, **arguments: Any,
     ) -> None:  # fmt: skip
         options = "".join(
             f"<option{' hidden' if i == on_demand else ''}>{escape(s.name)}</option>" for i, s in enumerate(shadings)
@@ -41,7 +41,7 @@ class TokenStrip(gr.HTML):
             html_template=(
                 f'<div class="panel-head"><h2>{escape(title)}</h2><small>{escape(hint)}</small>'
                 f'<span class="spacer"></span><select aria-label="{chooser}">{options}</select>'
-                f"{legends}</div>"
+                f"{legends}{tools}</div>"
                 '<div class="token-text"><span class="token-lead"></span><span class="token-strip"></span></div>'
             ),
             js_on_load="window.livePage.tokenStrip({element, props});",

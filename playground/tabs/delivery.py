@@ -46,5 +46,40 @@ def lossless(handler: Callable[..., Any]) -> Callable[..., Any]:
 
 def panel_head(name: str, t: Translator) -> None:
     """The title of a panel and one line on how to read it."""
-    head = f'<div class="panel-head"><h2>{t(f"panel.{name}")}</h2><small>{t(f"panel.{name}.hint")}</small></div>'
-    gr.HTML(head, js_on_load=None, apply_default_css=False)
+    head(t(f"panel.{name}"), t(f"panel.{name}.hint"), t, is_picture=name != "code")
+
+
+def head(title: str, hint: str, t: Translator, *runs: str, is_picture: bool = True) -> None:
+    """The same for a title and a line that are not under `panel.*`; `runs` as of picture_tools."""
+    tools = picture_tools(t, *runs) if is_picture else ""
+    words = f'<div class="panel-head"><h2>{title}</h2><small>{hint}</small>{tools}</div>'
+    gr.HTML(words, js_on_load=None, apply_default_css=False)
+
+
+def picture_tools(t: Translator, *runs: str) -> str:
+    """Buttons at the end of a panel's head: save as PNG or SVG, enlarge (assets/live_pictures.js says what a panel
+    needs). `runs` names further things to save, a key `picture.<name>` each: what it is said to the page's scripts."""
+    kinds = "".join(
+        f'<button type="button" data-picture="{name}">{t(f"picture.{name}")}</button>' for name in ("png", "svg", *runs)
+    )
+    around = "".join(
+        f'<button type="button" data-picture="{name}" title="{t(f"picture.{name}")}" '
+        f'aria-label="{t(f"picture.{name}")}">{sign}</button>'
+        for name, sign in _SIGNS.items()
+    )
+    save = t("picture.save")
+    menu = f'<summary title="{save}" aria-label="{save}">{_SAVE}</summary><div>{kinds}</div>'
+    return f'<span class="picture-tools"><details class="picture-save">{menu}</details>{around}</span>'
+
+
+def _sign(path: str) -> str:
+    return f'<svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><path d="{path}"/></svg>'
+
+
+_SAVE = _sign("M8 2v8M4.5 7 8 10.5 11.5 7M3 13.5h10")
+_SIGNS = {
+    "enlarge": _sign("M9.5 2.5h4v4M13.5 2.5 9 7M6.5 13.5h-4v-4M2.5 13.5 7 9"),
+    "before": _sign("M10 3 5 8l5 5"),
+    "after": _sign("M6 3l5 5-5 5"),
+    "close": _sign("M3.5 3.5l9 9M12.5 3.5l-9 9"),
+}

@@ -11,6 +11,7 @@ from playground.components.live_grid import LiveGrid
 from playground.components.live_plot import LivePlot
 from playground.components.live_text import LiveText
 from playground.i18n import Translator
+from playground.tabs import delivery
 from playground.tabs.attention.handlers import EXAMPLE_TEXT, EXAMPLE_TEXTS, MOST_NEW, AttentionTab
 from playground.tabs.attention.session import AttentionSession
 from playground.tabs.delivery import lossless
@@ -37,12 +38,7 @@ def build(tabs: PerVisitor[AttentionTab], t: Translator, opened: gr.Tab) -> None
 
 def head(name: str, t: Translator) -> None:
     """The title of a section and one line on how to read it."""
-    title, hint = t(f"attention.{name}.title"), t(f"attention.{name}.hint")
-    gr.HTML(
-        f'<div class="panel-head"><h2>{title}</h2><small>{hint}</small></div>',
-        js_on_load=None,
-        apply_default_css=False,
-    )
+    delivery.head(t(f"attention.{name}.title"), t(f"attention.{name}.hint"), t)
 
 
 def _build_masks(t: Translator) -> list[Any]:

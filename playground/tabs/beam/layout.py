@@ -19,7 +19,7 @@ from playground.components.live_text import LiveText
 from playground.i18n import Translator
 from playground.runs.links import BESIDE
 from playground.runs.strategies.options import Texts
-from playground.tabs import links, state_line
+from playground.tabs import delivery, links, state_line
 from playground.tabs.beam.controls import MAX_STEPS, BeamControls, control, dial, options, searches, start_of
 from playground.tabs.beam.examples import BEAM_EXAMPLES
 from playground.tabs.beam.handlers import BeamTab
@@ -108,8 +108,7 @@ def _build_controls(t: Translator) -> BeamControls:
 
 
 def _head(name: str, t: Translator) -> None:
-    head = f"<h2>{t(f'beam.panel.{name}')}</h2><small>{t(f'beam.panel.{name}.hint')}</small>"
-    gr.HTML(f'<div class="panel-head">{head}</div>', js_on_load=None, apply_default_css=False)
+    delivery.head(t(f"beam.panel.{name}"), t(f"beam.panel.{name}.hint"), t, is_picture=name not in ("code", "ban"))
 
 
 def _plot(name: str, t: Translator) -> None:

@@ -15,7 +15,7 @@ from playground.components.live_text import LiveText
 from playground.i18n import Translator
 from playground.panels.compare.frames import SHOWN
 from playground.panels.compare.schema import schema
-from playground.tabs import state_line
+from playground.tabs import delivery, state_line
 from playground.tabs.compare.examples import COMPARE_EXAMPLES
 from playground.tabs.compare.handlers import CompareTab
 from playground.tabs.compare.session import CompareSession
@@ -107,8 +107,7 @@ def build(
 
 
 def _head(name: str, t: Translator) -> None:
-    head = f"<h2>{t(f'compare.panel.{name}')}</h2><small>{t(f'compare.panel.{name}.hint')}</small>"
-    gr.HTML(f'<div class="panel-head">{head}</div>', js_on_load=None, apply_default_css=False)
+    delivery.head(t(f"compare.panel.{name}"), t(f"compare.panel.{name}.hint"), t)
 
 
 def _wire(

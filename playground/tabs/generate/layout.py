@@ -25,7 +25,7 @@ from playground.i18n import Translator
 from playground.lists import LISTS
 from playground.runs.links import BESIDE
 from playground.tabs import links, state_line
-from playground.tabs.delivery import lossless, panel_head
+from playground.tabs.delivery import lossless, panel_head, picture_tools
 from playground.tabs.generate import dice
 from playground.tabs.generate.controls import SPEEDS, Controls, drawer, kinds, knob, order_list, text_knob
 from playground.tabs.generate.dice import DicePanels
@@ -124,6 +124,7 @@ def _build_results(controls: Controls, t: Translator) -> tuple[LiveBars, LiveTex
             title=t("strip.title"),
             hint=t("strip.hint"),
             chooser=t("strip.chooser"),
+            tools=picture_tools(t),
             on_demand=SHADINGS.index("watermark"),
             elem_id="strip",
         )

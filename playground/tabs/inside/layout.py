@@ -12,6 +12,7 @@ from playground.components.live_plot import LivePlot
 from playground.components.live_text import LiveText
 from playground.i18n import Translator
 from playground.panels.inside.frames import MEASURES
+from playground.tabs import delivery
 from playground.tabs.delivery import lossless
 from playground.tabs.inside.handlers import EXAMPLE_TEXT, InsideSession, InsideTab
 from playground.tabs.per_visitor import PerVisitor, Whose
@@ -67,12 +68,7 @@ def build(tabs: PerVisitor[InsideTab], t: Translator, opened: gr.Tab) -> None:
 
 def head(name: str, t: Translator) -> None:
     """The title of a section and one line on how to read it."""
-    title, hint = t(f"inside.{name}.title"), t(f"inside.{name}.hint")
-    gr.HTML(
-        f'<div class="panel-head"><h2>{title}</h2><small>{hint}</small></div>',
-        js_on_load=None,
-        apply_default_css=False,
-    )
+    delivery.head(t(f"inside.{name}.title"), t(f"inside.{name}.hint"), t)
 
 
 def _wire(
