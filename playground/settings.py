@@ -20,6 +20,19 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?) *([KMGT]i?B|B)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
+class How:
+    """How a model computes.
+
+    Attributes:
+        exact: whether it keeps transformers' own kernels, where there are faster ones.
+        device: "auto" (a graphics card that has room for it, else the processor), "cpu", "cuda", "cuda:1" …, "mps".
+    """
+
+    exact: bool = False
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
 class Settings:
     """How to serve.
 
@@ -29,6 +42,7 @@ class Settings:
         share: whether to ask Gradio for a public tunnel.
         on_space: whether this is a Hugging Face Space.
         exact: whether the model keeps transformers' own kernels, where there are faster ones.
+        device: where models compute, as of How.
         public: whether the visitors are strangers, as said by hand (see `is_public`).
         memory: the bytes that all models together may take; None: half of what this machine has.
     """
@@ -39,8 +53,13 @@ class Settings:
     share: bool = False
     on_space: bool = False
     exact: bool = False
+    device: str = "auto"
     public: bool = False
     memory: int | None = None
+
+    @property
+    def how(self) -> How:
+        return How(self.exact, self.device)
 
     @property
     def is_public(self) -> bool:
@@ -112,6 +131,14 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] = os.environ, 
         "--exact", action="store_true", help="keep transformers' own kernels: slower, and equal to it to the last bit"
     )
     parser.add_argument(
+        "--device",
+        type=_device,
+        metavar="auto|cpu|cuda|cuda:1|mps",
+        default=environment.get("PLAYGROUND_DEVICE") or "auto",
+        help="where the model computes; auto takes a graphics card that has room for it, else the processor "
+        "(default: auto; environment: PLAYGROUND_DEVICE)",
+    )
+    parser.add_argument(
         "--public",
         action="store_true",
         help="visitors are strangers: they may load what the page offers, and no folder or Hub id that they name "
@@ -137,8 +164,8 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] = os.environ, 
     elif looks_like_a_path:
         parser.error(f"--model {options.model}: there is no such folder")
     return Settings(
-        options.model, options.host, options.port, options.share, on_space, options.exact, options.public,
-        options.memory,
+        options.model, options.host, options.port, options.share, on_space, options.exact, options.device,
+        options.public, options.memory,
     )  # fmt: skip
 
 
@@ -149,6 +176,12 @@ def _bytes(text: str) -> int:
         raise argparse.ArgumentTypeError(f"a size is a number and a unit such as 6GB or 800MB, not {text}")
     unit = found[2].upper()
     return int(float(found[1]) * (1024 if "I" in unit else 1000) ** "BKMGT".index(unit[0]))
+
+
+def _device(text: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", text):
+        raise argparse.ArgumentTypeError(f"a device is auto, cpu, mps, cuda or cuda:1, not {text}")
+    return text
 
 
 def _port(text: str) -> int:

@@ -25,6 +25,20 @@ hypothesis.settings.register_profile("playground", database=None, derandomize=Tr
 hypothesis.settings.load_profile("playground")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--device", choices=["cpu", "cuda"], help="cuda: fail, rather than skip, where no card is")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--device") == "cuda" and not torch.cuda.is_available():
+        raise pytest.UsageError("--device cuda: there is no CUDA device here")
+
+
+def pytest_report_header() -> str:
+    there = torch.cuda.is_available()
+    return f"cuda: {torch.cuda.get_device_name(0)}" if there else "cuda: none here; tests marked cuda are skipped"
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """Sums over several threads may differ in the last bit, and tiny models are faster on one."""

@@ -139,6 +139,16 @@ def test_the_home_of_nobody_is_refused_with_a_message(capsys: pytest.CaptureFixt
     assert "~no-such-user/model" in refused(capsys, ["--model", "~no-such-user/model"])
 
 
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:1", "mps"])
+def test_a_device_is_said_on_the_command_line_or_in_the_environment(device: str) -> None:
+    assert read(["--device", device], {}).device == read([], {"PLAYGROUND_DEVICE": device}).device == device
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "CUDA", "meta", ""])
+def test_what_is_no_device_is_refused(device: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "a device is auto, cpu, mps, cuda or cuda:1" in refused(capsys, [f"--device={device}"])
+
+
 def test_help_names_every_option_and_the_environment(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
         read(["--help"], {})

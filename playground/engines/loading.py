@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 from playground.errors import ModelUnavailableError
 from playground.i18n import Said, say
+from playground.settings import How
 
 if TYPE_CHECKING:
     from playground.engines.protocol import Engine
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 LoadingState = Literal["absent", "loading", "ready", "failed"]
+_AS_IT_IS = How()
 _log = logging.getLogger("playground")
 _one_at_a_time = threading.Lock()  # transformers imports architectures as they come: two threads would meet in that
 
@@ -58,13 +60,13 @@ class ModelSlot:
     Attributes:
         name_or_path: where to load from; `public_name` is how a reader of the page would write it.
         display_name: the name to show.
-        exact: whether to keep transformers' own kernels.
+        how: how it computes.
         used_at: when the model was used last, by the monotonic clock; while it is used, when that began.
         on_change: called after the model has come, and whenever it is used no longer.
     """
 
     def __init__(
-        self, name_or_path: str, display_name: str | None = None, public_name: str | None = None, exact: bool = False,
+        self, name_or_path: str, display_name: str | None = None, public_name: str | None = None, how: How = _AS_IT_IS,
         *, prepare: Callable[[], object] | None = None,
         fetch: Callable[[Progress], object] = lambda progress: None, load: "Callable[[], Engine] | None" = None,
     ) -> None:  # fmt: skip
@@ -72,7 +74,7 @@ class ModelSlot:
         brings what lies elsewhere and may take its time; `load` makes the model, of several slots one after another
         (None: from `name_or_path`)."""
         self.name_or_path = name_or_path
-        self.exact = exact
+        self.how = how
         self.display_name = display_name or shown_name(name_or_path)
         self.public_name = public_name or name_or_path
         self.used_at = 0.0
@@ -159,7 +161,7 @@ class ModelSlot:
     def _from_files(self) -> "Engine":
         from playground.engines.huggingface import backend as huggingface
 
-        return huggingface.load(self.name_or_path, self.display_name, self.exact)
+        return huggingface.load(self.name_or_path, self.display_name, self.how)
 
     # ---- being here
 

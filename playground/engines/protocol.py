@@ -23,7 +23,8 @@ class Info:
     """What an engine says of itself: name, number of parameters, V, context length in tokens, layers, heads per layer.
 
     `ignored` are the settings of its configuration that name a token which the model does not have, `unused` the
-    weights in its files that the model has no place for; `licence` is what its card names, if known.
+    weights in its files that the model has no place for; `licence` is what its card names, if known; `device` is
+    where it computes.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Info:
     ignored: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     licence: str | None = None
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Group = Literal["shipped", "known", "cached", "own"]
 GROUPS: tuple[Group, ...] = ("shipped", "known", "cached", "own")
+_AS_IT_IS = settings.How()
 MOST_OWN = 50  # models that visitors named themselves
 
 
@@ -65,14 +66,14 @@ class Shelf:
 
     def __init__(
         self, entries: Iterable[Entry], prepare: Callable[[], object], *,
-        first: str = "", budget: int | None = None, exact: bool = False,
+        first: str = "", budget: int | None = None, how: settings.How = _AS_IT_IS,
     ) -> None:  # fmt: skip
         """`prepare` as of ModelSlot.start. `first` is the model of all languages; without it, each has its own where
         there is one, and the others that of English. Raises ValueError for two entries of one name."""
         self._entries: dict[str, Entry] = {}
         self._slots: dict[str, ModelSlot] = {}
         self._lock = threading.Lock()
-        self._prepare, self._exact = prepare, exact
+        self._prepare, self._how = prepare, how
         self._chosen = first
         self.budget = budget
         for entry in entries:
@@ -143,7 +144,7 @@ class Shelf:
             self.make_room(entry.bytes)
 
         slot = ModelSlot(
-            entry.source, entry.shown, entry.public_name or None, self._exact, prepare=self._prepare, fetch=fetch,
+            entry.source, entry.shown, entry.public_name or None, self._how, prepare=self._prepare, fetch=fetch,
             load=entry.load,
         )  # fmt: skip
         slot.on_change = self.make_room
@@ -176,7 +177,7 @@ class Shelf:
             gc.collect()  # a module holds itself in circles
 
 
-def shipped(exact: bool = False) -> tuple[Entry, ...]:
+def shipped(how: settings.How = _AS_IT_IS) -> tuple[Entry, ...]:
     """The models that come with the page; the one with an adapter only where peft is installed."""
 
     def entry(name: str, language: str, bytes_: int) -> Entry:
@@ -185,11 +186,11 @@ def shipped(exact: bool = False) -> tuple[Entry, ...]:
 
     found = [entry("storyteller", "en", 28 * 2**20), entry("poet", "zh", 26 * 2**20)]
     if importlib.util.find_spec("peft") is not None:
-        found.append(_adapted(found[0], "detective", exact))
+        found.append(_adapted(found[0], "detective", how))
     return tuple(found)
 
 
-def _adapted(base: Entry, name: str, exact: bool) -> Entry:
+def _adapted(base: Entry, name: str, how: settings.How) -> Entry:
     """A model with an adapter's weights added to its own."""
     folder: Path = settings.MODELS / name
     title = f"{base.name} + {name}"
@@ -197,7 +198,7 @@ def _adapted(base: Entry, name: str, exact: bool) -> Entry:
     def load() -> "Engine":
         from playground.engines.huggingface import adapted
 
-        return adapted.load(base.source, str(folder), title, exact)
+        return adapted.load(base.source, str(folder), title, how)
 
     return Entry(
         name, str(folder), settings.in_repository(folder), title, "shipped", "", base.licence, base.bytes, load=load

@@ -182,7 +182,8 @@ def model_line(info: "Info", t: Translator) -> str:
         context_length=info.context_length,
     )
     unused = t("model.unused", count=len(info.unused), first=info.unused[0]) if info.unused else ""
-    return line + ignored + unused
+    device = t("model.device", device=info.device) if info.device != "cpu" else ""
+    return line + device + ignored + unused
 
 
 def _count(number: int) -> str:

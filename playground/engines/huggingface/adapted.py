@@ -4,9 +4,12 @@ from typing import Any
 
 from playground.engines.huggingface import backend
 from playground.engines.huggingface.backend import Backend
+from playground.settings import How
+
+_AS_IT_IS = How()
 
 
-def load(base: str, adapter: str, display_name: str, exact: bool = False) -> Backend:
+def load(base: str, adapter: str, display_name: str, how: How = _AS_IT_IS) -> Backend:
     """The base in float32, each adapted weight W become W + (alpha / r) B A. Raises ModelUnavailableError."""
 
     def added(module: Any) -> Any:
@@ -14,4 +17,4 @@ def load(base: str, adapter: str, display_name: str, exact: bool = False) -> Bac
 
         return PeftModel.from_pretrained(module, adapter).merge_and_unload()
 
-    return backend.load(base, display_name, exact, added)
+    return backend.load(base, display_name, how, added)

@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Cache, GenerationConfig, StopStringCriteria
 
 from playground.decoding.rows import Desk, Row
-from playground.engines.huggingface import checkpoint, lora, positions, wide_products
+from playground.engines.huggingface import checkpoint, device, lora, positions, wide_products
 from playground.engines.huggingface.card import licence
 from playground.engines.huggingface.context import context_length
 from playground.engines.huggingface.head import Head
@@ -35,10 +35,12 @@ from playground.engines.loading import shown_name
 from playground.engines.protocol import Capabilities, Info
 from playground.errors import ModelUnavailableError, PromptTooLongError, UnreadableTokenError
 from playground.i18n import say
+from playground.settings import How
 from playground.tokenization.text_tokenizer import TextTokenizer, from_functions, from_json
 from playground.vocabulary import Vocabulary, from_tokenizer_json, whole_characters
 
 logger = logging.getLogger(__name__)
+_AS_IT_IS = How()
 _SCORED_BYTES = 32 * 2**20
 _KEPT_CACHES = 8
 _KEPT_CACHE_BYTES = 512 * 2**20
@@ -132,7 +134,7 @@ class Backend:
 
 
 def load(
-    name_or_path: str, display_name: str | None = None, exact: bool = False,
+    name_or_path: str, display_name: str | None = None, how: How = _AS_IT_IS,
     adapt: Callable[[Any], Any] = lambda module: module,
 ) -> Backend:  # fmt: skip
     """Load a causal language model, in float32, from a folder or the Hub (its cache, where there is no network);
@@ -146,6 +148,7 @@ def load(
     if checkpoint.is_adapter(name):
         return _with_adapter(name, display_name)
     try:
+        device.check(how.device)
         checkpoint.check_folder(name)
         config = AutoConfig.from_pretrained(name, trust_remote_code=False)
         checkpoint.check_config(name, config)
@@ -159,18 +162,23 @@ def load(
         )  # fmt: skip  # mismatched sizes are told by their names: transformers' own error is a table
         checkpoint.check_weights(name, config, loading)
         unused = checkpoint.check_unused(name, module, loading)
-        backend = from_parts(adapt(module), tokenizer, display_name or shown_name(name), lost, exact)
+        module = adapt(module)
+        module.to(device.choose(how.device, sum(tensor.nbytes for tensor in device.chain_of_tensors(module))))
+        backend = from_parts(module, tokenizer, display_name or shown_name(name), lost, how.exact)
         checkpoint.check_reading(name, backend.model)
         return replace(backend, info=replace(backend.info, unused=unused, licence=licence(name)))
     except ModelUnavailableError:
         raise
+    except device.NoDeviceError as error:
+        reason = say("unfit.no_device", device=error.wanted, present=", ".join(error.present))
+        raise ModelUnavailableError(name=name, reason=reason) from error
     except Exception as error:
         raise ModelUnavailableError(name=name, reason=checkpoint.unloaded(name, error)) from error
 
 
 def _with_adapter(folder: str, display_name: str | None) -> Backend:
     adapter = lora.read(folder)
-    base = load(adapter.base, exact=True)
+    base = load(adapter.base, how=How(exact=True))  # on the processor, where its changes are
     name = display_name or f"{base.info.name} + {adapter.name}"
     backend = from_parts(
         lora.adapted(base.model.module, adapter), base.tokenizer.tokenizer, name, base.info.ignored, exact=True
@@ -210,6 +218,7 @@ def from_parts(
         layers=config.num_hidden_layers,
         heads=config.num_attention_heads,
         ignored=ignored,
+        device=str(model.device),
     )
     return Backend(
         model, HuggingFaceTokenizer(tokenizer, model.readable), vocabulary_of(tokenizer, model.vocab_size), info
@@ -247,6 +256,8 @@ class HuggingFaceModel:
     def __init__(self, module: Any, name: str, exact: bool = False) -> None:
         """Changes the module where it has a lean forward pass that pays (see `lean`), unless `exact`."""
         self.module = module.eval()
+        self.device = device.of(module)
+        device.bridge(module)
         self.name = name
         # What the repository recommends (sampling on, a top-k …) must not creep into verification: settings are ours.
         ends = module.generation_config.eos_token_id

@@ -8,6 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from playground.engines.huggingface import device
 from playground.engines.huggingface.lean import is_lean
 
 Finish = Callable[[Tensor], Tensor]
@@ -59,7 +60,7 @@ class Head:
         read: Tensor | None = getattr(output, "head_input", heard[-1] if heard else None)
         if read is None or read.ndim != 3 or read.shape[1] != 1:
             return None
-        read = read.clone()
+        read = read.to("cpu", copy=True)
         if len(read) not in self._is_same:
             self._is_same[len(read)] = torch.equal(self.logits(read)[:, -1], output.logits[:, -1].float())
         return read if self._is_same[len(read)] else None
@@ -70,7 +71,7 @@ class Head:
         if is_lean(self._module):
             return cast(Tensor, self._module.lean.head(hidden))
         assert self._finish is not None
-        return self._finish(self._layer(hidden)).float()
+        return self._finish(self._layer(hidden.to(device.of(self._module)))).float().cpu()
 
     @torch.inference_mode()
     def _try(self) -> None:

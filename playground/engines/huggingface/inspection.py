@@ -18,7 +18,7 @@ from torch import Tensor
 from transformers import Cache
 from transformers.masking_utils import create_causal_mask, create_sliding_window_causal_mask
 
-from playground.engines.huggingface import positions
+from playground.engines.huggingface import device, positions
 from playground.engines.huggingface.backend import Backend, HuggingFaceModel
 from playground.engines.huggingface.cache_shape import CacheShape, cache_shape, held_bytes
 from playground.engines.huggingface.twin import eager_twin, final_norm, is_eager
@@ -80,7 +80,7 @@ class Inspection:
         def note(module: Any, args: Any, kwargs: dict[str, Any]) -> None:
             mask = kwargs.get("attention_mask")
             if isinstance(mask, Tensor) and mask.ndim == 4:
-                found.append(seen(mask[:, 0]))
+                found.append(seen(mask[:, 0]).cpu())
 
         with self._lock:
             hooks = [m.register_forward_pre_hook(note, with_kwargs=True) for m in _attention_modules(self.twin)]
@@ -268,9 +268,13 @@ class Inspection:
         all_states, all_logits = self.hidden_states(ids)
         states, logits = [state[start:end] for state in all_states], all_logits[start:end]
         norm, head = final_norm(self.twin), self.twin.get_output_embeddings()
-        if norm is None or float((head(states[-1]) - logits).abs().max()) > 1e-3:
+        if norm is None or float((self._there(head, states[-1]) - logits).abs().max()) > 1e-3:
             raise NothingToInspectError(name=self.model.name, what="logit lens")
-        return [*(head(norm(state)) for state in states[:-1]), logits]
+        return [*(self._there(lambda state: head(norm(state)), state) for state in states[:-1]), logits]
+
+    def _there(self, part: Callable[[Tensor], Tensor], state: Tensor) -> Tensor:
+        """What a part of the twin makes of a state, wherever its weights are."""
+        return part(state.to(self.twin.dtype).to(device.of(self.twin))).float().cpu()
 
     # ---- the KV cache ----------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ It uses a model's tensors and none of its code, so that comparing it with the li
 
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -51,7 +51,8 @@ def forward(module: Any, ids: Sequence[int], windows: Sequence[int | None]) -> I
     kind = family(module)
     if kind is None:
         raise NothingToInspectError(name=type(module).__name__, what="forward pass")
-    yield from (_gpt2 if kind == "gpt2" else _llama)(module, torch.tensor(ids), windows)
+    for station in (_gpt2 if kind == "gpt2" else _llama)(module, torch.tensor(ids), windows):
+        yield replace(station, values=station.values.cpu())
 
 
 # ---- GPT-2 -------------------------------------------------------------------------------------------------------
@@ -156,7 +157,7 @@ def _rotation(length: int, rotary: Any) -> tuple[Tensor, Tensor]:
     """(n, head size) cosines and sines of the angle by which each position turns each pair of numbers."""
     if positions.switches(rotary) and length > _original_length(rotary.config):
         raise NothingToInspectError(name=rotary.rope_type, what="forward pass")
-    angles = torch.arange(length)[:, None].float() * rotary.inv_freq[None]
+    angles = torch.arange(length).to(rotary.inv_freq)[:, None] * rotary.inv_freq[None]
     angles = torch.cat([angles, angles], dim=-1)
     return angles.cos() * rotary.attention_scaling, angles.sin() * rotary.attention_scaling
 
@@ -185,7 +186,8 @@ def _attention(
     k, v = k.repeat_interleave(shared, dim=0), v.repeat_interleave(shared, dim=0)
     scores = q @ k.transpose(-1, -2) * scale
     yield Station("scores", block, scores)
-    scores = scores.masked_fill(~_visible(q.shape[1], window), BLOCKED)  # before the softmax: rows still sum to 1
+    ahead = ~_visible(q.shape[1], window).to(scores.device)
+    scores = scores.masked_fill(ahead, BLOCKED)  # before the softmax: rows still sum to 1
     yield Station("masked", block, scores)
     weights = torch.softmax(scores, dim=-1)
     yield Station("weights", block, weights)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from playground.engines.huggingface import positions
+from playground.engines.huggingface import device, positions
 
 
 def twin(module: Any) -> Any:
@@ -49,6 +49,7 @@ def _built_anew(module: Any) -> Any | None:
             if isinstance(value, Tensor):
                 setattr(part, key, value)
     positions.keep_apart(twin)
+    device.bridge(twin)
     return twin
 
 
