@@ -16,6 +16,7 @@ from playground.engines.huggingface.backend import Backend, HuggingFaceModel, lo
 from playground.engines.huggingface.inspection import Inspection
 from playground.errors import ModelUnavailableError
 from playground.runs.verification.generate import verify
+from playground.settings import How
 from tests.conftest import ARCHITECTURES
 from tests.engines.huggingface import elsewhere
 
@@ -57,7 +58,7 @@ def test_a_device_that_is_not_here_is_refused_by_name(name: str, cards: Callable
     with pytest.raises(device.NoDeviceError, match=f"no device {name} here; there is cpu"):
         device.choose(name, 1)
     with pytest.raises(ModelUnavailableError, match=f"no device {name} on this machine; there is cpu") as raised:
-        load(str(ROOT / "assets" / "models" / "storyteller"), on=name)
+        load(str(ROOT / "assets" / "models" / "storyteller"), how=How(device=name))
     assert isinstance(raised.value.__cause__, device.NoDeviceError)
 
 
