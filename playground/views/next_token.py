@@ -36,12 +36,13 @@ class Candidate:
 @dataclass(frozen=True)
 class Rest:
     """All tokens that are not listed: how many, and their share of the raw and of the final distribution; of a partial
-    row `most`, above which none of those lies that were not told."""
+    row also how many of them were not told, and the `most` that one of these may have."""
 
     tokens: int
     probability: float
     final_probability: float
-    most: float | None = None
+    untold: int = 0
+    most: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ def next_token(
         tokens=vocab_size - len(candidates),
         probability=max(0.0, 1 - sum(c.probability for c in candidates)),
         final_probability=max(0.0, 1 - sum(c.final_probability for c in candidates)),
-        most=told.most if told else None,
+        untold=vocab_size - len(told.ids) if told else 0,
+        most=told.most if told else 0.0,
     )
     return NextToken(candidates, rest, vocab_size, raw.entropy, final.kept, chosen_id)

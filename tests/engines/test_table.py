@@ -135,7 +135,7 @@ def test_a_run_of_what_is_told_says_what_it_can_not_show(
     chances = {f"␣w{i}": 1 / (i + 3) / sum(1 / (n + 3) for n in range(100)) for i in range(100)}
     named = [row["name"] for row in rows[:-1]]
     rest = 1 - sum(chances[name] for name in named)
-    assert rows[-1]["text"] == f"{100 - len(named)} tokens not told: {100 * rest:.1f} % together"
+    assert rows[-1]["text"] == f"{100 - len(named)} tokens share {100 * rest:.1f} % → 0 %; 80 not told"
     assert "told to rank 20" in shown["cutoffs"]["label"]
     assert "keeps at least" not in shown["cutoffs"]["label"]
     assert "needs the probability of every token" in shown["temperature"]["label"]

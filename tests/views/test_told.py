@@ -77,4 +77,5 @@ def test_the_rest_is_one_honest_row() -> None:
     assert [c.probability for c in view.candidates] == pytest.approx(whole.topk(N).values.tolist(), abs=1e-5)
     assert view.rest.probability == pytest.approx(1 - float(whole.topk(N).values.sum()), abs=1e-5)
     assert (view.rest.tokens, view.rest.final_probability) == (V - N, pytest.approx(0, abs=1e-6))
+    assert view.rest.untold == V - N
     assert view.rest.most == pytest.approx(float(whole.topk(N).values[-1]), abs=1e-6)

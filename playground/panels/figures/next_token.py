@@ -41,15 +41,20 @@ def _row(candidate: Candidate, scale: float, view: NextToken, t: Translator) -> 
 def _rest(rest: Rest, t: Translator) -> dict[str, Any]:
     """No bar: a length would not compare with those above, of single tokens."""
     share, final = percent(rest.probability), percent(rest.final_probability)
-    if rest.most is not None:
+    words = share if share == final else f"{share} → {final}"
+    if rest.untold:
         return {
             "name": t("chart.next_token.rest_name"),
-            "text": t("chart.next_token.rest_untold", tokens=rest.tokens, probability=share),
+            "text": t("chart.next_token.rest_untold", tokens=rest.tokens, probability=words, untold=rest.untold),
             "title": t(
-                "chart.next_token.rest_untold_hover", tokens=rest.tokens, probability=share, most=percent(rest.most)
+                "chart.next_token.rest_untold_hover",
+                tokens=rest.tokens,
+                probability=share,
+                final=final,
+                untold=rest.untold,
+                most=percent(rest.most),
             ),
         }
-    words = share if share == final else f"{share} → {final}"
     return {
         "name": t("chart.next_token.rest_name"),
         "text": t("chart.next_token.rest", tokens=rest.tokens, probability=words),

@@ -1,8 +1,10 @@
 """Colours, fonts and axes, defined once: Okabe–Ito colours, which colour-blind people can tell apart."""
 
 import re
+import textwrap
 from collections.abc import Iterable
 from typing import Any
+from unicodedata import east_asian_width
 
 Figure = dict[str, Any]
 
@@ -107,6 +109,19 @@ def layout(**changes: Any) -> dict[str, Any]:
 def nothing(label: str = "") -> dict[str, Any]:
     """No picture, where there is nothing to draw; `label` says so to who can't see it."""
     return {"data": [], "layout": layout(xaxis={"visible": False}, yaxis={"visible": False}), "label": label}
+
+
+def instead(words: str) -> dict[str, Any]:
+    """Words in the middle of a chart, in place of its picture."""
+    is_wide = any(east_asian_width(character) == "W" for character in words)
+    lines = textwrap.wrap(words, 22 if is_wide else 44)
+    note = {
+        "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5, "showarrow": False, "text": "<br>".join(lines),
+        "font": {"color": colour("muted"), "size": 14},
+    }  # fmt: skip
+    found = nothing(words)
+    found["layout"]["annotations"] = [note]
+    return found
 
 
 def axis(**changes: Any) -> dict[str, Any]:

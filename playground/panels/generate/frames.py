@@ -14,7 +14,7 @@ from playground.panels import wording
 from playground.panels.figures.cutoffs import cutoffs_figure
 from playground.panels.figures.next_token import next_token_bars
 from playground.panels.figures.temperature import temperature_figure
-from playground.panels.figures.theme import nothing
+from playground.panels.figures.theme import instead, nothing
 from playground.panels.figures.trajectory import trajectory_figure
 from playground.views.cutoffs import cutoffs
 from playground.views.headline import headline
@@ -93,7 +93,7 @@ def softened(trace: Trace, index: int, look: Look) -> dict[str, object]:
     """The curves of the temperatures at step `index`."""
     told = trace.steps[index].row.told
     if told is not None:
-        return {"temperature": nothing(untold(told, look.t))}
+        return {"temperature": instead(untold(told, look.t))}
     current = next((p.value for p in look.processors if p.name == "temperature"), 1.0)
     curves = temperature_curves(trace.steps[index].logits, current, look.vocabulary)
     return {"temperature": temperature_figure(curves, look.t, look.unit)}
