@@ -22,6 +22,8 @@
         trace.customdata.forEach((picked, i) => {
           if (trace.orientation === "h") {
             put((trace.base?.[i] ?? 0) + trace.x[i] / 2, trace.y[i], picked, one(xaxis, trace.x[i]), one(yaxis, 0.9));
+          } else if (trace.meta === "points") { // a point of a plane is where it is
+            put(trace.x[i], trace.y[i], picked, 18, 18);
           } else { // the whole column is the target, however short the bar
             put(trace.x[i], 0, picked, Math.max(8, one(xaxis, 0.9)), size.h);
             marks.at(-1).y = size.t + size.h / 2;

@@ -6,7 +6,7 @@
   const { copyText, nextFrame, node, soon, subscribe } = page;
 
   // ---- LiveText: sentences, tables and code from data ----------------------------------------------------------
-  // Payload: {parts: [text | {text, kind, action | look: [gaze, picked]}]} | {table: {head: [text], rows: [[text]], dots?: [colour]}} | {code: text, copy, copied}
+  // Payload: {parts: [text | {text, kind, action | look: [gaze, picked], pressed?, label?}]} | {table: {head: [text], rows: [[text]], dots?: [colour]}} | {code: text, copy, copied}
   const liveText = ({ element, props, trigger, watch }) => {
     const holder = element.querySelector(".live-text");
     const filled = window.livePage.scrolls(holder);
@@ -16,6 +16,8 @@
       if (!item.action && !item.look) return node("span", "part-" + item.kind, item.text);
       const button = node("button", "part-" + item.kind, item.text);
       button.type = "button";
+      if (item.pressed !== undefined) button.setAttribute("aria-pressed", item.pressed);
+      if (item.label) { button.title = item.label; button.setAttribute("aria-label", item.label); }
       button.addEventListener("click", () => {
         if (item.look) window.livePage.look(...item.look); else trigger("act", { picked: item.action });
       });
@@ -56,7 +58,11 @@
       holder.dataset.kind = payload.kind ?? "";
       if (payload.table) holder.replaceChildren(table(payload.table));
       else if (payload.code !== undefined) holder.replaceChildren(code(payload));
-      else holder.replaceChildren(...(payload.parts ?? []).map(part));
+      else {
+        const at = [...holder.querySelectorAll("button")].indexOf(document.activeElement);
+        holder.replaceChildren(...(payload.parts ?? []).map(part));
+        if (at >= 0) holder.querySelectorAll("button")[at]?.focus(); // a button that was pressed is drawn anew
+      }
       filled();
       if (props.settles) window.livePage.settled(holder);
       holder.dataset.frame = number;

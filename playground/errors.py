@@ -6,6 +6,7 @@ PlaygroundError
 ├── PromptTooLongError        more tokens than the model can read
 ├── OutOfRangeError           a setting outside its range
 ├── InvalidArgumentError      an argument of an endpoint that is no text, no truth value …
+├── NotTakenError             a setting that does nothing in the strategy it is meant for
 ├── TextTooLongError          a written setting with too much in it
 ├── UnknownPhraseError        a phrase that the tokenizer has no tokens for
 ├── MissingBiasError          a phrase without the number that it is biased by
@@ -92,6 +93,12 @@ class InvalidArgumentError(PlaygroundError):
     """values: name, rule, value."""
 
     key = "error.invalid_argument"
+
+
+class NotTakenError(PlaygroundError):
+    """values: name, strategy."""
+
+    key = "error.not_taken"
 
 
 class TextTooLongError(PlaygroundError):

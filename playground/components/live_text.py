@@ -13,6 +13,7 @@ class LiveText(gr.HTML):
     {"parts": [text | {"text", "kind", "action"?, "look"?}]}, {"table": {"head", "rows"}}, {"code", "copy", "copied"};
     "kind" names a style of the page's style sheet. A part with an action is a button and triggers `act`; the
     event's `picked` is the action. A part with a look, [name of a Gaze, what is looked at], is a button that sets it.
+    A button may say whether it is "pressed", and have a "label" that says more than its text.
     A `live` text is read out at every change, one that `settles` once it has stood still for a moment.
     """
 

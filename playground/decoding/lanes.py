@@ -239,19 +239,24 @@ class _Batch:
         self._state = None
 
 
-def longest_comparison(model: LanguageModel, requests: Sequence[GenerationRequest]) -> int:
-    """The most tokens a lane that fit into TRACE_BYTES, all lanes together: rows of logits as `longest_run` counts
-    them, with one desk for all, and the sequences and candidates of beams."""
-    singles = [request for request in requests if not is_of_beams(request)]
-    readings = sum(2 if getattr(request.strategy, "guidance", None) else 1 for request in singles)
-    strategies = [cast(BeamStrategy, request.strategy) for request in requests if is_of_beams(request)]
-    beams = sum(strategy.num_beams for strategy in strategies)
-    desk = DESK_BYTES if model.step_bytes < 4 * model.vocab_size else 0
+def lane_bytes(model: LanguageModel, request: GenerationRequest, length: int) -> int:
+    """What a lane of so many tokens keeps: rows of logits as `longest_run` counts them, without their desk, or the
+    sequences and candidates of beams."""
+    if not is_of_beams(request):
+        return length * (2 if getattr(request.strategy, "guidance", None) else 1) * model.step_bytes
+    beams = cast(BeamStrategy, request.strategy).num_beams
+    # each step of a search keeps its running and its finished sequences whole
+    sequences = 2 * beams * length * (length + 1) // 2 * _HYPOTHESIS_BYTES
+    return 3 * beams * length * _CANDIDATE_BYTES + sequences
+
+
+def longest_comparison(model: LanguageModel, requests: Sequence[GenerationRequest], held: int = 0) -> int:
+    """The most tokens a lane that fit into TRACE_BYTES, all lanes together, with one desk for all, beside so many bytes
+    that are held already; at least 1."""
+    held += DESK_BYTES if model.step_bytes < 4 * model.vocab_size else 0
 
     def taken(length: int) -> int:
-        # each step of a search keeps its running and its finished sequences whole
-        sequences = 2 * beams * length * (length + 1) // 2 * _HYPOTHESIS_BYTES
-        return desk + length * (readings * model.step_bytes + 3 * beams * _CANDIDATE_BYTES) + sequences
+        return held + sum(lane_bytes(model, request, length) for request in requests)
 
     low, high = 1, 2**20
     while low < high:

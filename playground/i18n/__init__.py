@@ -86,10 +86,11 @@ class Translator:
                 value = value.words(self)
             if part.kind == "plural":
                 assert isinstance(value, (int, float))
-                branch = part.branches.get(f"={value}") or part.branches.get(self._plural(value))
-                found.append(self._filled(branch or part.branches["other"], values, self.number(value)))
+                of_value = part.branches.get(self._plural(value), part.branches["other"])
+                branch = part.branches.get(f"={value}", of_value)  # which may be empty
+                found.append(self._filled(branch, values, self.number(value)))
             elif part.kind == "select":
-                branch = part.branches.get(str(value)) or part.branches["other"]
+                branch = part.branches.get(str(value), part.branches["other"])
                 found.append(self._filled(branch, values, counted))
             elif part.kind == "number":
                 assert isinstance(value, (int, float))

@@ -8,7 +8,7 @@ from playground.decoding.lanes import longest_comparison
 from playground.decoding.trace import GenerationRequest
 from playground.engines.huggingface import context
 from playground.errors import InvalidArgumentError, PlaygroundError
-from playground.runs.setup import Setup
+from playground.runs.setup import MAX_TOKENS, Setup
 
 if TYPE_CHECKING:
     from playground.engines.protocol import Engine
@@ -49,12 +49,13 @@ def placed(error: PlaygroundError, place: int) -> PlaygroundError:
 
 
 def requests_of(
-    setups: Sequence[Setup], prompt_ids: tuple[int, ...], backend: "Engine", same_dice: bool
+    setups: Sequence[Setup], prompt_ids: tuple[int, ...], backend: "Engine", same_dice: bool, held: int | None = 0
 ) -> tuple[GenerationRequest, ...]:
     """One a lane, each with the length that its setup asks for.
 
     Raises PlaygroundErrors for what does not fit the model, OutOfRangeError for a length that does not fit into the
-    context, or with which the comparison would not fit into TRACE_BYTES; they say whose it is.
+    context, or with which the comparison would not fit into TRACE_BYTES beside the bytes that are `held` already (None:
+    of these runs nothing is kept); they say whose it is.
     """
     requests = []
     for place, (setup, seed) in enumerate(zip(setups, seeds_of(setups, same_dice), strict=True)):
@@ -67,7 +68,7 @@ def requests_of(
         except PlaygroundError as error:
             raise placed(error, place) from error
         requests.append(GenerationRequest(prompt_ids, strategy, length))
-    most = longest_comparison(backend.model, requests)
+    most = longest_comparison(backend.model, requests, held) if held is not None else MAX_TOKENS
     for place, request in enumerate(requests):
         try:
             catalog.check_whole("max_new_tokens", request.max_new_tokens, 1, most)

@@ -21,13 +21,23 @@ def unique(texts: Sequence[Sequence[int]]) -> float:
 
 
 def self_bleu(texts: Sequence[Sequence[int]]) -> float | None:
-    """The mean over the texts of sentence BLEU against all others, 0 to 100; None for fewer than two.
+    """The mean of `self_bleus`; None for fewer than two texts."""
+    return mean(self_bleus(texts))
+
+
+def mean(values: Sequence[float]) -> float | None:
+    """None of none."""
+    return math.fsum(values) / len(values) if values else None
+
+
+def self_bleus(texts: Sequence[Sequence[int]]) -> list[float]:
+    """Of each text its sentence BLEU against all others, 0 to 100; none of fewer than two.
 
     Zhu et al. 2018; as `sacrebleu.sentence_bleu(…, tokenize="none")` of the ids as words: n-grams up to 4, exponential
     smoothing, effective order, the closest reference's length.
     """
     if len(texts) < 2:
-        return None
+        return []
     counts = [_counts(ids) for ids in texts]
     most: dict[tuple[int, ...], tuple[int, int, int]] = {}  # the most often in one text, which, most often in another
     for i, counted in enumerate(counts):
@@ -45,7 +55,7 @@ def self_bleu(texts: Sequence[Sequence[int]]) -> float | None:
         others = lengths[:i] + lengths[i + 1 :]
         closest = min(others, key=lambda length: (abs(length - lengths[i]), length))
         scores.append(_bleu(correct, total, lengths[i], closest))
-    return math.fsum(scores) / len(scores)
+    return scores
 
 
 def _counts(ids: Sequence[int]) -> Counter[tuple[int, ...]]:
@@ -68,23 +78,30 @@ def _bleu(correct: Sequence[int], total: Sequence[int], length: int, reference: 
 
 
 def edit_distance(texts: Sequence[Sequence[int]]) -> float | None:
-    """The mean over all pairs of Levenshtein distance / the longer length, 0 to 1; None for fewer than two.
+    """The mean over all pairs, which is that of `edit_distances`; None for fewer than two texts."""
+    return mean(edit_distances(texts))
+
+
+def edit_distances(texts: Sequence[Sequence[int]]) -> list[float]:
+    """Of each text the mean over all others of Levenshtein distance / the longer length, 0 to 1; none of fewer than 2.
 
     Levenshtein 1966: the fewest insertions, deletions and replacements of ids that make one text the other.
     """
     if len(texts) < 2:
-        return None
+        return []
     lengths = np.array([len(ids) for ids in texts])
     padded = np.full((len(texts), max(1, lengths.max())), -1, dtype=np.int32)
     for row, ids in zip(padded, texts, strict=True):
         row[: len(ids)] = ids
     ones, others = np.triu_indices(len(texts), 1)
-    total = 0.0
+    totals = np.zeros(len(texts))
     for start in range(0, len(ones), _PAIRS):
         a, b = ones[start : start + _PAIRS], others[start : start + _PAIRS]
         distances = _levenshtein(padded[a], lengths[a], padded[b], lengths[b])
-        total += float((distances / np.maximum(1, np.maximum(lengths[a], lengths[b]))).sum())
-    return total / len(ones)
+        shares = distances / np.maximum(1, np.maximum(lengths[a], lengths[b]))
+        np.add.at(totals, a, shares)
+        np.add.at(totals, b, shares)
+    return [float(total) for total in totals / (len(texts) - 1)]
 
 
 def _levenshtein(a: Ints, a_lengths: Ints, b: Ints, b_lengths: Ints) -> Ints:

@@ -13,7 +13,7 @@ from itertools import chain
 from playground.decoding.clouds import Sample
 from playground.decoding.lanes import Lane
 from playground.decoding.trace import Trace
-from playground.views.diversity import edit_distance, self_bleu, unique
+from playground.views.diversity import edit_distances, mean, self_bleus, unique
 from playground.vocabulary import Vocabulary
 
 Ids = Sequence[int]
@@ -84,25 +84,38 @@ def text_of(written: Lane | Sample, vocabulary: Vocabulary) -> Text:
     return Text(ids, logprobs, tuple(step.reading.entropy for step in steps), text)
 
 
-def measures(texts: Sequence[Text]) -> Measures:
-    """All of them, of at least one text. Self-BLEU and edit distance take longest: for 256 texts of 40 tokens
-    half a second in all, so off the model's thread."""
+@dataclass(frozen=True)
+class Likeness:
+    """How much each of several texts has in common with the others, in their order; empty for fewer than two."""
+
+    self_bleus: tuple[float, ...]
+    edit_distances: tuple[float, ...]
+
+    @classmethod
+    def of(cls, ids: Sequence[Ids]) -> "Likeness":
+        return cls(tuple(self_bleus(ids)), tuple(edit_distances(ids)))
+
+
+def measures(texts: Sequence[Text], likeness: Likeness | None = None) -> Measures:
+    """All of them, of at least one text. Likeness takes longest, for 256 texts of 40 tokens half a second, so it is
+    off the model's thread; one that is known already may be given."""
     ids = [text.token_ids for text in texts]
+    likeness = likeness or Likeness.of(ids)
     return Measures(
         texts=len(texts),
         tokens=sum(map(len, ids)),
         length=sum(map(len, ids)) / len(texts),
-        mean_logprob=(mean := _mean(list(chain.from_iterable(text.logprobs for text in texts)))),
-        perplexity=perplexity(mean),
-        mean_entropy=_mean(list(chain.from_iterable(text.entropies for text in texts))),
+        mean_logprob=(logprob := mean(list(chain.from_iterable(text.logprobs for text in texts)))),
+        perplexity=perplexity(logprob),
+        mean_entropy=mean(list(chain.from_iterable(text.entropies for text in texts))),
         distinct_1=distinct(ids, 1),
         distinct_2=distinct(ids, 2),
         distinct_3=distinct(ids, 3),
-        seq_rep_4=_mean([repetition for one in ids if (repetition := seq_rep(one, 4)) is not None]),
+        seq_rep_4=mean([repetition for one in ids if (repetition := seq_rep(one, 4)) is not None]),
         longest_repeat=max(map(longest_repeat, ids)),
         zlib_ratio=zlib_ratio([text.text for text in texts]),
-        self_bleu=self_bleu(ids),
-        edit_distance=edit_distance(ids),
+        self_bleu=mean(likeness.self_bleus),
+        edit_distance=mean(likeness.edit_distances),
         unique=unique(ids),
     )
 
@@ -145,7 +158,3 @@ def zlib_ratio(texts: Sequence[str]) -> float | None:
     """Bytes / compressed bytes of the texts, joined by line breaks."""
     raw = "\n".join(texts).encode("utf-8", errors="replace")
     return len(raw) / len(zlib.compress(raw, 9)) if raw else None
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return math.fsum(values) / len(values) if values else None

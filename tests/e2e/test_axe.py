@@ -79,6 +79,15 @@ def test_no_violation_with_every_door_open_and_every_shade_at_its_strongest(open
         door.click()
     for ask in opened.locator(".knob-ask:visible").all()[:3]:
         ask.click()
+    if tab == "compare":
+        opened.locator("#compare-count input").fill("2")
+        opened.locator("#compare-draw button").click()
+        expect(opened.locator("#compare-cloud-table tbody tr")).to_have_count(4)
+        expect(opened.locator(".live-progress")).to_be_hidden()
+        opened.locator("#compare-rate button").click()
+        for door in opened.locator("#compare details").all():
+            door.locator("summary").click()
+        show(opened, tab)
     in_theme(opened, "dark")  # where colours shine through more
     name, choices = CHOICES.get(tab, ("", ("",)))
     for choice in choices:

@@ -76,3 +76,35 @@ def test_a_text_that_is_pasted_is_read_beside_the_others(open_desktop: Callable[
     expect(page.locator("#chart-lane-surprisal .scatterlayer .trace")).to_have_count(3)
     lanes.last.locator(".token").nth(2).click()
     expect(page.locator("#compare-bars caption")).to_contain_text("Token 3:")
+
+
+def test_many_texts_are_drawn_read_and_rated(open_desktop: Callable[[str], Tab], app: App) -> None:
+    tab = open_desktop(app.url)
+    page = tab.page
+    tab.open("Compare")
+    page.get_by_role("button", name="Temperature 0.5, 1, 2").click()
+    expect(page.locator(".lane-badge[data-kind=good]")).to_have_count(3, timeout=60_000)
+    page.locator("#compare-count input").fill("6")
+    page.locator("#compare-draw button").click()
+    rows = page.locator("#compare-cloud-table tbody tr")
+    expect(rows).to_have_count(3)
+    expect(page.locator(".live-progress")).to_be_hidden()
+    page.locator("#chart-plane .live-plot").scroll_into_view_if_needed()
+    expect(page.locator("#chart-plane .scatterlayer .trace")).to_have_count(6)  # the texts and the mean of each lane
+    page.locator("#chart-plane .live-plot").focus()
+    page.keyboard.press("ArrowRight")  # the first mark
+    page.keyboard.press("Enter")
+    expect(page.locator("#compare-rate")).to_contain_text("seed")
+    expect(page.locator("#compare-read")).to_contain_text("The old king said to his")
+
+    later = page.get_by_role("button", name="The token after")
+    later.click()
+    expect(page.locator("#compare-cloud-lanes")).to_contain_text("token 2")
+    expect(later).to_be_focused()  # drawn anew, and where it was
+    page.get_by_role("button", name="A text to rate, blind").click()
+    page.get_by_role("button", name="I like it").click()
+    page.locator("#chart-trap").scroll_into_view_if_needed()
+    expect(page.locator("#chart-trap .scatterlayer .point")).to_have_count(2)  # the text, and its lane
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.close()

@@ -21,12 +21,14 @@ from playground.engines.huggingface.tokenizers_at_hand import SHIPPED
 from playground.examples import EXAMPLES
 from playground.i18n import blanks, catalogue, languages, translator
 from playground.lists import LISTS
+from playground.panels.compare.clouds import MEASURES as CLOUD_MEASURES
 from playground.panels.compare.frames import SHOWN as COMPARE_MEASURES
 from playground.panels.generate.tour import SCENES
 from playground.panels.inside.frames import MEASURES
 from playground.tabs.attention.layout import MASKS
 from playground.tabs.beam.examples import BEAM_EXAMPLES
 from playground.tabs.beam.layout import FATES, POOL_KEYS
+from playground.tabs.compare.cloud_session import AXES
 from playground.tabs.compare.examples import COMPARE_EXAMPLES
 from playground.tabs.compare.layout import EDITOR as COMPARE_EDITOR
 from playground.tabs.generate.controls import ORDER_WORDS, SPEEDS
@@ -57,9 +59,15 @@ STATIONS = [
 ]  # fmt: skip
 
 # The keys that sources put together, by pattern (* is the part put in): what they can become.
+COMPARE_PANELS = ["step", "surprisal", "measures", "clouds", "histogram", "trap"]
 FAMILIES = {
-    "compare.panel.*": ["step", "surprisal", "measures"],
-    "compare.panel.*.hint": ["step", "surprisal", "measures"],
+    "compare.panel.*": COMPARE_PANELS,
+    "compare.panel.*.hint": COMPARE_PANELS,
+    "compare.cloud.*": CLOUD_MEASURES,
+    "compare.cloud.help.*": CLOUD_MEASURES,
+    "compare.plane.by.*": AXES,
+    "compare.plane.axis.*": AXES,
+    "compare.sweep.*": ["from", "to"],
     "compare.measure.*": COMPARE_MEASURES,
     "compare.help.*": COMPARE_MEASURES,
     "compare.editor.*": COMPARE_EDITOR,

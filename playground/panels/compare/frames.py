@@ -273,7 +273,7 @@ def table(rows: Sequence[Row], look: Look) -> Channels:
     for _, row, lane in compared:
         found = _measured(lane, look)
         ranks: Sequence[int | None] = _among_first(lane) or [None] * len(RANKS)
-        body.append([row.name, *(_cell(getattr(found, name)) for name in MEASURES), *map(_cell, ranks)])
+        body.append([row.name, *(cell(getattr(found, name)) for name in MEASURES), *map(cell, ranks)])
     dots = [colour(place) for place, _, _ in compared]
     return {"compare.measures": {"table": {"head": head, "rows": body, "dots": dots}}}
 
@@ -333,7 +333,7 @@ RANKS = (10, 100, 1000)
 SHOWN = (*MEASURES, *(f"among_{n}" for n in RANKS))
 
 
-def _cell(value: float | int | None) -> str:
+def cell(value: float | int | None) -> str:
     if value is None:
         return "–"
     return str(value) if isinstance(value, int) else significant(value).replace("-", "−")

@@ -19,7 +19,7 @@ from playground.runs import late
 from playground.runs.comparison import requests_of
 from playground.runs.scoring import text_lane
 from playground.runs.setup import Setup
-from playground.tabs.compare.editing import Editing
+from playground.tabs.compare.clouds import Clouds
 from playground.tabs.compare.session import MOST_LANES, Asked, CompareSession, OwnText
 from playground.tabs.generate.controls import SPEEDS
 from playground.tabs.shell import FRAME_SECONDS, reported
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PANEL_SECONDS = 0.3  # between two drawings of the bars while a run goes on
 
 
-class CompareTab(Editing):
+class CompareTab(Clouds):
     """All handlers of the tab."""
 
     # the run

@@ -16,6 +16,7 @@ from playground.i18n import Translator
 from playground.panels.compare.frames import SHOWN
 from playground.panels.compare.schema import schema
 from playground.tabs import delivery, state_line
+from playground.tabs.compare import clouds_layout
 from playground.tabs.compare.examples import COMPARE_EXAMPLES
 from playground.tabs.compare.handlers import CompareTab
 from playground.tabs.compare.session import CompareSession
@@ -35,7 +36,7 @@ def build(
 ) -> None:
     """Lay out the tab inside a `gr.Tab`, in one language, and wire it. What stands in the controls of the Generate and
     the Beam search tab can be taken over."""
-    state = gr.State(tabs.tab().new_session(), delete_callback=CompareSession.stop)
+    state = gr.State(tabs.tab().new_session(), delete_callback=CompareSession.leave)
     with gr.Column(elem_id="compare"):
         with gr.Group(elem_classes="panel"):
             with gr.Row(elem_classes="compare-bar"):
@@ -97,6 +98,7 @@ def build(
                 f'<details class="compare-help">{summary}<dl>{help_texts}</dl></details>', js_on_load=None,
                 apply_default_css=False,
             )  # fmt: skip
+        clouds_layout.build(tabs, t, bus, state, (prompt, same, speed))
     _wire(tabs, bus, state, (prompt, same, speed), (run, step, pause, stop), chips, lanes)
     taking: dict[str, Any] = {
         "outputs": [prompt, bus], "queue": False, "show_progress": "hidden", "api_visibility": "private",

@@ -7,6 +7,7 @@ from itertools import count
 from playground.decoding.lanes import Comparison, Lane
 from playground.i18n import Said
 from playground.runs.setup import Setup
+from playground.tabs.compare.cloud_session import CloudSession
 from playground.tabs.visitor import Running
 
 MOST_LANES = 6
@@ -53,6 +54,7 @@ class CompareSession(Running):
         token: the row's key and the index under inspection, or None to follow.
         verified: the comparison that is being verified, or has been.
         lesson: key of the example chosen last.
+        clouds: many texts of each lane.
     """
 
     def __init__(self, lanes: Sequence[tuple[str | Said, Source]], lesson: str) -> None:
@@ -68,6 +70,7 @@ class CompareSession(Running):
         self.now: tuple[str, bool] | None = None
         self.token: tuple[int, int] | None = None
         self.verified: Comparison | None = None
+        self.clouds = CloudSession()
 
     def __deepcopy__(self, memo: object) -> "CompareSession":
         return CompareSession(self._first, self.lesson)
@@ -78,10 +81,16 @@ class CompareSession(Running):
         self.lanes = [LaneSetup(next(self._keys), name, setup) for name, setup in lanes]
         self.lesson = lesson
         self.put(None, None)
+        self.clouds.clear()
 
     def put(self, comparison: Comparison | None, asked: Asked | None) -> None:
         self.comparison, self.asked = comparison, asked
         self.badges, self.token, self.verified = {}, None, None
+
+    def leave(self) -> None:
+        """The visitor has gone: nothing goes on."""
+        self.stop()
+        self.clouds.stop()
 
     def take(self, run: int, comparison: Comparison) -> bool:
         """Put run number `run`'s newest state on the page, unless that run is over: then say no."""

@@ -1,0 +1,207 @@
+"""Clouds: many texts of each lane, or of each value of a sweep, drawn in batches; what a person reads and rates."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from playground import engine
+from playground.catalog import BY_NAME
+from playground.components.gaze import as_pair
+from playground.components.live_bus import frame
+from playground.decoding.clouds import CLOUD_BYTES, MAX_SAMPLES, rows_at_once, sample_bytes
+from playground.engines import prompts
+from playground.errors import OutOfRangeError
+from playground.i18n import say
+from playground.panels import wording
+from playground.panels.compare import clouds as panels
+from playground.panels.compare.frames import Look
+from playground.runs.comparison import requests_of, seeds_of
+from playground.runs.setup import Setup
+from playground.runs.sweep import knobs, sweep
+from playground.tabs.compare.cloud_panels import CloudPanels
+from playground.tabs.compare.cloud_session import AXES, CloudSession, Drawn
+from playground.tabs.compare.session import CompareSession
+from playground.tabs.shell import reported
+from playground.views.likelihood_trap import Votes, next_to_rate
+from playground.views.notation import shorter
+from playground.views.plane import cloud_view
+
+if TYPE_CHECKING:
+    from playground.engines.protocol import Engine
+
+PROGRESS_SECONDS = 0.15
+VIEW_SECONDS = 1.5  # between two drawings of a plane while texts are drawn
+MOST_PLACES = 64  # tokens that the histogram goes along a text
+
+
+class Clouds(CloudPanels):
+    """The handlers of the clouds. All end with the controls of the tab: prompt, same dice, speed."""
+
+    @reported()
+    def draw(self, session: CompareSession, count: Any, *values: Any) -> Iterator[str]:
+        """So many texts of every lane; those that are there already are kept."""
+        backend = self.slot.get()
+        lanes = [(one.key, one.name, one.setup) for one in session.lanes if isinstance(one.setup, Setup)]
+        seeds = seeds_of([setup for *_, setup in lanes], bool(values[1]))
+        wanted = [
+            Drawn(key, name, setup.with_seed(seed), None)  # type: ignore[arg-type]  # its request comes with the prompt
+            for (key, name, setup), seed in zip(lanes, seeds, strict=True)
+        ]
+        kept = [one for key, one in session.clouds.drawn.items() if key < 0]
+        yield from self.fill(session, wanted, kept, count, values, backend)
+
+    @reported()
+    def sweep(
+        self, session: CompareSession, count: Any, knob: str, first: Any, last: Any, steps: Any, *values: Any
+    ) -> Iterator[str]:
+        """So many texts at each value of one knob of a lane."""
+        backend = self.slot.get()
+        base = session.lanes[self.chosen_lane(session)].setup
+        assert isinstance(base, Setup)
+        made = sweep(base, knob, first, last, steps)
+        seeds = seeds_of([setup for _, setup in made], bool(values[1]))
+        short = self.t(f"parameter.{knob}.short") if knob in BY_NAME else self.t(knobs()[knob].made)  # type: ignore[union-attr]
+        wanted = [
+            Drawn(-1 - i, f"{short} {shorter(value)}", setup.with_seed(seed), None)  # type: ignore[arg-type]
+            for i, ((value, setup), seed) in enumerate(zip(made, seeds, strict=True))
+        ]
+        kept = [one for key, one in session.clouds.drawn.items() if key >= 0]
+        session.clouds.knob = knob
+        yield from self.fill(session, wanted, kept, count, values, backend)
+
+    def fill(
+        self, session: CompareSession, wanted: Sequence[Drawn], kept: Sequence[Drawn], count: Any,
+        values: tuple[Any, ...], backend: "Engine",
+    ) -> Iterator[str]:  # fmt: skip
+        """Draw what is wanted and not there yet, batch by batch, a batch of every cloud in turn."""
+        clouds, look = session.clouds, Look(self.t, backend.vocabulary)
+        ids = prompts.prompt(values[0] or "", backend, not session.leaves_end_off)
+        count = checked_count(count, MAX_SAMPLES)
+        requests = requests_of([one.setup for one in wanted], ids, backend, same_dice=False, held=None)
+        clouds.stop()
+        is_same = (clouds.prompt_ids, clouds.model_name) == (ids, backend.info.name)
+        kept = kept if is_same else []
+        held = sum(one.bytes for one in kept)
+        most = (CLOUD_BYTES - held) // max(1, sum(sample_bytes(one.max_new_tokens) for one in requests))
+        checked_count(count, max(0, most))
+        old = clouds.drawn if is_same else {}
+        drawn = {}
+        for one, request in zip(wanted, requests, strict=True):
+            before = old.get(one.key)
+            if before and before.setup == one.setup:
+                drawn[one.key] = replace(before, name=one.name, wanted=max(before.wanted, count))
+            else:
+                drawn[one.key] = replace(one, request=request, wanted=count)
+        pairs = drawn | {one.key: one for one in kept}
+        clouds.drawn = dict(sorted(pairs.items(), key=lambda pair: (pair[0] < 0, abs(pair[0]))))
+        clouds.prompt, clouds.prompt_ids, clouds.model_name = values[0] or "", ids, backend.info.name
+        if clouds.sample(clouds.reading) is None:
+            clouds.reading, clouds.is_blind = None, False
+        run = clouds.begin()
+        try:
+            yield frame({**self.cloud_panels(session), "compare.notice": wording.notice("")})
+            yield from self.batches(session, run, list(drawn), count, look, backend)
+        finally:
+            clouds.end(run)
+        if clouds.version == run:
+            yield frame(self.cloud_panels(session))
+
+    def batches(
+        self, session: CompareSession, run: int, keys: Sequence[int], count: int, look: Look, backend: "Engine"
+    ) -> Iterator[str]:
+        clouds = session.clouds
+        names = {row.key: row.name for row in self.cloud_rows(session)}
+        starts = {key: len(clouds.drawn[key].samples) for key in keys}
+        missing = sum((count - starts[key]) * clouds.drawn[key].request.max_new_tokens for key in keys)
+        done, next_view, next_progress = 0, time.monotonic() + VIEW_SECONDS, 0.0
+        while going := [key for key in keys if starts[key] < count]:
+            for key in going:
+                one = clouds.drawn.get(key)
+                size = min(count - starts[key], rows_at_once(backend.model, one.request)) if one else 0
+                if one is None:  # its lane was removed
+                    starts[key] = count
+                    continue
+                growing = engine.draw(backend.model, one.request, size, first=starts[key])
+                tokens = 0
+                try:
+                    for cloud in growing:
+                        tokens = cloud.tokens
+                        samples, now = (*one.samples, *cloud.samples), time.monotonic()
+                        is_whole = len(cloud.samples) == size
+                        view = cloud_view(samples, backend.vocabulary) if is_whole else None
+                        if not clouds.take(run, key, samples, view):
+                            return
+                        if now >= next_progress or is_whole:
+                            next_progress = now + PROGRESS_SECONDS
+                            name = names.get(key, "")
+                            yield frame(panels.progress(done + tokens, missing, name, len(samples), count, look))
+                finally:
+                    growing.close()  # type: ignore[attr-defined]  # a generator
+                done += size * one.request.max_new_tokens
+                starts[key] += size
+                if time.monotonic() >= next_view:
+                    yield frame(self.plane_panels(session))
+                    next_view = time.monotonic() + VIEW_SECONDS
+
+    @reported()
+    def stop_clouds(self, session: CompareSession, *values: Any) -> Iterator[str]:
+        """Stop: whole texts stay."""
+        clouds = session.clouds
+        if not clouds.is_running:
+            return
+        clouds.stop()
+        vocabulary = self.slot.get().vocabulary
+        for key, one in list(clouds.drawn.items()):
+            if one.samples and (one.view is None or one.view.measures.texts != len(one.samples)):
+                clouds.drawn[key] = replace(one, view=cloud_view(one.samples, vocabulary), wanted=len(one.samples))
+        yield frame(self.cloud_panels(session))
+
+    # looking
+
+    @reported()
+    def read(self, session: CompareSession, picked: Any, *values: Any) -> str:
+        """A dot was clicked: its text."""
+        pair = as_pair(picked)
+        session.clouds.reading = pair if session.clouds.sample(pair) else None
+        session.clouds.is_blind = False
+        return frame({**self.plane_panels(session), **self.read_panels(session)})
+
+    @reported()
+    def cloud_act(self, session: CompareSession, event: gr.EventData, *values: Any) -> str:
+        """A chip was pressed: the axis, the lane and the place of the histogram, a thumb, the next text to rate."""
+        clouds, picked = session.clouds, event.picked if isinstance(event.picked, dict) else {}
+        do = picked.get("do")
+        if do == "axis" and picked.get("axis") in AXES:
+            clouds.axis = picked["axis"]
+            return frame(self.plane_panels(session))
+        if do == "lane" and picked.get("key") in list(clouds.drawn):
+            clouds.lane, clouds.place = picked["key"], 0
+        elif do == "place" and picked.get("by") in (-1, 1):
+            clouds.place = min(MOST_PLACES - 1, max(0, clouds.place + picked["by"]))
+        elif do == "rate" and isinstance(picked.get("up"), bool):
+            self.rate(clouds, picked["up"])
+            return frame({**self.plane_panels(session), **self.read_panels(session)})
+        elif do == "next":
+            rated = [one.mean_logprob for one in clouds.rated()]
+            clouds.reading = next_to_rate(clouds.unrated(), rated)
+            clouds.is_blind = clouds.reading is not None
+            return frame({**self.plane_panels(session), **self.read_panels(session)})
+        return frame(self.histogram_panels(session))
+
+    def rate(self, clouds: CloudSession, is_up: bool) -> None:
+        sample = clouds.sample(clouds.reading)
+        if sample is not None and clouds.reading is not None:
+            key = (clouds.reading[0], sample.token_ids)
+            clouds.votes[key] = clouds.votes.get(key, Votes()).with_one(is_up)
+            clouds.is_blind = False
+
+
+def checked_count(count: Any, most: int) -> int:
+    """How many texts of each. Raises OutOfRangeError."""
+    is_number = isinstance(count, (int, float)) and not isinstance(count, bool)
+    if not is_number or not 1 <= count <= most or count != int(count):
+        raise OutOfRangeError(name=say("compare.clouds.count"), value=count, minimum=1, maximum=most)
+    return int(count)

@@ -1,0 +1,153 @@
+"""The part of the Compare tab below the lanes: many texts of each, the plane, a text to read, histogram and trap."""
+
+from typing import Any
+
+import gradio as gr
+
+from playground.catalog import BY_NAME
+from playground.components.gaze import Gaze, looked
+from playground.components.live_bus import LiveBus
+from playground.components.live_button import LiveButton
+from playground.components.live_plot import LivePlot
+from playground.components.live_progress import LiveProgress
+from playground.components.live_text import LiveText
+from playground.decoding.clouds import MAX_SAMPLES
+from playground.i18n import Translator
+from playground.panels.compare.clouds import MEASURES
+from playground.runs.strategies.options import Number
+from playground.runs.sweep import FEWEST_STEPS, MOST_STEPS, knobs
+from playground.tabs.compare.handlers import CompareTab
+from playground.tabs.delivery import lossless
+from playground.tabs.per_visitor import PerVisitor
+from playground.tabs.state_line import stated
+
+TEXTS = 40  # of each lane, at first
+FIRST_KNOB, FIRST_SWEEP = "temperature", (0.4, 1.6, 5)
+
+
+def build(
+    tabs: PerVisitor[CompareTab], t: Translator, bus: LiveBus, state: gr.State, controls: tuple[Any, ...]
+) -> None:
+    """Lay out the clouds and wire them. `controls`: prompt, same dice, speed."""
+    with gr.Group(elem_classes="panel"):
+        head("clouds", t)
+        with gr.Row(elem_classes="clouds-bar"):
+            count = gr.Number(
+                TEXTS, label=t("compare.clouds.count"), minimum=1, maximum=MAX_SAMPLES, precision=0,
+                elem_id="compare-count", min_width=90,
+            )  # fmt: skip
+            draw = LiveButton(
+                t("compare.clouds.draw"), channel="compare.clouds.draw", elem_id="compare-draw", elem_classes="primary",
+                min_width=90,
+            )  # fmt: skip
+            stop = LiveButton(
+                t("button.stop"), channel="compare.clouds.stop", elem_id="compare-stop-clouds", min_width=60
+            )
+            knob, first, last, steps = _sweep_controls(t)
+            swept = LiveButton(
+                t("compare.sweep.button"), channel="compare.clouds.sweep", elem_id="compare-sweep", min_width=60
+            )
+        LiveProgress(channel="compare.clouds.progress", label=t("compare.clouds.progress.label"))
+        LiveText(channel="compare.clouds.made", style="cloud-made")
+        with gr.Row(elem_classes="clouds-two"):
+            with gr.Column():
+                axes = LiveText(channel="compare.clouds.axes", style="cloud-chips", elem_id="compare-axes")
+                LivePlot(
+                    description=t("compare.panel.clouds.hint"), channel="compare.clouds.plane", size="diversity-plane",
+                    gaze="compare.read", keys=t("page.chart_keys"), elem_id="chart-plane",
+                )  # fmt: skip
+            with gr.Column():
+                LiveText(channel="compare.clouds.text", style="cloud-text", live=True, elem_id="compare-read")
+                rate = LiveText(channel="compare.clouds.rate", style="cloud-chips", elem_id="compare-rate")
+        LiveText(channel="compare.clouds.table", style="beam-table numbers", elem_id="compare-cloud-table")
+        _help(t)
+    with gr.Row(elem_classes="clouds-two is-even"):
+        with gr.Group(elem_classes="panel"):
+            head("histogram", t)
+            lanes = LiveText(channel="compare.clouds.lanes", style="cloud-chips", elem_id="compare-cloud-lanes")
+            LivePlot(
+                description=t("compare.panel.histogram.hint"), channel="compare.clouds.histogram",
+                size="token-histogram", elem_id="chart-histogram",
+            )  # fmt: skip
+            LiveText(channel="compare.clouds.chi", style="cloud-said", elem_id="compare-chi")
+        with gr.Group(elem_classes="panel"):
+            head("trap", t)
+            LivePlot(
+                description=t("compare.panel.trap.hint"), channel="compare.clouds.trap", size="likelihood-trap",
+                gaze="compare.read", keys=t("page.chart_keys"), elem_id="chart-trap",
+            )  # fmt: skip
+            gr.HTML(f'<p class="live-text cloud-said">{t("compare.trap.caveat")}</p>', js_on_load=None,
+                    apply_default_css=False)  # fmt: skip
+    _wire(tabs, bus, state, controls, (count, draw, stop), (knob, first, last, steps, swept), (axes, rate, lanes))
+
+
+def head(name: str, t: Translator) -> None:
+    words = f"<h2>{t(f'compare.panel.{name}')}</h2><small>{t(f'compare.panel.{name}.hint')}</small>"
+    gr.HTML(f'<div class="panel-head">{words}</div>', js_on_load=None, apply_default_css=False)
+
+
+def _sweep_controls(t: Translator) -> tuple[Any, ...]:
+    choices = [
+        (t(one.label if isinstance(one, Number) else f"parameter.{name}.label"), name) for name, one in knobs().items()
+    ]
+    knob = gr.Dropdown(choices, value=FIRST_KNOB, label=t("compare.sweep.knob"), elem_id="compare-knob", min_width=150)
+    first, last = (
+        gr.Number(value, label=t(f"compare.sweep.{name}"), elem_id=f"compare-sweep-{name}", min_width=80)
+        for name, value in zip(("from", "to"), FIRST_SWEEP, strict=False)
+    )
+    steps = gr.Number(
+        FIRST_SWEEP[2], label=t("compare.sweep.steps"), minimum=FEWEST_STEPS, maximum=MOST_STEPS, precision=0,
+        elem_id="compare-sweep-steps", min_width=80,
+    )  # fmt: skip
+    return knob, first, last, steps
+
+
+def _help(t: Translator) -> None:
+    texts = "".join(f"<dt>{t(f'compare.cloud.{n}')}</dt><dd>{t(f'compare.cloud.help.{n}')}</dd>" for n in MEASURES)
+    summary = f"<summary>? {t('compare.help')}</summary>"
+    gr.HTML(
+        f'<details class="compare-help">{summary}<dl>{texts}</dl></details>', js_on_load=None, apply_default_css=False
+    )
+
+
+def range_of(name: str) -> tuple[float, float]:
+    """Where a sweep of a knob begins and ends at first."""
+    one = knobs()[name]
+    if name == FIRST_KNOB:
+        return FIRST_SWEEP[:2]
+    low, high, step = one.slider
+    neutral = BY_NAME[name].neutral if name in BY_NAME else None
+    return (low + step if low == neutral else low), high
+
+
+def _wire(
+    tab: PerVisitor[CompareTab], bus: LiveBus, state: gr.State, controls: tuple[Any, ...], drawing: tuple[Any, ...],
+    sweeping: tuple[Any, ...], chips: tuple[Any, ...],
+) -> None:  # fmt: skip
+    count, draw, stop = drawing
+    knob, first, last, steps, swept = sweeping
+    streaming: dict[str, Any] = {
+        "outputs": [bus], "show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": None,
+        "api_visibility": "private",
+    }  # fmt: skip
+    looking: dict[str, Any] = {
+        "inputs": [state, *controls], "outputs": [bus], "show_progress": "hidden", "queue": False,
+        "api_visibility": "private",
+    }  # fmt: skip
+
+    def told(handler: Any) -> Any:
+        return lossless(stated(tab, handler, len(controls)))
+
+    draw.press(told(tab.draw), inputs=[state, count, *controls], **streaming)
+    swept.press(told(tab.sweep), inputs=[state, count, knob, first, last, steps, *controls], **streaming)
+    stop.press(told(tab.stop_clouds), inputs=[state, *controls], **streaming)
+    for one in chips:
+        one.act(told(tab.cloud_act), trigger_mode="multiple", **looking)
+    gaze = Gaze("compare.read")
+    gaze.input(
+        lossless(looked("compare.read", tab.read)), trigger_mode="always_last",
+        **looking | {"inputs": [state, gaze, *controls]},
+    )  # fmt: skip
+    knob.input(
+        range_of, inputs=[knob], outputs=[first, last], show_progress="hidden", queue=False, api_visibility="private"
+    )
