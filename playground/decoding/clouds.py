@@ -26,7 +26,7 @@ AT_ONCE = 128  # rows of a batch: more save little time, and a stop leaves out t
 CACHE_BYTES = 288 * 2**20  # what the KV cache of a batch may take
 _ROOM = 128  # tokens that a cache has room for beyond those in it
 SEEDS = 2**32
-CLOUD_BYTES = 32 * 2**20  # what all clouds of a visitor may keep, of TRACE_BYTES
+CLOUD_BYTES = 24 * 2**20  # what all clouds of a visitor may keep, of TRACE_BYTES
 _TOKEN_BYTES = 112  # of a sample: an id and two floats, in tuples
 _SAMPLE_BYTES = 1024  # besides its tokens: its tuples, its place and likeness in a picture
 

@@ -18,7 +18,8 @@ from playground.views.scored_text import ScoredText, scored_text
 if TYPE_CHECKING:
     from playground.engines.protocol import Engine
 
-TEXT_BYTES = 4 * 2**20  # rows of logits that a text's lane holds besides its numbers
+TEXT_BYTES = 2 * 2**20  # rows of logits that a text's lane holds besides its numbers
+TOKEN_BYTES = 1024  # the numbers of one token, with its step
 
 
 def score_text(prompt: str, text: str, backend: "Engine") -> ScoredText:

@@ -12,7 +12,9 @@ from playground.catalog import BY_NAME
 from playground.components.gaze import as_pair
 from playground.components.live_bus import frame
 from playground.decoding.clouds import CLOUD_BYTES, MAX_SAMPLES, rows_at_once, sample_bytes
+from playground.decoding.trace import TRACE_BYTES
 from playground.engines import prompts
+from playground.engines.protocol import check_whole
 from playground.errors import OutOfRangeError
 from playground.i18n import say
 from playground.panels import wording
@@ -77,6 +79,7 @@ class Clouds(CloudPanels):
         values: tuple[Any, ...], backend: "Engine",
     ) -> Iterator[str]:  # fmt: skip
         """Draw what is wanted and not there yet, batch by batch, a batch of every cloud in turn."""
+        check_whole(backend, say("compare.tab"))
         clouds, look = session.clouds, Look(self.t, backend.vocabulary)
         ids = prompts.prompt(values[0] or "", backend, not session.leaves_end_off)
         count = checked_count(count, MAX_SAMPLES)
@@ -85,7 +88,8 @@ class Clouds(CloudPanels):
         is_same = (clouds.prompt_ids, clouds.model_name) == (ids, backend.info.name)
         kept = kept if is_same else []
         held = sum(one.bytes for one in kept)
-        most = (CLOUD_BYTES - held) // max(1, sum(sample_bytes(one.max_new_tokens) for one in requests))
+        room = min(CLOUD_BYTES, TRACE_BYTES - session.lanes_bytes(backend.model))
+        most = (room - held) // max(1, sum(sample_bytes(one.max_new_tokens) for one in requests))
         checked_count(count, max(0, most))
         old = clouds.drawn if is_same else {}
         drawn = {}

@@ -20,7 +20,7 @@ from playground.runs.comparison import requests_of
 from playground.runs.scoring import text_lane
 from playground.runs.setup import Setup
 from playground.tabs.compare.clouds import Clouds
-from playground.tabs.compare.session import MOST_LANES, Asked, CompareSession, OwnText
+from playground.tabs.compare.session import MOST_LANES, TEXT_LANE_BYTES, Asked, CompareSession, OwnText
 from playground.tabs.generate.controls import SPEEDS
 from playground.tabs.shell import FRAME_SECONDS, reported
 
@@ -96,7 +96,8 @@ class CompareTab(Clouds):
             yield frame({"compare.notice": wording.notice(self.t("compare.text.empty"), "bad")})
             return
         setups = [source for _, source in asked.lanes if isinstance(source, Setup)]
-        requests = requests_of(setups, asked.prompt_ids, backend, asked.same_dice)
+        held = session.clouds.bytes + (len(asked.lanes) - len(setups)) * TEXT_LANE_BYTES
+        requests = requests_of(setups, asked.prompt_ids, backend, asked.same_dice, held)
         texts: dict[int, Lane] = {}
         for key, source in asked.lanes:
             if isinstance(source, OwnText):

@@ -4,14 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
-from playground.decoding.lanes import Comparison, Lane
+from playground.decoding.lanes import Comparison, Lane, lane_bytes
+from playground.decoding.model import LanguageModel
+from playground.decoding.rows import DESK_BYTES
 from playground.i18n import Said
+from playground.runs.scoring import TEXT_BYTES, TOKEN_BYTES
 from playground.runs.setup import Setup
 from playground.tabs.compare.cloud_session import CloudSession
 from playground.tabs.visitor import Running
 
 MOST_LANES = 6
 FEWEST_LANES = 2
+TEXT_LANE_BYTES = TEXT_BYTES + 2048 * TOKEN_BYTES  # at most, of a text that is read
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,15 @@ class CompareSession(Running):
             return Comparison(())
         pairs = zip(self.asked.lanes, self.comparison.lanes, strict=True)
         return Comparison(tuple(one for (_, source), one in pairs if isinstance(source, Setup)))
+
+    def lanes_bytes(self, model: LanguageModel) -> int:
+        """What the comparison on the page keeps, the texts that were read included."""
+        if self.comparison is None:
+            return 0
+        written = self.written.lanes
+        texts = len(self.comparison.lanes) - len(written)
+        steps = sum(lane_bytes(model, one.request, len(one.trace.steps)) for one in written)
+        return steps + DESK_BYTES + texts * TEXT_LANE_BYTES
 
     def put_text(self, key: int, source: OwnText, lane: Lane, asked: Asked) -> None:
         """A text was read after the prompt of what is on the page, or of `asked` where nothing is: it takes its place

@@ -13,13 +13,15 @@ from playground.components.gaze import looked
 from playground.decoding import clouds as drawing
 from playground.decoding.clouds import CLOUD_BYTES, reseeded, sample_bytes
 from playground.decoding.distribution import Distribution
-from playground.decoding.trace import GenerationRequest
+from playground.decoding.lanes import lane_bytes, longest_comparison
+from playground.decoding.rows import DESK_BYTES
+from playground.decoding.trace import TRACE_BYTES, GenerationRequest
 from playground.engines import prompts
 from playground.engines.huggingface.backend import Backend
 from playground.panels.figures.theme import resolve
 from playground.runs.setup import Setup
 from playground.tabs.compare.handlers import CompareTab
-from playground.tabs.compare.session import OwnText
+from playground.tabs.compare.session import TEXT_LANE_BYTES, OwnText
 from playground.tabs.state_line import stated
 from tests.tabs.compare.test_compare import PROMPT, Comparer, compare_tab, comparer
 
@@ -194,6 +196,20 @@ def test_what_does_not_fit_into_the_memory_is_one_line(comparer: Comparer) -> No
     assert most < 256
     draw(comparer.lanes(*[long] * 6), 256)
     assert f"{most}" in comparer.said("compare.notice") and not comparer.session.clouds.drawn
+
+
+def test_lanes_texts_and_clouds_share_one_bound(comparer: Comparer, storyteller: Backend) -> None:
+    draw(comparer.lanes(*[replace(COOL, max_new_tokens=8)] * 5), 2)
+    model, one = storyteller.model, next(iter(comparer.session.clouds.drawn.values()))
+    comparer.session.fill([(str(i), OwnText(" son")) for i in range(5)] + [("L", COOL)], "human")
+    comparer.session.clouds.drawn = {one.key: replace(one, wanted=CLOUD_BYTES // sample_bytes(8))}
+    held = comparer.session.clouds.bytes + 5 * TEXT_LANE_BYTES
+    request = GenerationRequest(prompts.prompt(PROMPT, storyteller), COOL.build(storyteller), 1)
+    most = longest_comparison(model, [request], held)
+    total = held + DESK_BYTES + lane_bytes(model, request, most)
+    assert total <= TRACE_BYTES < total + lane_bytes(model, request, 1)
+    comparer.do("run")
+    assert comparer.session.lanes_bytes(model) == DESK_BYTES + lane_bytes(model, request, 6) + 5 * TEXT_LANE_BYTES
 
 
 def test_clouds_of_lanes_that_are_gone_are_forgotten(comparer: Comparer) -> None:
