@@ -16,6 +16,7 @@ from playground.i18n import Translator
 from playground.panels.compare.clouds import MEASURES
 from playground.runs.strategies.options import Number
 from playground.runs.sweep import FEWEST_STEPS, MOST_STEPS, knobs
+from playground.tabs import delivery
 from playground.tabs.compare.handlers import CompareTab
 from playground.tabs.delivery import lossless
 from playground.tabs.per_visitor import PerVisitor
@@ -30,7 +31,7 @@ def build(
 ) -> None:
     """Lay out the clouds and wire them. `controls`: prompt, same dice, speed."""
     with gr.Group(elem_classes="panel"):
-        head("clouds", t)
+        _head("clouds", t)
         with gr.Row(elem_classes="clouds-bar"):
             count = gr.Number(
                 TEXTS, label=t("compare.clouds.count"), minimum=1, maximum=MAX_SAMPLES, precision=0,
@@ -63,7 +64,7 @@ def build(
         _help(t)
     with gr.Row(elem_classes="clouds-two is-even"):
         with gr.Group(elem_classes="panel"):
-            head("histogram", t)
+            _head("histogram", t)
             lanes = LiveText(channel="compare.clouds.lanes", style="cloud-chips", elem_id="compare-cloud-lanes")
             LivePlot(
                 description=t("compare.panel.histogram.hint"), channel="compare.clouds.histogram",
@@ -71,7 +72,7 @@ def build(
             )  # fmt: skip
             LiveText(channel="compare.clouds.chi", style="cloud-said", elem_id="compare-chi")
         with gr.Group(elem_classes="panel"):
-            head("trap", t)
+            _head("trap", t)
             LivePlot(
                 description=t("compare.panel.trap.hint"), channel="compare.clouds.trap", size="likelihood-trap",
                 gaze="compare.read", keys=t("page.chart_keys"), elem_id="chart-trap",
@@ -81,9 +82,8 @@ def build(
     _wire(tabs, bus, state, controls, (count, draw, stop), (knob, first, last, steps, swept), (axes, rate, lanes))
 
 
-def head(name: str, t: Translator) -> None:
-    words = f"<h2>{t(f'compare.panel.{name}')}</h2><small>{t(f'compare.panel.{name}.hint')}</small>"
-    gr.HTML(f'<div class="panel-head">{words}</div>', js_on_load=None, apply_default_css=False)
+def _head(name: str, t: Translator) -> None:
+    delivery.head(t(f"compare.panel.{name}"), t(f"compare.panel.{name}.hint"), t)
 
 
 def _sweep_controls(t: Translator) -> tuple[Any, ...]:
