@@ -22,7 +22,7 @@
   let frameNumber = 0;
 
   const channel = (name) => {
-    if (!channels.has(name)) channels.set(name, { history: [], subscribers: new Set(), version: 0, resync: () => {} });
+    if (!channels.has(name)) channels.set(name, { history: [], subscribers: new Set(), version: 0, resync: () => {}, isHeld: () => false });
     return channels.get(name);
   };
 
@@ -63,14 +63,16 @@
     if (!text) return;
     const frame = JSON.parse(text);
     frameNumber += 1;
-    const isGaze = ([name]) => Number(name.startsWith("gaze.")); // which look is answered is known before the answer
-    for (const [name, payload] of Object.entries(frame.channels).sort((a, b) => isGaze(b) - isGaze(a))) {
+    // which look is answered, and which settings, is known before the answer
+    const first = ([name]) => (name.startsWith("gaze.") ? 2 : Number(name.endsWith(".row")));
+    for (const [name, payload] of Object.entries(frame.channels).sort((a, b) => first(b) - first(a))) {
       const known = channel(name);
       known.resync = resync;
       const version = frame.versions[name];
       if (version !== undefined && version <= known.version) continue;
       known.version = version ?? known.version;
       if (payload && payload.start > 0) known.history.push(payload); else known.history = [payload];
+      if (known.isHeld(payload)) continue;
       for (const receive of known.subscribers) receive(payload, frameNumber);
     }
     for (const [name, version] of Object.entries(frame.versions)) {
@@ -86,6 +88,15 @@
     const known = channel(name);
     known.subscribers.add(receive);
     for (const payload of known.history) receive(payload, frameNumber);
+  };
+
+  // What the page draws on a channel by itself for a moment; what comes from the server meanwhile may be held back.
+  const preview = (name, payload) => {
+    for (const receive of channel(name).subscribers) receive(payload, frameNumber);
+  };
+  const hold = (name, isHeld) => {
+    channel(name).isHeld = isHeld;
+    for (const payload of channel(name).history) isHeld(payload);
   };
 
   // ---- colours: figures name them as var(--plot-…), the page's style sheet says what they are ------------------
@@ -152,5 +163,5 @@
   // what the components of the other files of this folder are made of: they are loaded after this one
   const resync = (name) => channel(name).resync();
   const nextFrame = () => ++frameNumber; // of a payload that came without a bus
-  window.livePage = { subscribe, resync, nextFrame, soon, themed, resolved, paletteNow, node, copyText, liveBus };
+  window.livePage = { subscribe, preview, hold, resync, nextFrame, soon, themed, resolved, paletteNow, node, copyText, liveBus };
 })();

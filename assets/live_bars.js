@@ -40,7 +40,7 @@
       put(row, "pick", pick, (value) => { if (value === undefined) delete row.root.dataset.pick; else row.root.dataset.pick = value; });
     };
     const showTip = () => {
-      const row = payload?.rows[hovered];
+      const row = payload?.isHushed ? undefined : payload?.rows[hovered];
       tip.hidden = !row;
       if (!row) return;
       tip.textContent = row.title;
@@ -55,6 +55,8 @@
       if (!rows.some(({ root }) => root.tabIndex === 0) && rows.length) rows[0].root.tabIndex = 0;
       holder.style.setProperty("--name", payload.width + "ch");
       holder.setAttribute("aria-label", payload.label);
+      holder.classList.toggle("is-hushed", Boolean(payload.isHushed)); // bars without their numbers
+      holder.dataset.settings = payload.settings ?? ""; // of bars that the page has drawn by itself
       if (hovered >= 0) showTip();
       holder.dataset.frame = number;
     };

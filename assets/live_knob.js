@@ -22,6 +22,7 @@
     bank.set = (name, value) => {
       props.value = JSON.stringify({ ...bank.values, [name]: value });
       take();
+      page.slid?.(props.bank, bank.values, name);
       trigger("input");
     };
     watch("value", () => pointOut(take().map((show) => show.root))); // moved by something else: a map, an example

@@ -7,7 +7,7 @@
   const { Paper, svg, colour, paint, pixelCells, measure } = page.paper;
 
   // of no use on paper: what is pressed or only heard
-  const SKIPPED = ".picture-tools, .bars-tip, .beam-tip, .beam-bar, .beam-spoken, .plot-ring, .plot-spoken, .spoken, .copy, .spacer, button:is(.lg, .md, .sm), [data-testid=block-info], input, select, textarea, [hidden], option, script, style, .unpictured";
+  const SKIPPED = ".picture-tools, .chart-sketch, .bars-tip, .beam-tip, .beam-bar, .beam-spoken, .plot-ring, .plot-spoken, .spoken, .copy, .spacer, button:is(.lg, .md, .sm), [data-testid=block-info], input, select, textarea, [hidden], option, script, style, .unpictured";
   const pixels = (value) => parseFloat(value) || 0;
 
   const border = (style, box, out) => {

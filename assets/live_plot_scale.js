@@ -26,8 +26,8 @@
     }
   };
   // Changes the figure, a copy, in place.
-  page.enlarge = (data, layout, holder) => {
-    const factor = Number(getComputedStyle(holder).getPropertyValue("--chart")) || 1;
+  page.chartFactor = (holder) => Number(getComputedStyle(holder).getPropertyValue("--chart")) || 1;
+  page.enlarge = (data, layout, factor) => {
     if (factor === 1) return;
     for (const trace of data) grow(trace, factor);
     grow(layout, factor);

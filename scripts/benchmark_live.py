@@ -14,7 +14,7 @@ from playground.tabs.generate import controls
 from playground.tabs.generate.handlers import GenerateTab
 
 TOKENS_PER_SECOND = 25.0
-STRIP_LIMIT, CHART_LIMIT, LAST_LIMIT = 150, 300, 300  # ms
+STRIP_LIMIT, CHART_LIMIT, LAST_LIMIT = 150, 200, 300  # ms
 
 
 def measure(report: Report) -> None:

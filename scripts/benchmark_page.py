@@ -24,7 +24,8 @@ SPARE_NODES, SPARE_LISTENERS = 40, 4  # a time
 # Runs before any script of the page. All times are performance.now(), in ms.
 #   messages: {at, count}: a message of the event stream came in; with it the text has `count` tokens (null: unsaid)
 #   frames: {number, at, count, stages}, in the order in which the page took them
-#   paints: {name, number, at}: a component shows frame `number`; `at` is the first task after that paint
+#   paints: {name, number, at, settings}: a component shows frame `number`; `at` is the first task after that paint;
+#     `settings` of what the page has drawn by itself while a slider is dragged, else null
 #   skipped: how many messages the page never took by themselves (Gradio hands on only the last of a burst)
 RECORDER = """
 (() => {
@@ -62,6 +63,7 @@ RECORDER = """
       name: target.matches(".token-strip") ? "strip" : target.matches(".live-bars") ? "next_token"
         : target.matches(".live-plot") ? target.classList[1] : null,
       number: Number(target.dataset.frame),
+      settings: target.dataset.settings ? parse(target.dataset.settings) : null, // of a picture of the page's own
     }));
     const channel = new MessageChannel(); // its message is handled after the paint that this change leads to
     channel.port1.onmessage = () => {

@@ -17,12 +17,13 @@ class LivePlot(gr.HTML):
     A click on a mark that has `customdata` triggers `pick`; the event's `picked` is that value. With `gaze` it sets
     that Gaze instead.
     `description` is read out until the first figure brings a label with its headline number. Where marks can be picked,
-    `keys` says in a few words what the chart is: arrow keys go from mark to mark and Enter picks.
+    `keys` says in a few words what the chart is: arrow keys go from mark to mark and Enter picks. `sketched`: figures
+    that follow one another closely are drawn on a canvas, and by Plotly once they stand still (lines and bars only).
     """
 
     def __init__(
         self, value: str | None = None, *, description: str, channel: str = "", size: str = "", gaze: str = "",
-        keys: str = "", **arguments: Any,
+        keys: str = "", sketched: bool = False, **arguments: Any,
     ) -> None:  # fmt: skip
         super().__init__(
             value,
@@ -32,6 +33,7 @@ class LivePlot(gr.HTML):
             channel=channel,
             gaze=gaze,
             keys=keys,
+            sketched=sketched,
             **arguments,
         )
 

@@ -16,10 +16,12 @@ from playground.panels.figures.next_token import next_token_bars
 from playground.panels.figures.temperature import temperature_figure
 from playground.panels.figures.theme import instead, nothing
 from playground.panels.figures.trajectory import trajectory_figure
+from playground.panels.generate.slider_row import slider_row_payload
 from playground.views.cutoffs import cutoffs
 from playground.views.headline import headline
-from playground.views.next_token import next_token
+from playground.views.next_token import NextToken, next_token
 from playground.views.notation import Unit, percent
+from playground.views.slider_row import Sliders, slider_row
 from playground.views.stages import stage_rows
 from playground.views.strip import StripToken, spelt_together, strip_tokens
 from playground.views.temperature import temperature_curves
@@ -34,12 +36,14 @@ CANDIDATES = 13
 
 @dataclass(frozen=True)
 class Look:
-    """How a trace is shown: under which processors, in which unit and language, with whose labels."""
+    """How a trace is shown: under which processors, in which unit and language, with whose labels; `sliders`, where a
+    person may drag them, and the page redraws by itself meanwhile."""
 
     processors: tuple[Processor, ...]
     unit: Unit
     t: Translator
     vocabulary: Vocabulary
+    sliders: Sliders | None = None
 
 
 def strip(trace: Trace, start: int, look: Look) -> dict[str, object]:
@@ -116,6 +120,7 @@ def choice_panels(trace: Trace, index: int, is_pinned: bool, look: Look) -> dict
         "headline": wording.headline(sentence, is_pinned, look.t, look.unit, needs_run),
         "next_token": next_token_bars(view, look.t),
         **cut_panels(stages, trace, index, look),
+        "next_token.row": _row_behind_sliders(step, stages, view, look.sliders),
     }
 
 
@@ -136,6 +141,18 @@ def cut_panels(stages: tuple[Stage, ...], trace: Trace, index: int, look: Look) 
 def untold(told: Told, t: Translator) -> str:
     """In place of a picture that needs a whole row."""
     return t("chart.untold", told=len(told.ids))
+
+
+def _row_behind_sliders(
+    step: Step, stages: tuple[Stage, ...], view: NextToken, sliders: Sliders | None
+) -> dict[str, object] | None:
+    """None of a partial row: what is left of it after a cut is the server's to say."""
+    row = slider_row(step.logits, stages, sliders) if sliders and step.row.told is None else None
+    if row is None or sliders is None:
+        return None
+    before = [stage for stage in stages if stage.processor.name not in row.order]
+    logits = before[-1].logits[0] if before else step.logits
+    return slider_row_payload(row, view, [float(logits[c.token_id]) for c in view.candidates], sliders)
 
 
 def along_the_text(trace: Trace, inspected: int, look: Look) -> dict[str, object]:
@@ -164,4 +181,5 @@ def blank(look: Look) -> dict[str, object]:
     """The panels that need a token, without one: what stood there was of another text, or of another model."""
     charts = {name: nothing(look.t("chart.empty")) for name in ("cutoffs", "temperature", "trajectory")}
     bars = {"rows": [], "width": 1, "label": look.t("chart.empty")}
-    return {"next_token": bars, **charts, "stages": wording.notice(""), "code": wording.notice("")}
+    nothing_else = {"stages": wording.notice(""), "code": wording.notice(""), "next_token.row": None}
+    return {"next_token": bars, **charts, **nothing_else}

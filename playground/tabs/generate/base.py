@@ -60,7 +60,7 @@ class GenerateBase:
     def look(self, session: Session, values: Values) -> Look:
         """How to show the session's trace under the controls. Raises OutOfRangeError."""
         speller = self.speller(session)
-        return Look(values.processors(speller), values.unit, self.t, speller.vocabulary)
+        return Look(values.processors(speller), values.unit, self.t, speller.vocabulary, values.sliders())
 
     def speller(self, session: Session) -> Speller:
         """What the session's text is spelt with: the recorded run needs no model for it."""
@@ -113,7 +113,8 @@ class GenerateBase:
     def first_frame(self) -> dict[str, object]:
         """Every panel filled with the recorded run, before anybody presses a button and before a model is loaded."""
         strategy = self.first_run.steps[0]
-        look = Look(strategy.processors, next(iter(UNITS.values())), self.t, self.first_vocabulary)
+        unit = next(iter(UNITS.values()))
+        look = Look(strategy.processors, unit, self.t, self.first_vocabulary, FIRST_VALUES.sliders())
         return {
             **frames.whole(self.first_run, EXAMPLES[0].inspect, True, look),
             **self.standing(self.new_session()),

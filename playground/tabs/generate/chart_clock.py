@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 PARTS = ("choice", "temperature", "trajectory")
-SECONDS = 0.15  # between two drawings of a chart of a paced run
+SECONDS = 0.1  # between two drawings of a chart of a paced run
 SHARE = 0.03  # of the time of a run without a pace: there the processor belongs to the model
 
 

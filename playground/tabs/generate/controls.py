@@ -23,6 +23,7 @@ from playground.lists import LISTS
 from playground.runs.setup import Setup
 from playground.runs.strategies import STRATEGIES, StrategyKind
 from playground.views.notation import NATS, UNITS, Unit
+from playground.views.slider_row import SLIDERS, Sliders
 from playground.written import Speller
 
 SPEEDS: Mapping[str, float | None] = {"fast": None, "lively": 12.0, "aloud": 3.0, "slow": 1.0}
@@ -86,6 +87,12 @@ class Values:
 
     def processors(self, speller: Speller) -> tuple[Processor, ...]:
         return catalog.processors(self.settings(speller), self.do_sample, self.order, speller.vocabulary)
+
+    def sliders(self) -> Sliders | None:
+        """What the page may redraw by itself; None where the four sliders are not at work as they stand."""
+        if not self.do_sample or self.parameters["dynatemp_range"]:
+            return None
+        return Sliders({name: self.parameters[name] for name in SLIDERS}, self.order)
 
     def max_new_tokens(self) -> int:
         return catalog.check_whole("max_new_tokens", self.length, 1, MAX_LENGTH)

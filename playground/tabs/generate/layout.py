@@ -146,6 +146,7 @@ def _build_results(controls: Controls, t: Translator) -> tuple[LiveBars, LiveTex
                 panel_head(name, t)
                 LivePlot(
                     description=t(f"chart.{name}.description"), channel=name, size=name, elem_id=f"chart-{name}",
+                    sketched=True,
                     **({"gaze": "generate.token", "keys": t("page.chart_keys")} if name == "trajectory" else {}),
                 )  # fmt: skip
     panels = DicePanels(controls, t)

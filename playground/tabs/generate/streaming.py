@@ -221,7 +221,8 @@ class Streaming(GenerateBase):
         if session.pinned is not None and (session.pinned >= shown or trace.finish_reason):
             channels |= frames.step_panels(trace, inspected, True, look)
         if "choice" in parts and not is_pinned:
-            channels |= frames.choice_panels(trace, inspected, False, look)
+            still = look if trace.finish_reason else replace(look, sliders=None)  # a picture that goes on changing
+            channels |= frames.choice_panels(trace, inspected, False, still)
         if "temperature" in parts and not is_pinned:
             channels |= frames.softened(trace, inspected, look)
         if "trajectory" in parts:

@@ -26,7 +26,7 @@ def test_in_a_paced_run_they_take_turns_and_none_is_left_behind() -> None:
     for part in PARTS:
         drawn = [number for number, parts in enumerate(found) if part in parts]
         gaps = [after - before for before, after in itertools.pairwise(drawn)]
-        assert set(gaps) == {4}  # every 0.16 s: the first frame after SECONDS
+        assert set(gaps) == {3}  # every 0.12 s: the first frame after SECONDS
         assert drawn[0] * 0.04 < 2 * SECONDS
 
 
