@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import AutoTokenizer
 
-from playground.engines.huggingface.backend import Backend, vocabulary_of
+from playground.engines.huggingface.backend import Backend
+from playground.engines.huggingface.tokenizer import vocabulary_of
 from playground.vocabulary import Vocabulary, byte_characters, from_tokenizer_json, printable
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -14,7 +14,8 @@ from gradio_client.exceptions import AppError
 from playground import catalog, engine
 from playground.decoding.beam_search import BeamSearch
 from playground.decoding.trace import GenerationRequest, Trace
-from playground.engines.huggingface.backend import Answer, Backend
+from playground.engines.huggingface.backend import Backend
+from playground.engines.huggingface.state import Answer
 from playground.engines.loading import ModelSlot
 
 pytestmark = [

@@ -13,7 +13,8 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from playground.decoding.trace import longest_run
-from playground.engines.huggingface.backend import Answer, Backend
+from playground.engines.huggingface.backend import Backend
+from playground.engines.huggingface.state import Answer
 from playground.engines.loading import ModelSlot
 from playground.errors import ModelUnavailableError
 

@@ -20,7 +20,8 @@ from playground.decoding.processors_constraints import ExponentialDecay
 from playground.decoding.processors_mirostat import Mirostat, tokens_for, zipf_exponent
 from playground.decoding.trace import GenerationRequest
 from playground.engine import generate
-from playground.engines.huggingface.backend import Answer, Backend, HuggingFaceState
+from playground.engines.huggingface.backend import Backend
+from playground.engines.huggingface.state import Answer, HuggingFaceState
 from playground.engines.loading import ModelSlot
 from playground.errors import InfiniteModelOutputError
 from playground.i18n import translator

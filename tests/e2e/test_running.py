@@ -263,7 +263,7 @@ def test_closing_the_page_ends_its_run_and_hands_the_cache_back(visit: Callable[
     ids = app.backend.tokenizer.encode(prompt)
 
     def kept() -> bool:
-        return any(state.ids[: len(ids)] == ids for state in app.backend.model._kept._states)
+        return any(state.ids[: len(ids)] == ids for state in app.backend.model.kept._states)
 
     tab = visit()
     tab.run(prompt, length=60, speed="aloud")

@@ -13,8 +13,9 @@ from playground.decoding.beam_search import BeamSearch, BeamStep
 from playground.decoding.selection import Multinomial
 from playground.decoding.stopping import StopStrings
 from playground.decoding.trace import GenerationRequest
-from playground.engines.huggingface.backend import HuggingFaceModel, HuggingFaceState
+from playground.engines.huggingface.backend import HuggingFaceModel
 from playground.engines.huggingface.kv_cache import new_cache
+from playground.engines.huggingface.state import HuggingFaceState
 
 pytestmark = pytest.mark.parity
 

@@ -1,122 +1,43 @@
-"""Causal language models of transformers behind the seam: forward pass, KV cache and tokenizer."""
+"""Causal language models of transformers behind the seam: how they are loaded, and their forward pass."""
 
 import inspect
-import json
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Cache, GenerationConfig, StopStringCriteria
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Cache, GenerationConfig
 
-from playground.decoding.rows import Desk, Row
 from playground.engines.huggingface import checkpoint, device, lora, positions, wide_products
 from playground.engines.huggingface.card import licence
 from playground.engines.huggingface.context import context_length
 from playground.engines.huggingface.head import Head
 from playground.engines.huggingface.kv_cache import (
-    GrowingLayer,
     StatefulError,
     cache_argument,
-    fan_out,
     is_reordered_by_generate,
     keeps_keys_alone,
     new_cache,
     own_cache,
-    reorder,
 )
 from playground.engines.huggingface.lean import make_lean, pays
+from playground.engines.huggingface.state import Answer, HuggingFaceState, KeptCaches
+from playground.engines.huggingface.tokenizer import HuggingFaceTokenizer, vocabulary_of
 from playground.engines.loading import shown_name
 from playground.engines.protocol import Capabilities, Info
 from playground.errors import ModelUnavailableError, PromptTooLongError, UnreadableTokenError
 from playground.i18n import say
 from playground.settings import How
-from playground.tokenization.text_tokenizer import TextTokenizer, from_functions, from_json
-from playground.vocabulary import Vocabulary, from_tokenizer_json, whole_characters
+from playground.vocabulary import Vocabulary
 
 logger = logging.getLogger(__name__)
 _AS_IT_IS = How()
 _SCORED_BYTES = 32 * 2**20
-_KEPT_CACHES = 8
-_KEPT_CACHE_BYTES = 512 * 2**20
-
-
-class HuggingFaceTokenizer:
-    """A transformers tokenizer: text to ids as the model expects them.
-
-    `size` is how many ids the model can read, from 0 on; None where there is no model. A tokenizer may have more (a
-    token added without resizing the embedding): a text with one raises UnreadableTokenError.
-    """
-
-    def __init__(self, tokenizer: Any, size: int | None = None) -> None:
-        self._tokenizer = tokenizer
-        self._size = size
-
-    @property
-    def tokenizer(self) -> Any:
-        """transformers' own, for what only it can do."""
-        return self._tokenizer
-
-    def encode(self, text: str) -> tuple[int, ...]:
-        """The ids of a text, with the special tokens that the model's own tokenizer adds."""
-        return self._readable(
-            self._tokenizer(whole_characters(text), verbose=False).input_ids
-        )  # its length is checked where it matters
-
-    def encode_inside(self, text: str) -> tuple[int, ...]:
-        """The ids of a text that stands inside another: without special tokens."""
-        return self._readable(
-            self._tokenizer(whole_characters(text), add_special_tokens=False, verbose=False).input_ids
-        )
-
-    def dropped(self, text: str) -> str:
-        """The characters, spaces aside, of which no token is made: each once, in order. A tokenizer without an unknown
-        token leaves out what it doesn't know. Asked character by character: its offsets don't tell (tokenizers' BPE
-        counts on as if they had not been there)."""
-        characters = dict.fromkeys(whole_characters(text))
-        return "".join(c for c in characters if not c.isspace() and self._is_dropped(c))
-
-    def _is_dropped(self, character: str) -> bool:
-        try:
-            return not self._tokenizer(character, add_special_tokens=False, verbose=False).input_ids
-        except Exception:  # one of whole words, without a token for unknown ones: it refuses a text, and drops nothing
-            return False
-
-    def _readable(self, ids: Sequence[int]) -> tuple[int, ...]:
-        beyond = [] if self._size is None else [i for i in ids if not 0 <= i < self._size]
-        if beyond:
-            token = str(self._tokenizer.convert_ids_to_tokens(beyond[0]))
-            raise UnreadableTokenError(token=token, token_id=beyond[0], last=(self._size or 0) - 1)
-        return tuple(ids)
-
-    def decode(self, token_ids: Sequence[int]) -> str:
-        return str(self._tokenizer.decode(list(token_ids), skip_special_tokens=True))
-
-    def finds(self, strings: Sequence[str]) -> bool:
-        """Whether transformers' own stop strings work here: they fail where tokens do not spell themselves."""
-        try:
-            StopStringCriteria(self._tokenizer, list(strings))
-        except (ValueError, IndexError, KeyError, TypeError):
-            return False
-        return True
-
-    def text_tokenizer(self, name: str, context_length: int | None) -> TextTokenizer:
-        """The same tokenizer with its inner workings (merges, offsets), as the Tokenizer tab shows it."""
-        inner = self._tokenizer
-        if getattr(inner, "is_fast", False):
-            return from_json(name, inner.backend_tokenizer.to_str(), context_length, inner.pad_token_id, False)
-        return from_functions(
-            name,
-            vocabulary_of(inner, len(inner)),
-            lambda text, special: list(inner(text, add_special_tokens=special, verbose=False).input_ids),
-            lambda ids: str(inner.decode(list(ids), skip_special_tokens=False)),
-            context_length,
-        )
 
 
 IN_TRANSFORMERS = Capabilities(scores=True, generates=True, opens=True)
@@ -225,23 +146,6 @@ def from_parts(
     )
 
 
-def vocabulary_of(tokenizer: Any, size: int) -> Vocabulary:
-    """The pieces of a tokenizer: from its `tokenizers` file, or id by id where it has none."""
-    if getattr(tokenizer, "is_fast", False):
-        return from_tokenizer_json(json.loads(tokenizer.backend_tokenizer.to_str()), size)
-    known = min(size, len(tokenizer))
-    pieces = tuple(str(tokenizer.decode([i])).encode("utf-8", errors="replace") for i in range(known))
-    return Vocabulary(pieces, frozenset(tokenizer.all_special_ids))
-
-
-class Answer(NamedTuple):
-    """What a forward pass says of the next token: logits (B, V) float32, and what the head had read for them (B, 1, d)
-    where they can be made again from it."""
-
-    logits: Tensor
-    read: Tensor | None
-
-
 class HuggingFaceModel:
     """A transformers causal LM as a LanguageModel. Shared by all sessions and read-only but for kept KV caches.
 
@@ -286,7 +190,7 @@ class HuggingFaceModel:
         self.packed_bytes = make_lean(module) if not exact and pays(module) else 0
         self.head = Head(module)
         self._forward_lock = threading.Lock()
-        self._kept = _KeptCaches()
+        self.kept = KeptCaches()
         self._in_pieces = wide_products.InPieces()
 
     def let_change(self) -> None:
@@ -309,7 +213,7 @@ class HuggingFaceModel:
         if len(ids) > self.context_length:
             raise PromptTooLongError(tokens=len(ids), limit=self.context_length)
         self.check(ids)
-        state, shared = self._kept.take(ids, prompt_length)
+        state, shared = self.kept.take(ids, prompt_length)
         if state is None:
             cache = self.new_cache()
             answer = self.forward(torch.tensor([prompt_ids]), cache, 0)
@@ -416,142 +320,3 @@ class HuggingFaceModel:
                     **self.places(start, end),
                 )  # fmt: skip
             yield output.logits[0].float()
-
-
-@dataclass(eq=False)
-class HuggingFaceState:
-    """B sequences of equal length in a KV cache, with their next-token logits.
-
-    Attributes:
-        ids: the first row's ids, all of them in the cache.
-        prompt_length: how many of them are the prompt.
-        at_prompt: what the model said after the prompt (B = 1).
-        answer: what it said last.
-        at_once: how many tokens were read in one pass: the prompt, or all up to where the positions switched.
-        every_row: (B, L), the ids of all rows; None where they are all the first row's.
-    """
-
-    model: HuggingFaceModel
-    cache: Cache
-    ids: tuple[int, ...]
-    prompt_length: int
-    at_prompt: Answer
-    answer: Answer
-    at_once: int = 0
-    every_row: Tensor | None = field(default=None, repr=False)
-    _spent: bool = field(default=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self.at_once = self.at_once or self.prompt_length
-
-    @property
-    def logits(self) -> Tensor:
-        """(B, V) float32, of the token that follows."""
-        return self.answer.logits
-
-    def row(self, index: int, desk: Desk) -> Row:
-        """The logits of one row, which are made again when they are wanted after they have left the desk."""
-        logits, read = self.answer
-        own = logits[index] if len(logits) == 1 else logits[index].clone()  # a view would hold the rows of all
-        if read is None:
-            return Row(own)
-        head = self.model.head
-        return Row(own, lambda: head.logits(read)[index, -1].clone(), desk, read.nbytes // len(read))
-
-    @property
-    def rows(self) -> Tensor:
-        """(B, L): the ids of all rows."""
-        return torch.tensor([self.ids] * len(self.logits)) if self.every_row is None else self.every_row
-
-    def advance(self, parents: Sequence[int], token_ids: Sequence[int]) -> "HuggingFaceState":
-        """One token more per row. Raises PromptTooLongError when the context is full."""
-        length = len(self.ids)
-        if length >= self.model.context_length:
-            raise PromptTooLongError(tokens=length + 1, limit=self.model.context_length)
-        self._spent = True
-        new = torch.tensor(list(token_ids))[:, None]
-        rows = torch.cat([self.rows[list(parents)], new], dim=1)
-        cache, at_once = self.cache, self.at_once
-        if positions.starts_anew(self.model.module, rows, {self.model.cache_argument: cache}):
-            cache, at_once = self.model.new_cache(), length + 1
-            answer = self.model.forward(rows, cache, 0)
-        else:
-            self._reorder(list(parents))
-            answer = self.model.forward(new, cache, length)
-        ids = (*self.ids, token_ids[0]) if parents[0] == 0 else tuple(rows[0].tolist())
-        return HuggingFaceState(
-            self.model, cache, ids, self.prompt_length, self.at_prompt, answer, at_once=at_once, every_row=rows
-        )
-
-    @torch.inference_mode()
-    def _reorder(self, parents: list[int]) -> None:
-        """Let row i of the cache be what row parents[i] was; nothing is moved that stays as it is."""
-        rows = self.logits.shape[0]
-        if rows == 1 and len(parents) > 1:
-            fan_out(self.cache, len(parents))
-        elif parents != list(range(rows)):
-            reorder(self.cache, torch.tensor(parents))
-
-    def release(self) -> None:
-        """Keep the cache for a later prefill. Does nothing when the state has been consumed already."""
-        if not self._spent:
-            self._spent = True
-            if not self.model.changes:
-                self.model._kept.put(self)
-
-    def cropped(self, length: int) -> "HuggingFaceState":
-        """All but the first `length` tokens forgotten. Its logits are right only at the prompt's end or its own, and
-        it must go on from anywhere else. Consumes this state."""
-        if length < len(self.ids):
-            self.cache.crop(length - len(self.ids))
-        answer = self.at_prompt if length == self.prompt_length else self.answer
-        return replace(self, ids=self.ids[:length], every_row=self.rows[:, :length], answer=answer, _spent=False)
-
-    @property
-    def is_reusable(self) -> bool:
-        """Whether the cache is one sequence and can be cut at any point (sliding windows can't)."""
-        return self.logits.shape[0] == 1 and all(type(layer) is GrowingLayer for layer in self.cache.layers)
-
-    @property
-    def bytes(self) -> int:
-        return sum(layer.bytes for layer in self.cache.layers)
-
-
-class _KeptCaches:
-    """The KV caches of the last few runs. Each is handed out to one prefill at a time."""
-
-    def __init__(self) -> None:
-        self._states: list[HuggingFaceState] = []  # least recently kept first
-        self._lock = threading.Lock()
-
-    def put(self, state: HuggingFaceState) -> None:
-        if not state.is_reusable or state.bytes > _KEPT_CACHE_BYTES:
-            return
-        with self._lock:
-            self._states.append(state)
-            while len(self._states) > _KEPT_CACHES or sum(s.bytes for s in self._states) > _KEPT_CACHE_BYTES:
-                self._states.pop(0)
-
-    def take(self, ids: tuple[int, ...], prompt_length: int) -> tuple["HuggingFaceState | None", int]:
-        """The kept state that saves most, removed from the pool, and how many of its tokens to go on from."""
-        with self._lock:
-            found = [(_reusable(state, ids, prompt_length), state) for state in self._states]
-            shared, best = max(found, key=lambda pair: pair[0], default=(0, None))
-            if best is None or shared == 0:
-                return None, 0
-            self._states.remove(best)
-            return best, shared
-
-
-def _reusable(state: HuggingFaceState, ids: tuple[int, ...], prompt_length: int) -> int:
-    """How many tokens of `state` a run over `ids` may go on from; all of `ids` only where the logits are at hand."""
-    if state.prompt_length != prompt_length:
-        return 0
-    whole, common = len(state.ids), 0
-    for ours, theirs in zip(state.ids, ids, strict=False):
-        if ours != theirs:
-            break
-        common += 1
-    if common == len(ids) and common not in (prompt_length, whole):
-        common -= 1  # the last token is fed again, to get its logits
-    return common if common >= state.at_once else 0  # what was read in one pass can't be had in part

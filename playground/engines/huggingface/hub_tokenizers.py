@@ -7,7 +7,7 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
-from playground.engines.huggingface.backend import HuggingFaceTokenizer
+from playground.engines.huggingface.tokenizer import HuggingFaceTokenizer
 from playground.engines.huggingface.tokenizers_at_hand import TIKTOKEN, from_file, tiktoken_encodings
 from playground.engines.loading import shown_name
 from playground.errors import TokenizerUnavailableError

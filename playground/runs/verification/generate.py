@@ -22,7 +22,8 @@ from playground.decoding.sampling import Sampling
 from playground.decoding.selection import Multinomial, skip_race
 from playground.decoding.trace import Step, Trace
 from playground.engines.huggingface import in_generate
-from playground.engines.huggingface.backend import HuggingFaceModel, HuggingFaceTokenizer
+from playground.engines.huggingface.backend import HuggingFaceModel
+from playground.engines.huggingface.tokenizer import HuggingFaceTokenizer
 
 TOLERANCE = 1e-5  # nats, where the call shapes differ; where they are equal the difference must be 0
 

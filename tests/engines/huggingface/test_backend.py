@@ -27,15 +27,10 @@ from transformers import (
 
 from playground import catalog, engine
 from playground.decoding.trace import GenerationRequest, Trace
-from playground.engines.huggingface import backend as huggingface
-from playground.engines.huggingface.backend import (
-    Backend,
-    HuggingFaceModel,
-    HuggingFaceState,
-    from_parts,
-    load,
-    vocabulary_of,
-)
+from playground.engines.huggingface import state
+from playground.engines.huggingface.backend import Backend, HuggingFaceModel, from_parts, load
+from playground.engines.huggingface.state import HuggingFaceState
+from playground.engines.huggingface.tokenizer import vocabulary_of
 from playground.errors import ModelUnavailableError, PromptTooLongError
 from playground.runs.verification.generate import verify
 
@@ -340,7 +335,7 @@ def test_several_rows_are_not_kept(fresh_tiny: Tiny, monkeypatch: pytest.MonkeyP
 
 
 def test_only_the_last_few_caches_are_kept(fresh_tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(huggingface, "_KEPT_CACHES", 4)
+    monkeypatch.setattr(state, "_KEPT_CACHES", 4)
     model = fresh_tiny()
     for start in range(7):
         model.prefill(ids(10, start)).release()
@@ -357,7 +352,7 @@ def test_the_kept_caches_have_a_limit_in_bytes(fresh_tiny: Tiny, monkeypatch: py
     model = fresh_tiny()
     one = model.prefill(ids(10)).bytes
     assert one == (10 + 128) * 2 * 2 * 32 * 4  # tokens · (key, value) · layers · width · float32
-    monkeypatch.setattr(huggingface, "_KEPT_CACHE_BYTES", int(1.5 * one))
+    monkeypatch.setattr(state, "_KEPT_CACHE_BYTES", int(1.5 * one))
     for start in range(3):
         model.prefill(ids(10, start)).release()
     model.prefill(ids(90, 9)).release()  # alone too large

@@ -11,7 +11,8 @@ from playground.catalog import ORDERS, PARAMETERS, Parameter
 from playground.components.knob_bank import bank_values
 from playground.decoding.sampling import Sampling
 from playground.decoding.trace import Trace
-from playground.engines.huggingface.backend import Answer, Backend
+from playground.engines.huggingface.backend import Backend
+from playground.engines.huggingface.state import Answer
 from playground.engines.loading import ModelSlot
 from playground.errors import ModelUnavailableError
 from playground.examples import EXAMPLES
