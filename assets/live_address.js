@@ -96,6 +96,15 @@
     deliver();
   };
 
+  // A link from elsewhere than the address: a file that was dropped on the page.
+  const openLink = (link) => {
+    const before = new URLSearchParams(location.search), kept = new URLSearchParams();
+    for (const name of ["lang", "theme"]) if (before.has(name)) kept.set(name, before.get(name));
+    const isLong = link.length > LONGEST;
+    history.pushState(null, "", location.pathname + "?" + [isLong ? "" : link, kept.toString()].filter(Boolean).join("&") + (isLong ? "#" + link : ""));
+    enter();
+  };
+
   const door = ({ props, trigger }) => {
     doors.set(props.tab, (asked) => { props.value = asked; trigger("input"); });
     const isFirst = homes === null;
@@ -103,5 +112,5 @@
     if (isFirst) enter(); else deliver();
   };
 
-  Object.assign(page, { brings, door });
+  Object.assign(page, { brings, door, openLink });
 })();

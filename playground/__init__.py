@@ -3,11 +3,13 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from playground.settings import VERSION
+
 if TYPE_CHECKING:
     from playground.notebook import Trace, trace
     from playground.showing import Shown, show
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = ["Shown", "Trace", "show", "trace"]
 _FROM = {"Shown": "showing", "Trace": "notebook", "show": "showing", "trace": "notebook"}
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+VERSION = "0.1.0"
 _PACKAGE = Path(__file__).resolve().parent
 IS_INSTALLED = (_PACKAGE / "assets").is_dir()  # a wheel has them inside the package, a checkout beside it
 ASSETS = (_PACKAGE if IS_INSTALLED else _PACKAGE.parent) / "assets"

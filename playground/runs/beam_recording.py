@@ -32,8 +32,8 @@ def save(trace: BeamTrace, greedy: Hypothesis, path: Path) -> None:
     )  # fmt: skip
     facts = {
         "setup": setup.to_json(),
-        "greedy": _facts(greedy),
-        "steps": [_facts(step) for step in trace.steps],
+        "greedy": facts_of(greedy),
+        "steps": [facts_of(step) for step in trace.steps],
     }
     path.write_text(json.dumps(facts, separators=(",", ":"), allow_nan=False) + "\n", encoding="utf-8")
 
@@ -54,7 +54,7 @@ def load(path: Path, pieces: tuple[bytes, ...]) -> tuple[BeamTrace, Hypothesis]:
         raise ValueError(f"{path.name} holds no recorded search") from error
 
 
-def _facts(value: Any) -> dict[str, Any]:
+def facts_of(value: Any) -> dict[str, Any]:
     """The fields of a record that differ from their defaults."""
     found = {}
     for field in dataclasses.fields(value):
@@ -68,7 +68,7 @@ def _facts(value: Any) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
-        return _facts(value)
+        return facts_of(value)
     if isinstance(value, tuple):
         return [_plain(one) for one in value]
     return value

@@ -27,6 +27,7 @@ _BESIDE_STEMS = ("__", "utm_")
 _SHOWN = 40  # characters of a value in a notice
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 _DIGITS = 40
+_CHOICES = re.compile(r"[0-9]{1,4}:[0-9]{1,7}(,[0-9]{1,4}:[0-9]{1,7})*")
 
 
 class Room(NamedTuple):
@@ -56,6 +57,7 @@ class Link:
         setup: the run; None where it speaks of none. Lists that a person types are in `texts`, as typed.
         texts: the written settings of the Generate tab, by name.
         at: the number of the step that is looked at, from 1; None for the newest.
+        by_hand: the tokens that were chosen by hand, as (number of the step, from 1, token id), in their order.
         views: what else it says of how the page looks.
         runs: whether opening it runs it.
         notes: what of it could not be taken, a sentence each.
@@ -65,6 +67,7 @@ class Link:
     setup: Setup | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
     at: int | None = None
+    by_hand: tuple[tuple[int, int], ...] = ()
     views: Mapping[str, str] = field(default_factory=dict)
     runs: bool = True
     notes: tuple[Said, ...] = ()
@@ -105,8 +108,14 @@ def query_of(link: Link) -> str:
     """The whole of a link, as a query without its "?"."""
     run = "" if link.setup is None else query_of_run(link.setup, link.texts)
     at = {} if link.at is None else {"at": str(link.at)}
+    run = "&".join(part for part in (run, query_of_choices(link.by_hand)) if part)
     more = urlencode({**at, **link.views, **({} if link.runs else {"autorun": "0"})})
     return "&".join(part for part in (urlencode({"tab": link.tab}), run, more) if part)
+
+
+def query_of_choices(by_hand: Sequence[tuple[int, int]]) -> str:
+    """The tokens that a person chose, as a part of a query. Example: [(6, 1234), (9, 77)] -> "by_hand=6:1234,9:77"."""
+    return "by_hand=" + ",".join(f"{number}:{token_id}" for number, token_id in by_hand) if by_hand else ""
 
 
 def _written(option: Option, value: Any) -> list[str]:
@@ -187,14 +196,15 @@ class _Reading:
             elif name in kind.processors and name not in LISTS:
                 settings |= self.checked(kind, name, self.figure(name))
         at = self.number("at", 1, room.longest) if room.has_place else None
+        by_hand = self.by_hand(room.longest) if room.has_place else ()
         views = {name: self.choice(name, values) for name, values in room.views.items()}
         for name in [one for one in self.given if not is_beside(one)]:
-            is_known = any(name in one.settings for one in STRATEGIES.values()) or name == "at"
+            is_known = any(name in one.settings for one in STRATEGIES.values()) or name in ("at", "by_hand")
             foreign = say("link.not_taken", name=name, strategy=say(kind.label))
             self.note(foreign if is_known else say("link.unknown", name=_brief(name)))
         setup = Setup(kind.name, settings, **own)
         chosen = {name: value for name, value in views.items() if value is not None}
-        return Link(room.tab, setup, texts, at, chosen, runs, tuple(self.notes))
+        return Link(room.tab, setup, texts, at, by_hand, chosen, runs, tuple(self.notes))
 
     def checked(self, kind: StrategyKind, name: str, value: Any) -> dict[str, Any]:
         """The setting under its name, if it counts and is allowed."""
@@ -282,6 +292,18 @@ class _Reading:
             return None
         self.is_heeded = True
         return value
+
+    def by_hand(self, longest: int) -> tuple[tuple[int, int], ...]:
+        value = self.take("by_hand")
+        if value is None:
+            return ()
+        pairs = [tuple(map(int, pair.split(":"))) for pair in value.split(",")] if _CHOICES.fullmatch(value) else []
+        numbers = [pair[0] for pair in pairs]
+        if not pairs or numbers != sorted(set(numbers)) or not 1 <= numbers[0] <= numbers[-1] <= longest:
+            self.note(say("link.value", name="by_hand", value=_brief(value)))
+            return ()
+        self.is_heeded = True
+        return tuple((number, token_id) for number, token_id in pairs)
 
     def order(self) -> tuple[str, ...] | None:
         value = self.take("order")

@@ -76,6 +76,14 @@ def _sign(path: str) -> str:
     return f'<svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><path d="{path}"/></svg>'
 
 
+RUN_FILES = ("json", "csv", "text")
+
+
+def saver_texts(t: Translator) -> dict[str, str]:
+    """What a Saver says."""
+    return {"other": t("saver.other"), "empty": t("saver.empty")}
+
+
 _SAVE = _sign("M8 2v8M4.5 7 8 10.5 11.5 7M3 13.5h10")
 _SIGNS = {
     "enlarge": _sign("M9.5 2.5h4v4M13.5 2.5 9 7M6.5 13.5h-4v-4M2.5 13.5 7 9"),

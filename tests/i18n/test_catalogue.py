@@ -113,7 +113,7 @@ FAMILIES = {
     "beam.tree.*": [*BEAM_TREE, *(f"fate.{name}" for name in FATES)],
     "beam.pool.key_*": list(POOL_KEYS),
     "beam.pool.stop_*": list(get_args(StopReason)),
-    "picture.*": ("png", "svg", "enlarge", "before", "after", "close"),
+    "picture.*": ("png", "svg", "json", "csv", "text", "enlarge", "before", "after", "close"),
     "panel.*": PANELS,
     "panel.*.hint": PANELS,
     "tokenizer.algorithm.*": get_args(Algorithm),

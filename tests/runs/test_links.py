@@ -58,7 +58,9 @@ def links(draw: st.DrawFn) -> Link:
     texts = {name: draw(phrases.filter(str.strip)) for name in draw(st.sets(st.sampled_from(typed)))} if typed else {}
     views = {name: draw(st.sampled_from(sorted(values))) for name, values in room.views.items() if draw(st.booleans())}
     at = draw(st.none() | st.integers(1, room.longest)) if room.has_place else None
-    return Link(room.tab, setup, texts, at, views, draw(st.booleans()))
+    numbers_of = st.lists(st.integers(1, room.longest), unique=True, max_size=4).map(sorted)
+    by_hand = tuple((number, draw(st.integers(0, 10**6))) for number in draw(numbers_of)) if room.has_place else ()
+    return Link(room.tab, setup, texts, at, by_hand, views, draw(st.booleans()))
 
 
 @settings(max_examples=300, deadline=None)
@@ -106,6 +108,10 @@ HOSTILE = [
     ("seed=-1&prompt=a", "seed", {}),
     ("max_new_tokens=100000&prompt=a", "max_new_tokens", {}),
     ("at=0&prompt=a", "at", {}),
+    ("by_hand=2:5,1:5&prompt=a", "by_hand", {}),
+    ("by_hand=0:5&prompt=a", "by_hand", {}),
+    ("by_hand=1:5;DROP&prompt=a", "by_hand", {}),
+    ("by_hand=" + "1:1," * 9000 + "&prompt=a", "by_hand", {}),
     ("speed=warp&prompt=a", "speed", {}),
     ("bad_words_ids=" + "a" * 3000 + "&prompt=a", "bad_words_ids", {}),
     ("constructor=1&prompt=a", "constructor", {}),

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from playground.api.outright import outright
 from playground.catalog import FOR_BEAMS, LENGTH_PENALTIES
 from playground.components.beam_tree import SHOWN, BeamTreeView
 from playground.components.door import Door
@@ -16,6 +17,7 @@ from playground.components.live_bus import LiveBus
 from playground.components.live_button import LiveButton
 from playground.components.live_plot import LivePlot
 from playground.components.live_text import LiveText
+from playground.components.saver import Saver
 from playground.i18n import Translator
 from playground.runs.links import BESIDE
 from playground.runs.strategies.options import Texts
@@ -26,7 +28,7 @@ from playground.tabs.beam.handlers import BeamTab
 from playground.tabs.beam.session import BeamSession
 from playground.tabs.delivery import lossless
 from playground.tabs.generate.controls import SPEEDS, knob
-from playground.tabs.per_visitor import PerVisitor
+from playground.tabs.per_visitor import PerVisitor, language_of
 from playground.tabs.state_line import stated
 from playground.views.beam_length_penalty import HIGHEST, LOWEST
 
@@ -44,7 +46,7 @@ def build(tabs: PerVisitor[BeamTab], t: Translator, bus: LiveBus, demo: gr.Block
             controls = _build_controls(t)
         with gr.Column(elem_id="beam-results", elem_classes="results"):
             alpha, ban = _build_results(t)
-    _wire(tabs, bus, demo, state, controls, alpha, ban)
+    _wire(tabs, t, bus, demo, state, controls, alpha, ban)
     return controls
 
 
@@ -108,7 +110,9 @@ def _build_controls(t: Translator) -> BeamControls:
 
 
 def _head(name: str, t: Translator) -> None:
-    delivery.head(t(f"beam.panel.{name}"), t(f"beam.panel.{name}.hint"), t, is_picture=name not in ("code", "ban"))
+    runs = ("json",) if name == "tree" else ()
+    is_picture = name not in ("code", "ban")
+    delivery.head(t(f"beam.panel.{name}"), t(f"beam.panel.{name}.hint"), t, *runs, is_picture=is_picture)
 
 
 def _plot(name: str, t: Translator) -> None:
@@ -171,8 +175,8 @@ def _build_results(t: Translator) -> tuple[Knob, gr.Button]:
 
 
 def _wire(
-    tab: PerVisitor[BeamTab], bus: LiveBus, demo: gr.Blocks, state: gr.State, controls: BeamControls, alpha: Knob,
-    ban: gr.Button,
+    tab: PerVisitor[BeamTab], t: Translator, bus: LiveBus, demo: gr.Blocks, state: gr.State, controls: BeamControls,
+    alpha: Knob, ban: gr.Button,
 ) -> None:  # fmt: skip
     inputs = [state, *controls.all]
     streaming: dict[str, Any] = {
@@ -221,6 +225,8 @@ def _wire(
             lossless(partial(tab.load_example, example)), inputs=[state], outputs=[*settable, bus],
             queue=False, **quiet,
         ).then(told(tab.run), **streaming).then(conclude, **after).then(verify, **verifying)  # fmt: skip
+    saver = Saver("beam", delivery.saver_texts(t))
+    saver.ask(outright(tab.export, language_of), **looking | {"outputs": [saver], "trigger_mode": "multiple"})
     door = Door("beam", links.homes(), BESIDE)
     door.input(
         lossless(tab.open_link), inputs=[state, door, *controls.all], outputs=[*controls.all, bus], queue=False, **quiet

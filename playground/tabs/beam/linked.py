@@ -1,15 +1,19 @@
 """Linked: the search that a link speaks of: its settings in the controls, then its steps."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
+
+import gradio as gr
 
 from playground.catalog import FOR_BEAMS
 from playground.components.live_bus import frame
 from playground.i18n import Translator
 from playground.panels.beam import frames
-from playground.runs.links import Link
+from playground.runs import export
+from playground.runs.links import Link, query_of_run
 from playground.tabs import links
-from playground.tabs.beam.base import Update
+from playground.tabs.beam.base import Update, first_values
 from playground.tabs.beam.controls import options, start_of
 from playground.tabs.beam.examples import BEAM_EXAMPLES
 from playground.tabs.beam.session import BeamSession
@@ -38,6 +42,17 @@ class Linked(Streaming):
         link = session.link
         if link is not None and link.setup is not None and link.runs:
             yield from self.new_search(session, *values)
+
+    def export(self, session: BeamSession, event: gr.EventData) -> str:
+        """The search as JSON, for a Saver. Its link is empty where the settings have changed since."""
+        trace, run = session.trace, session.asks.run
+        if session.controls not in (None, session.made):
+            run = ""
+        elif not run:
+            run = query_of_run(first_values(self.t).setup(None))
+        link = f"tab=beam&{run}" if run else ""
+        content = export.search_json(trace, self.look(session).vocabulary, session.model_name, link)
+        return json.dumps({"kind": "json", "content": content})
 
 
 def filled(link: Link, t: Translator) -> list[Any]:

@@ -17,6 +17,7 @@ from playground.lists import LISTS
 from playground.panels import wording
 from playground.panels.generate import frames, tour
 from playground.panels.generate.frames import Look
+from playground.runs.links import query_of_choices
 from playground.runs.setup import Setup
 from playground.settings import DEFAULT_MODEL_NAME
 from playground.tabs import links, state_line
@@ -100,15 +101,23 @@ class GenerateBase:
         undo: Parts = [{"text": t("made.undo"), "kind": "action", "action": "undo"}] if session.past else []
         redo: Parts = [{"text": t("made.redo"), "kind": "action", "action": "redo"}] if session.future else []
         made = state_line.line(state, session.ways, session.controls, t, undo + redo)
-        is_led = len(session.ways) > 1 or any(step.choice.by == "hand" for step in session.trace.steps)
+        is_led = len(session.ways) > 1
         is_ended = made["kind"] == "ended" and not session.is_recorded and not is_led
         at = session.pinned if session.asks.run and session.trace.steps else None
+        asked = session.asks
+        if is_ended:
+            asked = asked._replace(run="&".join(part for part in (asked.run, self.choices(session)) if part))
         return {
             "made": made,
             "link": links.notice(session.link_words, t),
-            "address": links.address(session.asks, at, is_ended),
+            "address": links.address(asked, at, is_ended),
             **state_line.buttons(state, t),
         }
+
+    def choices(self, session: Session) -> str:
+        """The tokens that were chosen by hand, as a part of an address."""
+        chosen = [(step.index + 1, step.choice.token_id) for step in session.trace.steps if step.choice.by == "hand"]
+        return query_of_choices(chosen)
 
     def first_frame(self) -> dict[str, object]:
         """Every panel filled with the recorded run, before anybody presses a button and before a model is loaded."""

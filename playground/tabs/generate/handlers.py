@@ -21,6 +21,7 @@ from playground.panels.prompt_end import prompt_end
 from playground.runs import late
 from playground.settings import DEFAULT_MODEL_NAME
 from playground.tabs.generate import written_fields
+from playground.tabs.generate.exporting import Exporting
 from playground.tabs.generate.linked import Linked
 from playground.tabs.generate.looking import Looking
 from playground.tabs.generate.session import Session, Snapshot
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from playground.engines.protocol import Engine
 
 
-class GenerateTab(Linked, Undo, Looking, Touring):
+class GenerateTab(Linked, Undo, Looking, Touring, Exporting):
     """All handlers of the tab."""
 
     reread = written_fields.reread

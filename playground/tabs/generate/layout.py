@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from playground.api.outright import outright
 from playground.catalog import BY_NAME, PARAMETERS
 from playground.components.door import Door
 from playground.components.finder import Finder
@@ -17,6 +18,7 @@ from playground.components.live_bus import LiveBus
 from playground.components.live_button import LiveButton
 from playground.components.live_plot import LivePlot
 from playground.components.live_text import LiveText
+from playground.components.saver import Saver
 from playground.components.text_knob import TextKnob
 from playground.components.token_strip import Shading, TokenStrip
 from playground.components.tour import Tour
@@ -25,13 +27,13 @@ from playground.i18n import Translator
 from playground.lists import LISTS
 from playground.runs.links import BESIDE
 from playground.tabs import links, state_line
-from playground.tabs.delivery import lossless, panel_head, picture_tools
+from playground.tabs.delivery import RUN_FILES, lossless, panel_head, picture_tools, saver_texts
 from playground.tabs.generate import dice
 from playground.tabs.generate.controls import SPEEDS, Controls, drawer, kinds, knob, order_list, text_knob
 from playground.tabs.generate.dice import DicePanels
 from playground.tabs.generate.handlers import GenerateTab
 from playground.tabs.generate.session import Session
-from playground.tabs.per_visitor import PerVisitor
+from playground.tabs.per_visitor import PerVisitor, language_of
 from playground.tabs.state_line import stated
 from playground.views.notation import UNITS
 
@@ -46,7 +48,7 @@ def build(tabs: PerVisitor[GenerateTab], t: Translator, bus: LiveBus, demo: gr.B
             controls = _build_controls(t)
         with gr.Column(elem_id="results"):
             bars, made, panels = _build_results(controls, t)
-    _wire(tabs, bus, demo, state, controls, bars, made, panels)
+    _wire(tabs, t, bus, demo, state, controls, bars, made, panels)
     return controls
 
 
@@ -124,7 +126,7 @@ def _build_results(controls: Controls, t: Translator) -> tuple[LiveBars, LiveTex
             title=t("strip.title"),
             hint=t("strip.hint"),
             chooser=t("strip.chooser"),
-            tools=picture_tools(t),
+            tools=picture_tools(t, *RUN_FILES),
             on_demand=SHADINGS.index("watermark"),
             elem_id="strip",
         )
@@ -161,8 +163,8 @@ def _build_results(controls: Controls, t: Translator) -> tuple[LiveBars, LiveTex
 
 
 def _wire(
-    tab: PerVisitor[GenerateTab], bus: LiveBus, demo: gr.Blocks, state: gr.State, controls: Controls, bars: LiveBars,
-    made: LiveText, panels: DicePanels,
+    tab: PerVisitor[GenerateTab], t: Translator, bus: LiveBus, demo: gr.Blocks, state: gr.State, controls: Controls,
+    bars: LiveBars, made: LiveText, panels: DicePanels,
 ) -> None:  # fmt: skip
     inputs = [state, *controls.all]
     # Runs of many visitors go on side by side (the model takes one forward pass at a time by itself).
@@ -227,6 +229,8 @@ def _wire(
             lossless(partial(tab.load_example, example)),
             inputs=[state], outputs=[*filled, bus], queue=False, **quiet,
         ).then(told(tab.run_example), **streaming).then(verify, **verifying)  # fmt: skip
+    saver = Saver("generate", saver_texts(t))
+    saver.ask(outright(tab.export, language_of), **looking | {"outputs": [saver], "trigger_mode": "multiple"})
     door = Door("generate", links.homes(), BESIDE)
     door.input(
         lossless(tab.open_link), inputs=[state, door, *controls.all], outputs=[*controls.all, bus], queue=False, **quiet

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from playground.catalog import PARAMETERS
@@ -9,6 +10,8 @@ from playground.components.knob_bank import bank_value
 from playground.components.live_bus import frame
 from playground.examples import EXAMPLES
 from playground.lists import LISTS
+from playground.panels import wording
+from playground.panels.generate import frames
 from playground.runs.links import Link
 from playground.tabs import links
 from playground.tabs.generate.base import Update
@@ -42,10 +45,30 @@ class Linked(Streaming):
         if link is None or link.setup is None or not link.runs:
             return
         yield from self.new_text(session, *values)
+        yield from self.choose(session, link, Values.of(values))
         if link.at is None or session.is_running or session.pinned is not None or not session.trace.finish_reason:
             return
         session.pinned = min(link.at, len(session.trace.steps)) - 1
         yield frame(self.inspected(session, Values.of(values)))
+
+    def choose(self, session: Session, link: Link, controls: Values) -> Iterator[Update]:
+        """The tokens that were chosen by hand, one after the other, each with what follows from it."""
+        for number, token_id in link.by_hand:
+            trace, index = session.trace, number - 1
+            if session.is_running or not trace.finish_reason:
+                return  # something else was begun meanwhile
+            if index >= len(trace.steps) or token_id >= trace.steps[index].row.size:
+                words = self.t("link.not_there", number=number, token_id=token_id)
+                yield frame({"notice": wording.notice(words, "bad")})
+                return
+            backend = self.slot.get()
+            request, words = self.request(controls, backend, trace.request.prompt_ids)
+            trace = replace(trace, request=request).branched(index, token_id, backend.model.eos_ids)
+            if trace.finish_reason is None:
+                yield from self.stream(session, controls, backend, trace, words, request)
+                continue
+            session.put(trace, session.model_name, None)
+            yield frame({**frames.whole(trace, session.inspected, False, self.look(session, controls))})
 
 
 def filled(link: Link) -> list[Any]:
