@@ -1,6 +1,7 @@
 """The Compare tab in a browser: an example runs, its tokens are reached by keys, a lane is changed in place."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import expect
@@ -103,6 +104,11 @@ def test_many_texts_are_drawn_read_and_rated(open_desktop: Callable[[str], Tab],
     expect(later).to_be_focused()  # drawn anew, and where it was
     page.get_by_role("button", name="A text to rate, blind").click()
     page.get_by_role("button", name="I like it").click()
+    with page.expect_download() as saving:
+        page.get_by_role("button", name="all texts as CSV").click()
+    assert saving.value.suggested_filename == "comparison-texts.csv"
+    lines = Path(saving.value.path()).read_text(encoding="utf-8-sig").splitlines()
+    assert lines[0].startswith("lane,sample,seed") and sum(line.startswith("T ") for line in lines) == 18
     page.locator("#chart-trap").scroll_into_view_if_needed()
     expect(page.locator("#chart-trap .scatterlayer .point")).to_have_count(2)  # the text, and its lane
     page.set_viewport_size({"width": 390, "height": 844})

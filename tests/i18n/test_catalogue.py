@@ -30,6 +30,7 @@ from playground.tabs.beam.examples import BEAM_EXAMPLES
 from playground.tabs.beam.layout import FATES, POOL_KEYS
 from playground.tabs.compare.cloud_session import AXES
 from playground.tabs.compare.examples import COMPARE_EXAMPLES
+from playground.tabs.compare.handlers import SAVED as COMPARE_SAVED
 from playground.tabs.compare.layout import EDITOR as COMPARE_EDITOR
 from playground.tabs.generate.controls import ORDER_WORDS, SPEEDS
 from playground.tabs.generate.dice import SHOWN
@@ -68,6 +69,7 @@ FAMILIES = {
     "compare.plane.by.*": AXES,
     "compare.plane.axis.*": AXES,
     "compare.sweep.*": ["from", "to"],
+    "compare.save.*": COMPARE_SAVED,
     "compare.measure.*": COMPARE_MEASURES,
     "compare.help.*": COMPARE_MEASURES,
     "compare.editor.*": COMPARE_EDITOR,

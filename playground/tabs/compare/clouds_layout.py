@@ -10,6 +10,7 @@ from playground.components.live_bus import LiveBus
 from playground.components.live_button import LiveButton
 from playground.components.live_plot import LivePlot
 from playground.components.live_progress import LiveProgress
+from playground.components.live_save import LiveSave
 from playground.components.live_text import LiveText
 from playground.decoding.clouds import MAX_SAMPLES
 from playground.i18n import Translator
@@ -17,7 +18,7 @@ from playground.panels.compare.clouds import MEASURES
 from playground.runs.strategies.options import Number
 from playground.runs.sweep import FEWEST_STEPS, MOST_STEPS, knobs
 from playground.tabs import delivery
-from playground.tabs.compare.handlers import CompareTab
+from playground.tabs.compare.handlers import SAVED, CompareTab
 from playground.tabs.delivery import lossless
 from playground.tabs.per_visitor import PerVisitor
 from playground.tabs.state_line import stated
@@ -62,6 +63,16 @@ def build(
                 rate = LiveText(channel="compare.clouds.rate", style="cloud-chips", elem_id="compare-rate")
         LiveText(channel="compare.clouds.table", style="beam-table numbers", elem_id="compare-cloud-table")
         _help(t)
+        with gr.Row(elem_classes="compare-more"):
+            words = f"<span>{t('compare.save.label')}</span>"
+            gr.HTML(words, js_on_load=None, apply_default_css=False)
+            saves = {
+                what: gr.Button(
+                    t(f"compare.save.{what}"), size="sm", elem_classes="chip", elem_id=f"compare-save-{what}"
+                )
+                for what in SAVED
+            }
+            LiveSave(channel="compare.save")
     with gr.Row(elem_classes="clouds-two is-even"):
         with gr.Group(elem_classes="panel"):
             _head("histogram", t)
@@ -79,6 +90,11 @@ def build(
             )  # fmt: skip
             gr.HTML(f'<p class="live-text cloud-said">{t("compare.trap.caveat")}</p>', js_on_load=None,
                     apply_default_css=False)  # fmt: skip
+    for what, button in saves.items():
+        button.click(
+            lossless(stated(tabs, tabs.save, len(controls))), inputs=[state, gr.State(what), *controls], outputs=[bus],
+            show_progress="hidden", api_visibility="private", concurrency_limit=None,
+        )  # fmt: skip
     _wire(tabs, bus, state, controls, (count, draw, stop), (knob, first, last, steps, swept), (axes, rate, lanes))
 
 

@@ -13,7 +13,7 @@ from playground.engines.huggingface import context
 from playground.engines.protocol import check_whole, runs_in_transformers
 from playground.i18n import say
 from playground.panels import wording
-from playground.panels.compare import frames
+from playground.panels.compare import frames, saved
 from playground.panels.compare.frames import Look
 from playground.runs import late
 from playground.runs.comparison import requests_of
@@ -27,6 +27,7 @@ from playground.tabs.shell import FRAME_SECONDS, reported
 if TYPE_CHECKING:
     from playground.engines.protocol import Engine
 
+SAVED = ("lanes", "texts", "everything")
 PANEL_SECONDS = 0.3  # between two drawings of the bars while a run goes on
 
 
@@ -212,6 +213,32 @@ class CompareTab(Clouds):
                 **frames.surprisal(rows, at, look),
             }
         )
+
+    @reported()
+    def save(self, session: CompareSession, what: str, *values: Any) -> Iterator[str]:
+        """One of SAVED as a file: what is on the page, nothing computed anew."""
+        if session.comparison is None and not session.clouds.drawn:
+            yield frame({"compare.notice": wording.notice(self.t("compare.save.nothing"), "bad")})
+            return
+        vocabulary, clouds = self.slot.get().vocabulary, session.clouds
+        rows, drawn = self.rows(session), self.cloud_rows(session)
+        if what == "lanes":
+            text = saved.lanes_csv(rows, vocabulary)
+        elif what == "texts":
+            text = saved.clouds_csv(drawn, clouds.votes, vocabulary)
+        else:
+            ids = session.asked.prompt_ids if session.asked else clouds.prompt_ids
+            model = session.asked.model_name if session.asked else clouds.model_name
+            made = {
+                "model": model, "prompt": session.made[0] if session.asked else clouds.prompt, "prompt_ids": ids,
+                "same_dice": session.asked.same_dice if session.asked else None, "clouds_prompt_ids": clouds.prompt_ids,
+            }  # fmt: skip
+            pairs = [(row, clouds.drawn[row.key].setup.to_json()) for row in drawn]
+            text = saved.everything(made, rows, pairs, clouds.votes, vocabulary)
+        kind = "json" if what == "everything" else "csv"
+        mime = "application/json" if kind == "json" else "text/csv"
+        sent = {"name": f"comparison-{what}.{kind}", "type": mime, "text": text}
+        yield frame({"compare.save": sent, "compare.notice": wording.notice("")})
 
     @reported()
     def resync(self, session: CompareSession, *values: Any) -> str:
