@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 VERSION = "0.1.0"
 _PACKAGE = Path(__file__).resolve().parent
@@ -20,6 +21,9 @@ DEFAULT_MODEL_NAME = "storyteller"
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) *([KMGT]i?B|B)", re.IGNORECASE)
 
 
+Dtype = Literal["float32", "bfloat16", "int8"]
+
+
 @dataclass(frozen=True)
 class How:
     """How a model computes.
@@ -27,10 +31,12 @@ class How:
     Attributes:
         exact: whether it keeps transformers' own kernels, where there are faster ones.
         device: "auto" (a graphics card that has room for it, else the processor), "cpu", "cuda", "cuda:1" …, "mps".
+        dtype: in how many bits; "int8" on the processor alone.
     """
 
     exact: bool = False
     device: str = "cpu"
+    dtype: Dtype = "float32"
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class Settings:
         exact: whether the model keeps transformers' own kernels, where there are faster ones.
         device: where models compute, as of How.
         public: whether the visitors are strangers, as said by hand (see `is_public`).
+        dtype: in how many bits models compute, as of How.
         memory: the bytes that all models together may take; None: half of what this machine has.
     """
 
@@ -57,10 +64,11 @@ class Settings:
     device: str = "auto"
     public: bool = False
     memory: int | None = None
+    dtype: Dtype = "float32"
 
     @property
     def how(self) -> How:
-        return How(self.exact, self.device)
+        return How(self.exact, self.device, self.dtype)
 
     @property
     def is_public(self) -> bool:
@@ -140,6 +148,13 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] = os.environ, 
         "(default: auto; environment: PLAYGROUND_DEVICE)",
     )
     parser.add_argument(
+        "--dtype",
+        choices=get_args(Dtype),
+        default="float32",
+        help="bfloat16 and int8 are rounded, and the page says so; the float32 weights stay in memory to compare with "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
         "--public",
         action="store_true",
         help="visitors are strangers: they may load what the page offers, and no folder or Hub id that they name "
@@ -166,7 +181,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] = os.environ, 
         parser.error(f"--model {options.model}: there is no such folder")
     return Settings(
         options.model, options.host, options.port, options.share, on_space, options.exact, options.device,
-        options.public, options.memory,
+        options.public, options.memory, options.dtype,
     )  # fmt: skip
 
 

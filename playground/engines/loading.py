@@ -216,6 +216,10 @@ class ModelSlot:
                 self._results[key] = compute()
             return cast(Result, self._results[key])
 
+    def has(self, key: str) -> bool:
+        """Whether `once` has computed this already."""
+        return key in self._results
+
     # ---- going
 
     @contextmanager

@@ -24,7 +24,7 @@ class Info:
 
     `ignored` are the settings of its configuration that name a token which the model does not have, `unused` the
     weights in its files that the model has no place for; `licence` is what its card names, if known; `device` is
-    where it computes.
+    where it computes, `dtype` in how many bits.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Info:
     unused: tuple[str, ...] = ()
     licence: str | None = None
     device: str = "cpu"
+    dtype: str = "float32"
 
 
 @dataclass(frozen=True)

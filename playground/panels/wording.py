@@ -124,8 +124,8 @@ def verification_badge(found: "Verification", vocabulary: Vocabulary, t: Transla
         text += t("badge.no_stop")
     if found.elsewhere:
         text += t("badge.elsewhere", elsewhere=f"{found.elsewhere:.1e}")
-    if found.on_packed_weights:
-        text += t("badge.packed")
+    if found.kernels:
+        text += t(f"badge.{found.kernels}")
     return badge(text, "good")
 
 
@@ -174,7 +174,7 @@ def model_line(info: "Info", t: Translator) -> str:
     ignored = t("model.ignored", settings=", ".join(info.ignored)) if info.ignored else ""
     line = t(
         "model.ready",
-        name=info.name,
+        name=info.name if info.dtype == "float32" else f"{info.name} · {info.dtype}",  # where it is not cut off
         parameters=_count(info.parameters),
         vocab_size=info.vocab_size,
         layers=info.layers,
@@ -183,6 +183,8 @@ def model_line(info: "Info", t: Translator) -> str:
     )
     unused = t("model.unused", count=len(info.unused), first=info.unused[0]) if info.unused else ""
     device = t("model.device", device=info.device) if info.device != "cpu" else ""
+    if info.dtype != "float32":
+        device += t(f"model.{info.dtype}")
     return line + device + ignored + unused
 
 

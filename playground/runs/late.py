@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from playground.engines.huggingface import family as family
     from playground.engines.huggingface import hub_tokenizers as hub_tokenizers
     from playground.engines.huggingface import inspection as inspection
+    from playground.engines.huggingface import rounding as rounding
     from playground.engines.huggingface import transparent as transparent
     from playground.runs.verification import beams, generate, lanes, texts
 
@@ -29,7 +30,7 @@ MODULES = {
     "verification": "playground.runs.verification.generate",
     **{
         name: f"playground.engines.huggingface.{name}"
-        for name in ("family", "hub_tokenizers", "inspection", "transparent")
+        for name in ("family", "hub_tokenizers", "inspection", "rounding", "transparent")
     },
 }
 _lock = threading.Lock()  # whoever comes second waits for the whole import

@@ -36,6 +36,7 @@ from playground.tabs.generate.controls import ORDER_WORDS, SPEEDS
 from playground.tabs.generate.dice import SHOWN
 from playground.tabs.generate.dice_handlers import PANELS as DICE_PANELS
 from playground.tabs.generate.layout import SHADINGS
+from playground.tabs.inside.handlers import ROUNDED
 from playground.tabs.state_line import State
 from playground.tabs.tokenizer.handlers import EXAMPLES as TOKENIZER_EXAMPLES
 from playground.tabs.tokenizer.handlers import SECTIONS
@@ -52,7 +53,7 @@ BEAM_TREE = [
 PANELS = [*CHARTS, "stages", "code", *DICE_PANELS, *(f"tokenizer_{section}" for section in SECTIONS)]
 PARAMETER_NAMES = [*(p.name for p in PARAMETERS), *LISTS]
 ATTENTION = ["masks", "lab", "heads", "entropy", "sink", "distance", "cache", *MASKS]
-INSIDE = ["walk", "lens", "anatomy", "family"]
+INSIDE = ["walk", "lens", "rounding", "anatomy", "family"]
 STATIONS = [
     "token_embedding", "position_embedding", "embedding", "norm_attention", "query", "key", "value", "query_rotated",
     "key_rotated", "scores", "masked", "weights", "heads", "projection", "residual_attention", "norm_mlp", "mlp_hidden",
@@ -107,6 +108,10 @@ FAMILIES = {
     "inside.part.*": PARTS,
     "inside.family.*": ["name", "layers", "heads", "width", "head_size", "context", "vocabulary", "parameters"],
     "chart.trajectory.entropy*": ["", "_at_most"],
+    "inside.rounding.what.*": ROUNDED,
+    "inside.rounding.*": ["token", "before", "after", "divergence", "first"],
+    "badge.*": ["packed", *ROUNDED],
+    "model.*": ROUNDED,
     "beam.speed.*": list(SPEEDS),
     "beam.example.*.name": [e.key for e in BEAM_EXAMPLES],
     "beam.example.*.notice": [e.key for e in BEAM_EXAMPLES],

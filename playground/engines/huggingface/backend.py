@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Cache, GenerationConfig
 
-from playground.engines.huggingface import checkpoint, device, lora, positions, wide_products
+from playground.engines.huggingface import checkpoint, device, lora, positions, rounding, wide_products
 from playground.engines.huggingface.card import licence
 from playground.engines.huggingface.context import context_length
 from playground.engines.huggingface.head import Head
@@ -32,7 +32,7 @@ from playground.engines.loading import shown_name
 from playground.engines.protocol import Capabilities, Info
 from playground.errors import ModelUnavailableError, PromptTooLongError, UnreadableTokenError
 from playground.i18n import say
-from playground.settings import How
+from playground.settings import Dtype, How
 from playground.vocabulary import Vocabulary
 
 logger = logging.getLogger(__name__)
@@ -51,6 +51,13 @@ class Backend:
     tokenizer: HuggingFaceTokenizer
     vocabulary: Vocabulary
     info: Info
+    in_float32: "HuggingFaceModel | None" = None
+
+    @property
+    def reference(self) -> "HuggingFaceModel":
+        """The same weights in float32: the model itself, if it is not rounded."""
+        return self.in_float32 or self.model
+
     can: Capabilities = IN_TRANSFORMERS
 
 
@@ -67,6 +74,8 @@ def load(
     """
     name = name_or_path
     if checkpoint.is_adapter(name):
+        if how.dtype != "float32":
+            raise ModelUnavailableError(name=name, reason=say("unfit.adapter_in_float"))
         return _with_adapter(name, display_name)
     try:
         device.check(how.device)
@@ -84,8 +93,12 @@ def load(
         checkpoint.check_weights(name, config, loading)
         unused = checkpoint.check_unused(name, module, loading)
         module = adapt(module)
-        module.to(device.choose(how.device, sum(tensor.nbytes for tensor in device.chain_of_tensors(module))))
-        backend = from_parts(module, tokenizer, display_name or shown_name(name), lost, how.exact)
+        size = sum(tensor.nbytes for tensor in device.chain_of_tensors(module))
+        module.to(device.choose(rounding.device_for(how), size))
+        backend = from_parts(
+            module, tokenizer, display_name or shown_name(name), lost, how.exact or how.dtype != "float32"
+        )
+        backend = backend if how.dtype == "float32" else in_fewer_bits(backend, how.dtype)
         checkpoint.check_reading(name, backend.model)
         return replace(backend, info=replace(backend.info, unused=unused, licence=licence(name)))
     except ModelUnavailableError:
@@ -93,6 +106,8 @@ def load(
     except device.NoDeviceError as error:
         reason = say("unfit.no_device", device=error.wanted, present=", ".join(error.present))
         raise ModelUnavailableError(name=name, reason=reason) from error
+    except rounding.NoInt8Error as error:
+        raise ModelUnavailableError(name=name, reason=say("unfit.no_integers")) from error
     except Exception as error:
         raise ModelUnavailableError(name=name, reason=checkpoint.unloaded(name, error)) from error
 
@@ -105,6 +120,14 @@ def _with_adapter(folder: str, display_name: str | None) -> Backend:
         lora.adapted(base.model.module, adapter), base.tokenizer.tokenizer, name, base.info.ignored, exact=True
     )
     return replace(backend, info=replace(backend.info, unused=base.info.unused, licence=licence(folder)))
+
+
+def in_fewer_bits(backend: Backend, dtype: rounding.Rounded) -> Backend:
+    """A Backend of the same weights, rounded; the float32 one stays in it. Raises rounding.NoInt8Error."""
+    plain = backend.reference
+    model = HuggingFaceModel(rounding.rounded(plain.module, dtype), plain.name, dtype=dtype)
+    model.beside_bytes = plain.bytes
+    return replace(backend, model=model, info=replace(backend.info, dtype=dtype), in_float32=plain)
 
 
 def _take_off_lost_padding(config: Any) -> tuple[str, ...]:
@@ -157,8 +180,9 @@ class HuggingFaceModel:
 
     changes = False
 
-    def __init__(self, module: Any, name: str, exact: bool = False) -> None:
-        """Changes the module where it has a lean forward pass that pays (see `lean`), unless `exact`."""
+    def __init__(self, module: Any, name: str, exact: bool = False, dtype: Dtype = "float32") -> None:
+        """Changes the module where it has a lean forward pass that pays (see `lean`), unless `exact`. `dtype` says
+        how it has been rounded (`rounding`)."""
         self.module = module.eval()
         self.device = device.of(module)
         device.bridge(module)
@@ -187,11 +211,24 @@ class HuggingFaceModel:
         except Exception as error:
             said = f"{type(error).__name__}: {checkpoint.first_line(error)}"
             raise ModelUnavailableError(name=name, reason=say("unfit.unread", error=said)) from error
+        self.dtype = dtype
+        self.beside_bytes = 0  # of the float32 weights that are kept with rounded ones
         self.packed_bytes = make_lean(module) if not exact and pays(module) else 0
         self.head = Head(module)
         self._forward_lock = threading.Lock()
         self.kept = KeptCaches()
         self._in_pieces = wide_products.InPieces()
+
+    @property
+    def kernels(self) -> str:
+        """What it runs on besides transformers' own kernels in float32: "packed", "bfloat16", "int8", or ""."""
+        return self.dtype if self.dtype != "float32" else "packed" if self.packed_bytes else ""
+
+    @property
+    def slack(self) -> float:
+        """What a log-probability may differ by, in nats, between a row alone and among others, or between one pass and
+        several, because of rounding: last bits are larger in bfloat16, and in int8 one may cross a step of 1 / 127."""
+        return {"float32": 0.0, "bfloat16": 0.2, "int8": 0.1}[self.dtype]
 
     def let_change(self) -> None:
         """From now on no cache is kept for a later run, and of every step the whole row of logits."""
@@ -226,8 +263,12 @@ class HuggingFaceModel:
 
     @property
     def bytes(self) -> int:
-        """What the weights take, those laid out anew for a faster pass included."""
-        return sum(int(p.nbytes) for p in self.module.parameters()) + self.packed_bytes
+        """What the weights take, those laid out anew for a faster pass and those kept in float32 included."""
+        return (
+            sum(int(tensor.nbytes) for tensor in device.chain_of_tensors(self.module))
+            + self.packed_bytes
+            + self.beside_bytes
+        )
 
     @property
     def step_bytes(self) -> int:
@@ -251,7 +292,12 @@ class HuggingFaceModel:
     def reads_at_once(self) -> bool:
         """Whether one pass over a text gives the numbers that reading it token by token gives: not where positions
         switch, and with recurrent states only roughly."""
-        return self._own_cache is None and keeps_keys_alone(self.new_cache()) and not positions.switches(self.module)
+        return (
+            self.dtype == "float32"
+            and self._own_cache is None
+            and keeps_keys_alone(self.new_cache())
+            and not positions.switches(self.module)
+        )
 
     def new_cache(self) -> Cache:
         """An empty one, of the kind that the architecture works on."""

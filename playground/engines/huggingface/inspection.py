@@ -47,8 +47,8 @@ class Inspection:
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
-        self.model: HuggingFaceModel = backend.model
-        self.twin = eager_twin(backend.model.module)
+        self.model: HuggingFaceModel = backend.reference  # of a rounded model the same weights in float32
+        self.twin = eager_twin(self.model.module)
         self._config = self.twin.config.get_text_config()
         self._layers: tuple[int, ...] | None = None
         self._shape: CacheShape | None = None
@@ -255,7 +255,7 @@ class Inspection:
 
     @torch.inference_mode()
     def logits(self, ids: Sequence[int]) -> Tensor:
-        """(n, V): of the generating model itself, as it is."""
+        """(n, V): of the generating model itself, as it is; of a rounded one in float32."""
         return self.model.logits(ids)
 
     @torch.inference_mode()
@@ -282,21 +282,22 @@ class Inspection:
     def cache_shape(self) -> CacheShape:
         """What the cache of the generating model keeps, read off a real one."""
         if self._shape is None:
-            self._shape = cache_shape(self.model)
+            self._shape = cache_shape(self.backend.model)
         return self._shape
 
     @torch.inference_mode()
     def cache_cost(self, ids: Sequence[int]) -> tuple[int, float, float]:
         """Bytes of the real cache after the text; seconds for its last token with the cache, and for all without."""
         self._check_length(ids)
-        module, cache, last = self.model.module, self.model.new_cache(), len(ids) - 1
+        model, last = self.backend.model, len(ids) - 1
+        module, cache = model.module, model.new_cache()
         with self._lock:
             if last:
-                self.model.forward(torch.tensor([ids[:-1]]), cache, 0)
+                model.forward(torch.tensor([ids[:-1]]), cache, 0)
             start = time.perf_counter()
-            self.model.forward(torch.tensor([ids[-1:]]), cache, last)
+            model.forward(torch.tensor([ids[-1:]]), cache, last)
             middle = time.perf_counter()
-            module(input_ids=torch.tensor([ids]), use_cache=False, **self.model.places(0, len(ids)))
+            module(input_ids=torch.tensor([ids]), use_cache=False, **model.places(0, len(ids)))
             end = time.perf_counter()
         return held_bytes(cache), middle - start, end - middle
 

@@ -88,8 +88,9 @@ def verification_badge(
     if found.passed:
         key = "beam.badge.generate" if found.method == "generate" else "beam.badge.rescored"
         made_elsewhere = is_recorded and found.largest_difference > 0
-        packed = t("badge.packed") if found.on_packed_weights and found.method == "generate" else ""
-        return badge(t(key, **values) + (t("beam.badge.elsewhere") if made_elsewhere else "") + packed, "good")
+        is_said = found.kernels and (found.kernels != "packed" or found.method == "generate")
+        kernels = t(f"badge.{found.kernels}") if is_said else ""
+        return badge(t(key, **values) + (t("beam.badge.elsewhere") if made_elsewhere else "") + kernels, "good")
     key = "beam.badge.differs" if found.method == "generate" else "beam.badge.rescored_differs"
     return badge(t(key, **values), "bad")
 

@@ -39,7 +39,7 @@ class BeamVerification:
         tolerance: what `passed` allows, in nats.
         is_generate_out_of_order: it was rescored because beam search in `generate` does not keep this architecture's
             cache in order, so that its own sums are not those of its sequences.
-        on_packed_weights: as of Verification.
+        kernels: as of Verification.
     """
 
     method: Literal["generate", "rescored", "none"]
@@ -49,7 +49,7 @@ class BeamVerification:
     beam_indices_equal: bool | None
     tolerance: float = TOLERANCE
     is_generate_out_of_order: bool = False
-    on_packed_weights: bool = False
+    kernels: str = ""
 
     @property
     def passed(self) -> bool:
@@ -76,11 +76,12 @@ def verify_beams(
     witness = kind.witness(strategy)
     if witness == "none":
         return BeamVerification("none", len(ours), 0, 0.0, None)
+    kernels, slack = backend.model.kernels, backend.model.slack
     if witness == "generate" and kind.call and backend.model.searches_in_generate:
         found = _by_generate(ours, strategy, kind.call(strategy), prompt_ids, max_new_tokens, backend, is_wanted)
-        return replace(found, on_packed_weights=backend.model.packed_bytes > 0)
+        return replace(found, kernels=kernels, tolerance=found.tolerance + slack)
     found = _rescored(ours, strategy, prompt_ids, backend.model, is_wanted)
-    return replace(found, is_generate_out_of_order=witness == "generate")
+    return replace(found, is_generate_out_of_order=witness == "generate", kernels=kernels)
 
 
 def _by_generate(
@@ -156,7 +157,7 @@ def _rescored(
     is_wanted: Callable[[], bool],
 ) -> BeamVerification:
     equal, largest = 0, 0.0
-    tolerance = TOLERANCE if model.reads_at_once else LED_TOLERANCE
+    tolerance = model.slack + (TOLERANCE if model.reads_at_once else LED_TOLERANCE)
     for hypothesis in ours:
         if not is_wanted():
             raise Cancelled

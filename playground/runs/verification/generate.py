@@ -66,7 +66,8 @@ class Verification:
         elsewhere: for a run with recorded steps, which transformers was given the recorded logits of, the largest |Δ|
             in nats between the recorded raw log-probabilities and those that the model gives here: processors differ
             in the last bits. None if nothing was recorded.
-        on_packed_weights: whether the model runs on the lean kernels (`engines.huggingface.lean`), `generate` too.
+        kernels: what the model runs on, `generate` too: "packed" (the lean pass, `engines.huggingface.lean`),
+            "bfloat16", "int8", or "" for transformers' own kernels in float32.
     """
 
     method: Literal["generate", "teacher-forced"]
@@ -80,7 +81,7 @@ class Verification:
     is_listed: bool = False
     finds_stops: bool = True
     elsewhere: float | None = None
-    on_packed_weights: bool = False
+    kernels: str = ""
 
     @property
     def passed(self) -> bool:
@@ -118,7 +119,7 @@ def verify(
     guided = [s.processors for s in trace.steps if any(isinstance(p, Guidance) for p in s.processors)]
     scale = max((abs(p.value) for chain in guided for p in chain if isinstance(p, Guidance)), default=0.0)
     # guidance multiplies what the last bits differ by
-    return replace(found, tolerance=tolerance * (1 + 2 * scale), on_packed_weights=model.packed_bytes > 0)
+    return replace(found, tolerance=tolerance * (1 + 2 * scale), kernels=model.kernels)
 
 
 class Until(StoppingCriteria):

@@ -111,7 +111,7 @@ def beside(trace: Trace, alone: Trace, model: HuggingFaceModel, inner: Verificat
     parted = _parted(trace, alone, equal) if equal < len(pairs) else None
     if parted:
         largest = max(largest, _apart_after(trace, equal + 1, model))
-    return LaneVerification(inner, len(trace.steps), equal, largest, BATCH_TOLERANCE, parted, _own(trace))
+    return LaneVerification(inner, len(trace.steps), equal, largest, BATCH_TOLERANCE + model.slack, parted, _own(trace))
 
 
 def _alone(trace: Trace, model: HuggingFaceModel, is_wanted: Callable[[], bool]) -> Trace:

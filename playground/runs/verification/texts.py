@@ -37,10 +37,10 @@ def verify_text(lane: Lane, backend: Backend, is_wanted: Callable[[], bool] = la
     start = len(lane.request.prompt_ids)
     ids = lane.request.prompt_ids + lane.token_ids
     rows = backend.model.logits(ids)[start - 1 : -1]
-    differences = []
+    differences, bound = [], BATCH_TOLERANCE + backend.model.slack
     for row, token_id, ours in zip(rows, lane.token_ids, lane.logprobs, strict=True):
         if not is_wanted():
             raise Cancelled
         differences.append(abs(float(torch.log_softmax(row.double(), -1)[token_id]) - ours))
-    equal = sum(difference <= BATCH_TOLERANCE for difference in differences)
-    return TextVerification(len(differences), equal, max(differences))
+    equal = sum(difference <= bound for difference in differences)
+    return TextVerification(len(differences), equal, max(differences), bound)

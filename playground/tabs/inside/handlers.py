@@ -1,7 +1,7 @@
 """The handlers of the Inside tab: the forward pass laid open, the logit lens, and where the parameters are."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from torch import Tensor
 
@@ -14,6 +14,7 @@ from playground.i18n import Translator
 from playground.panels import wording
 from playground.panels.figures.anatomy import anatomy_figure
 from playground.panels.inside import frames as inside_frames
+from playground.panels.inside import rounding as rounding_frames
 from playground.runs import late
 from playground.runs.late import inspection_of
 from playground.tabs.newest import Requests, newest
@@ -22,15 +23,20 @@ from playground.tabs.visitor import Visitor
 from playground.views.anatomy import Anatomy, anatomy
 from playground.views.forward_pass import largest_difference, station_row
 from playground.views.logit_lens import guesses, logit_lens
+from playground.views.rounding import rounding
 
 if TYPE_CHECKING:
     from playground.engines.huggingface.inspection import Inspection
+    from playground.engines.huggingface.rounding import Rounded
     from playground.engines.huggingface.transparent import Station
 
 MOST_TOKENS = 512
 LENS_COLUMNS = 48  # positions of the lens at once: the ones around the token on show
 TOLERANCE = 1e-5
-WAITING = ("inside.badge", "inside.head", "inside.lens_words")
+BYTES = {"bfloat16": 2, "int8": 1}  # a parameter, about
+ROUNDED = tuple(BYTES)
+SMALL_COPY = 128 * 2**20  # bytes of a rounded copy that is made without being asked for
+WAITING = ("inside.badge", "inside.head", "inside.lens_words", rounding_frames.WORDS)
 Channels = dict[str, object]
 
 
@@ -39,6 +45,7 @@ class InsideSession(Visitor):
 
     Attributes:
         ids: the text; `token` is the position on show, `block` the opened block, `layer` the lens's row.
+        dtype: how the text is rounded, for comparison.
         frames: what was sent to the page lately.
         waiting: the channels on which the page says that something is on its way.
         requests: what it was asked for lately.
@@ -47,6 +54,7 @@ class InsideSession(Visitor):
     def __init__(self) -> None:
         self.ids: tuple[int, ...] = ()
         self.token, self.block, self.layer = 0, 0, 0
+        self.dtype = ROUNDED[0]
         self.frames = FrameLog()
         self.waiting = set(WAITING)
         self.requests = Requests()
@@ -106,6 +114,7 @@ class InsideTab:
         session.ids, session.token = ids, len(ids) // 2
         session.layer = inspection.backend.info.layers - 1  # the last one that may still say something else
         yield frame({**self.walk(session, inspection), **self.lens(session, measure, inspection)})
+        yield frame(self.rounding(session, inspection))
 
     @reported(*WAITING)
     @newest("token")
@@ -147,12 +156,21 @@ class InsideTab:
         if session.ids:
             yield frame(self.lens(session, measure, self.inspection()))
 
+    @reported(rounding_frames.WORDS)
+    @newest("rounding")
+    def round(self, session: InsideSession, dtype: str) -> Iterator[str]:
+        """The person wants to see what rounding in this way does."""
+        if session.ids and dtype in ROUNDED:
+            session.dtype = dtype
+            yield frame(self.rounding(session, self.inspection(), is_asked=True))
+
     @reported(*WAITING)
     def resync(self, session: InsideSession, measure: str) -> Iterator[str]:
         """The page has missed something: all of it again."""
         if session.ids:
             inspection = self.inspection()
             yield frame({**self.walk(session, inspection), **self.lens(session, measure, inspection)})
+            yield frame(self.rounding(session, inspection))
 
     # ---- panels --------------------------------------------------------------------------------------------------
 
@@ -186,8 +204,27 @@ class InsideTab:
             plain=_scientific(plain),
         )  # fmt: skip
         channels["inside.stations"] = inside_frames.stations(rows, session.block, len(states) - 1, t)
+        if inspection.backend.info.dtype != "float32":
+            words += t("inside.badge.reference", dtype=inspection.backend.info.dtype)
         channels["inside.badge"] = wording.badge(words, "good" if largest <= TOLERANCE else "bad")
         return channels
+
+    def rounding(self, session: InsideSession, inspection: "Inspection", is_asked: bool = False) -> Channels:
+        """The text in float32 and rounded; of a large model only once somebody has asked for the copy."""
+        backend, t = inspection.backend, self.t
+        dtype = session.dtype
+        if len(session.ids) < 2:
+            return {rounding_frames.WORDS: {"parts": [t("inside.rounding.short")]}}
+        size = backend.info.parameters * BYTES[dtype]
+        key = f"rounded {dtype}"
+        if size > SMALL_COPY and not is_asked and dtype != backend.info.dtype and not self.slot.has(key):
+            return rounding_frames.asked(dtype, size, t)
+        try:
+            rounded = self.slot.once(key, lambda: late.rounding.model_of(backend, cast("Rounded", dtype)))
+        except late.rounding.NoInt8Error:
+            return {rounding_frames.WORDS: {"parts": [t("inside.rounding.unavailable")]}}
+        view = rounding(inspection.logits(session.ids), rounded.logits(session.ids), session.ids, backend.vocabulary)
+        return rounding_frames.frames(view, dtype, rounded.bytes - rounded.beside_bytes, t)
 
     def parts(self, inspection: "Inspection") -> Anatomy:
         module = inspection.twin

@@ -11,10 +11,11 @@ from playground.components.live_grid import LiveGrid
 from playground.components.live_plot import LivePlot
 from playground.components.live_text import LiveText
 from playground.i18n import Translator
+from playground.panels.inside import rounding
 from playground.panels.inside.frames import MEASURES
 from playground.tabs import delivery
 from playground.tabs.delivery import lossless
-from playground.tabs.inside.handlers import EXAMPLE_TEXT, InsideSession, InsideTab
+from playground.tabs.inside.handlers import EXAMPLE_TEXT, ROUNDED, InsideSession, InsideTab
 from playground.tabs.per_visitor import PerVisitor, Whose
 
 
@@ -52,6 +53,20 @@ def build(tabs: PerVisitor[InsideTab], t: Translator, opened: gr.Tab) -> None:
                     words=t("inside.lens.point"), elem_id="lens",
                 )  # fmt: skip
                 LiveText(channel="inside.lens_list", style="stages", elem_id="lens-list")
+        with gr.Group(elem_classes="panel"):
+            head("rounding", t)
+            dtype = gr.Radio(
+                list(ROUNDED), value=ROUNDED[0], label=t("inside.rounding.title"), show_label=False,
+                elem_id="rounding-dtype", elem_classes="segmented",
+            )  # fmt: skip
+            LiveText(channel=rounding.WORDS, style="headline", settles=True, elem_id="rounding-words")
+            LiveText(channel=rounding.NOTE, style="words", elem_id="rounding-note")
+            with gr.Row(elem_classes="charts"):
+                LivePlot(
+                    channel=rounding.CHART, description=t("inside.rounding.title"), size="anatomy-chart",
+                    elem_id="rounding",
+                )  # fmt: skip
+                LiveText(channel=rounding.TABLE, style="stages", elem_id="rounding-table")
         with gr.Row(elem_classes="charts"):
             with gr.Group(elem_classes="panel"):
                 head("anatomy", t)
@@ -63,7 +78,7 @@ def build(tabs: PerVisitor[InsideTab], t: Translator, opened: gr.Tab) -> None:
             with gr.Group(elem_classes="panel"):
                 head("family", t)
                 LiveText(channel="inside.family", style="stages", elem_id="family")
-    _wire(tabs, opened, state, bus, text, look, measure)
+    _wire(tabs, opened, state, bus, text, look, measure, dtype)
 
 
 def head(name: str, t: Translator) -> None:
@@ -73,7 +88,7 @@ def head(name: str, t: Translator) -> None:
 
 def _wire(
     tab: PerVisitor[InsideTab], opened: gr.Tab, state: gr.State, bus: LiveBus, text: gr.Textbox, look: gr.Button,
-    measure: gr.Radio,
+    measure: gr.Radio, dtype: gr.Radio,
 ) -> None:  # fmt: skip
     events: dict[str, Any] = {
         "outputs": [bus], "show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": None,
@@ -88,4 +103,5 @@ def _wire(
         gaze, looking = Gaze(name), events | {"trigger_mode": "always_last"}
         gaze.input(lossless(looked(name, handler)), inputs=[state, gaze, measure], **looking)
     measure.change(lossless(tab.redraw), inputs=[state, measure], **events)
+    dtype.input(lossless(tab.round), inputs=[state, dtype], **events)
     bus.resync(lossless(tab.resync), inputs=[state, measure], **events)

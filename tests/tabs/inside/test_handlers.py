@@ -1,6 +1,7 @@
 """The Inside tab without a browser: its frames say what the model computes, whatever its family."""
 
 import base64
+import copy
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,11 +12,12 @@ import torch
 from transformers import AutoModelForCausalLM, GPTNeoXConfig, GPTNeoXForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from playground import settings
-from playground.engines.huggingface import transparent
+from playground.engines.huggingface import rounding, transparent
 from playground.engines.huggingface.backend import Backend, from_parts
 from playground.engines.loading import ModelSlot
 from playground.i18n import translator
 from playground.panels.inside.frames import MEASURES
+from playground.tabs.inside import handlers
 from playground.tabs.inside.handlers import EXAMPLE_TEXT, LENS_COLUMNS, InsideSession, InsideTab
 from playground.views.notation import significant
 
@@ -263,3 +265,44 @@ def test_hostile_tokens_reach_the_page_as_text(tiny_backend: Callable[..., Backe
     visitor = Visitor(InsideTab(ModelSlot.filled(backend, "tiny"), t))
     channels = visitor.do("open", "<script>alert(1)</script> {name} b", "probability")
     assert channels["inside.lens"]["columns"][0][0].endswith("<script>alert(1)</script>")
+
+
+# ---- what rounding does
+
+
+def test_the_panel_of_rounding_says_what_a_direct_computation_says(visitor: Visitor, storyteller: Backend) -> None:
+    module = copy.deepcopy(storyteller.model.module).to(torch.bfloat16)
+    channels = visitor.do("open", EXAMPLE_TEXT, "probability")
+    ids = storyteller.tokenizer.encode(EXAMPLE_TEXT)
+    with torch.inference_mode():
+        ours = storyteller.model.module(input_ids=torch.tensor([ids])).logits[0, :-1].double().log_softmax(-1)
+        theirs = module(input_ids=torch.tensor([ids])).logits[0, :-1].double().log_softmax(-1)
+    by_hand = (ours.exp() * (ours - theirs)).sum(-1).tolist()
+    shown = channels["inside.rounding"]["data"][0]["y"]
+    assert shown == pytest.approx(by_hand, rel=0.05, abs=1e-7)
+    assert len(channels["inside.rounding_table"]["table"]["rows"]) == min(8, len(ids) - 1)
+    assert "bfloat16" in channels["inside.rounding_words"]["parts"][0]
+
+
+def test_rounding_in_another_way_is_a_choice(visitor: Visitor) -> None:
+    before = visitor.do("open", EXAMPLE_TEXT, "probability")
+    after = visitor.do("round", "int8")
+    if rounding.is_exact():
+        assert max(after["inside.rounding"]["data"][0]["y"]) > max(before["inside.rounding"]["data"][0]["y"])
+        assert "int8" in after["inside.rounding_words"]["parts"][0]
+    else:
+        assert "int8 needs" in after["inside.rounding_words"]["parts"][0]
+    assert not visitor.do("round", "float8")
+
+
+def test_a_large_copy_is_made_when_it_is_asked_for(storyteller: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handlers, "SMALL_COPY", 1000)
+    visitor = Visitor(InsideTab(ModelSlot.filled(storyteller, "assets/models/storyteller"), t))
+    channels = visitor.do("open", EXAMPLE_TEXT, "probability")
+    assert "inside.rounding" not in channels and "14 MB" in channels["inside.rounding_words"]["parts"][0]
+    assert "inside.rounding" in visitor.do("round", "bfloat16")
+    assert "inside.rounding" in visitor.do("look", "The old king", "probability")  # it is there now
+
+
+def test_one_token_has_nothing_to_compare(visitor: Visitor) -> None:
+    assert "one token" in visitor.do("look", "a", "probability")["inside.rounding_words"]["parts"][0]
