@@ -1,6 +1,5 @@
 """The handlers of the Attention tab: what happens when a person changes the batch, picks a head, lets a text grow."""
 
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,11 @@ from playground import catalog
 from playground.components.gaze import as_index, as_pair
 from playground.components.live_bus import Frame, frame
 from playground.decoding.processors import Temperature
-from playground.decoding.selection import Argmax, Multinomial, dice
+from playground.decoding.rows import Row
+from playground.decoding.sampling import Sampling
+from playground.decoding.selection import Argmax, Multinomial
+from playground.decoding.trace import GenerationRequest
+from playground.decoding.walk import Walk
 from playground.engines import prompts
 from playground.engines.loading import ModelSlot
 from playground.errors import EmptyPromptError, NothingToInspectError, OutOfRangeError, PromptTooLongError
@@ -22,6 +25,7 @@ from playground.panels.attention import frames as attention_frames
 from playground.panels.attention import masks as mask_frames
 from playground.panels.attention.frames import AVERAGE, Shown
 from playground.runs.late import inspection_of
+from playground.runs.run import watched
 from playground.tabs.attention.session import WAITING, AttentionSession
 from playground.tabs.newest import newest
 from playground.tabs.shell import reported
@@ -243,7 +247,7 @@ class AttentionTab:
         session.head = min(session.head, heads - 1)
         query = min(session.query, n - 1)
         numbers = self.inspection().attention_layers
-        return Shown(session.ids[:n], weights, numbers, session.layer, session.head, query, session.run)
+        return Shown(session.ids[:n], weights, numbers, session.layer, session.head, query, session.version)
 
     def whole(self, session: AttentionSession, weights: torch.Tensor, inspection: "Inspection") -> Update:
         """Every panel of the text."""
@@ -252,7 +256,7 @@ class AttentionTab:
         channels = {
             **attention_frames.looked(shown, vocabulary, self.t),
             **attention_frames.charts(shown, self.t),
-            **attention_frames.nothing_grows(session.run),
+            **attention_frames.nothing_grows(session.version),
             "attention.grid_note": attention_frames.grid_note(n, layers * heads, self.t),
             "attention.notice": wording.notice(""),
         }
@@ -277,7 +281,7 @@ class AttentionTab:
         place = as_pair(picked)
         if session.ids and place:
             session.layer, session.head = place
-            if not session.is_growing:  # else the growth takes it up
+            if not session.is_running:  # else the growth takes it up
                 yield self.another_head(session)
 
     @reported(send=on_the_bus)
@@ -287,7 +291,7 @@ class AttentionTab:
         if session.ids:
             session.single = session.single if session.head == AVERAGE else session.head
             session.head = session.single if session.head == AVERAGE else AVERAGE
-            if not session.is_growing:
+            if not session.is_running:
                 yield self.another_head(session)
 
     def another_head(self, session: AttentionSession) -> Update:
@@ -302,7 +306,7 @@ class AttentionTab:
     def pick_query(self, session: AttentionSession, picked: Any) -> Iterator[Update]:
         """The person looks at a token, or a row of the large map: where does it look?"""
         index = as_index(picked)
-        if not session.ids or session.is_growing or index is None:
+        if not session.ids or session.is_running or index is None:
             return
         session.query = max(0, min(index, len(session.ids) - 1))
         inspection = self.inspection()
@@ -324,20 +328,14 @@ class AttentionTab:
         vocabulary = inspection.backend.vocabulary
         run = session.begin()
         final = min(len(prompt) + wanted, inspection.model.context_length)
-        generator = dice(selection.seed, 0, inspection.model.vocab_size)
-
-        def choose(logits: torch.Tensor) -> int:
-            processed = (
-                logits if mode == "greedy" else Temperature(TEMPERATURE)(torch.tensor([prompt]), logits[None])[0]
-            )
-            return selection(processed, generator).token_id
-
+        strategy = Sampling((Temperature(TEMPERATURE),) if mode != "greedy" else (), selection)
+        walk = Walk(strategy, inspection.model, GenerationRequest(prompt, strategy, wanted))
+        grown = inspection.grow(prompt, wanted, lambda logits: walk.take(Row(logits)).choice.token_id)
         weights = torch.zeros(0)
-        pool, due, drawn = 1, 0.0, (0, 0)
+        pool, drawn = 1, (0, 0)
+        steps = watched(session, run, grown, 1 / GROW_SECONDS)
         try:
-            for growth in inspection.grow(prompt, wanted, choose):
-                if not session.is_current(run):
-                    return
+            for growth in steps:
                 if weights.ndim == 1:
                     weights, session.ids = growth.rows, growth.token_ids
                     session.query = len(prompt) - 1
@@ -357,9 +355,10 @@ class AttentionTab:
                     large = attention_frames.large(shown, vocabulary, self.t) if is_other else gr.skip()
                     yield frame(channels), gr.skip(), large
                 drawn = shown.layer, shown.head
-                due = max(due, time.monotonic()) + GROW_SECONDS
-                time.sleep(max(0.0, due - time.monotonic()))
+            if not session.is_current(run):
+                return
         finally:
+            steps.close()
             session.end(run)
         yield self.whole(session, inspection.attentions(session.ids), inspection)
         yield frame(self.cache(session.ids, inspection)), gr.skip(), gr.skip()
@@ -367,7 +366,7 @@ class AttentionTab:
     @reported(send=on_the_bus)
     def stop(self, session: AttentionSession) -> Iterator[Update]:
         """Stop: the text as long as it is."""
-        if session.is_growing:
+        if session.is_running:
             session.stop()
             inspection = self.inspection()
             yield self.whole(session, inspection.attentions(session.ids), inspection)
@@ -376,7 +375,7 @@ class AttentionTab:
     def resync(self, session: AttentionSession, texts: str, side: Side, window: float | None) -> Iterator[Update]:
         """The page has missed something: all of it again."""
         yield from self.batch(session, texts, side, window)
-        if session.ids and not session.is_growing:
+        if session.ids and not session.is_running:
             inspection = self.inspection()
             yield self.whole(session, inspection.attentions(session.ids), inspection)
 

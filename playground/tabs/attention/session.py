@@ -1,16 +1,15 @@
 """What one visitor has on the Attention tab: a batch with its masks, and a text with the head that is looked at."""
 
-import threading
-
 from playground.components.live_bus import FrameLog
 from playground.examples import BATCH
+from playground.runs.run import Turns
 from playground.tabs.newest import Requests
 from playground.tabs.visitor import Visitor
 
 WAITING = ("attention.badge", "attention.lab_words", "attention.sentence", "attention.cache_formula")
 
 
-class AttentionSession(Visitor):
+class AttentionSession(Turns, Visitor):
     """One visitor's Attention tab; two events of one visitor may use it at the same time.
 
     Attributes:
@@ -25,6 +24,7 @@ class AttentionSession(Visitor):
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.texts: tuple[tuple[int, ...], ...] = tuple(BATCH.values())
         self.chosen = 1
         self.ids: tuple[int, ...] = ()
@@ -34,41 +34,7 @@ class AttentionSession(Visitor):
         self.waiting = set(WAITING)
         self.is_opened = False
         self.requests = Requests()
-        self._run = 0
-        self._is_growing = False
-        self._lock = threading.Lock()
 
     def __deepcopy__(self, memo: object) -> "AttentionSession":
         """Gradio copies the initial state for every visitor."""
         return AttentionSession()
-
-    @property
-    def run(self) -> int:
-        """The number of the newest growth: whatever belongs to an older one is out of date."""
-        return self._run
-
-    @property
-    def is_growing(self) -> bool:
-        return self._is_growing
-
-    def begin(self) -> int:
-        """Start to grow, and end the growth before; the number tells them apart."""
-        with self._lock:
-            self._run += 1
-            self._is_growing = True
-            return self._run
-
-    def is_current(self, run: int) -> bool:
-        return self._run == run and self._is_growing
-
-    def end(self, run: int) -> None:
-        """Growth number `run` has nothing more to do."""
-        with self._lock:
-            if self._run == run:
-                self._is_growing = False
-
-    def stop(self) -> None:
-        """End whatever grows."""
-        with self._lock:
-            self._run += 1
-            self._is_growing = False

@@ -10,6 +10,7 @@ from playground.decoding.beam_trace import BeamTrace
 from playground.panels import wording
 from playground.panels.beam import frames
 from playground.panels.beam.frames import BeamLook
+from playground.runs.run import watched
 from playground.tabs.beam.base import BeamBase, Update
 from playground.tabs.beam.controls import BeamValues
 from playground.tabs.beam.examples import BEAM_EXAMPLES
@@ -100,16 +101,19 @@ class Streaming(BeamBase):
         look = BeamLook(self.t, backend.vocabulary)
         start = len(trace.steps)
         speed = None if single else controls.steps_per_second
-        wanted = engine.paced(search.traces(start), speed, lambda: session.is_current(run))
         shown, tree, next_panels = start, session.tree, 0.0
+
+        def take(trace: BeamTrace) -> bool:
+            nonlocal tree
+            tree = tree.grown(trace, backend.vocabulary)
+            return session.take(run, trace, tree)
+
+        wanted = watched(session, run, search.traces(start), speed, FRAME_SECONDS, take, single)
         try:
             cleared = frames.blank(look) if is_new_text else frames.cleared()
             opening = frames.tree(trace, session.tree, start, look)
             yield frame({"beam.tree": opening, **cleared, "beam.notice": wording.notice(words)})
-            for trace in engine.latest_every(FRAME_SECONDS, wanted):
-                tree = tree.grown(trace, backend.vocabulary)
-                if not session.take(run, trace, tree):
-                    break
+            for trace in wanted:
                 now = time.monotonic()
                 with_panels = now >= next_panels or trace.is_finished or single
                 if with_panels:
@@ -120,8 +124,6 @@ class Streaming(BeamBase):
                     break  # begun anew while the frame was made
                 yield update
                 shown = len(trace.steps)
-                if single:
-                    break
             if session.trace is trace and trace.steps:  # stopped, perhaps between two drawings
                 asked = session.frames.now()
                 yield frame(self.progress(session, shown, look, True), asked)
@@ -132,7 +134,7 @@ class Streaming(BeamBase):
                 yield frame({**self.shown(session), "beam.badge": badge})
             raise
         finally:
-            wanted.close()  # type: ignore[attr-defined]  # engine.paced is a generator
+            wanted.close()
             session.end(run)
 
     def progress(self, session: BeamSession, shown: int, look: BeamLook, with_panels: bool) -> dict[str, object]:

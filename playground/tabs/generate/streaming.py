@@ -14,6 +14,7 @@ from playground.examples import EXAMPLES
 from playground.panels import wording
 from playground.panels.generate import frames, retokenization
 from playground.panels.generate.frames import Look
+from playground.runs.run import watched
 from playground.tabs.generate.base import GenerateBase, Update
 from playground.tabs.generate.chart_clock import PARTS, ChartClock
 from playground.tabs.generate.controls import Values
@@ -163,7 +164,9 @@ class Streaming(GenerateBase):
         def traces(start: Trace) -> Iterator[Trace]:
             yield from engine.generate(backend.model, request, start)
 
-        wanted = engine.paced(traces(trace), speed, lambda: session.is_current(run))
+        wanted = watched(
+            session, run, traces(trace), speed, FRAME_SECONDS, lambda trace: session.take(run, trace), single
+        )
         shown, trace_at_start = len(trace.steps), trace
         taken, drawn, clock = trace, trace, ChartClock(is_paced=speed is not None)
         try:
@@ -178,9 +181,7 @@ class Streaming(GenerateBase):
                 },
                 asked,
             )
-            for trace in engine.latest_every(FRAME_SECONDS, wanted):
-                if not session.take(run, trace):
-                    break
+            for trace in wanted:
                 taken, now = trace, time.monotonic()
                 parts = clock.due(now, trace.finish_reason is not None)
                 drawn = trace if parts == PARTS else drawn
@@ -195,8 +196,6 @@ class Streaming(GenerateBase):
                     break  # taken back, or begun anew, while the frame was made
                 yield update
                 shown = len(trace.steps)
-                if single:
-                    break
             if drawn is not taken and session.trace is taken:  # stopped between two drawings
                 asked = session.frames.now()
                 yield frame(self.progress(session, shown, look, PARTS), asked)
@@ -206,7 +205,7 @@ class Streaming(GenerateBase):
                 yield frame(self.shown(session, self.look(session, controls)))
             raise
         finally:
-            wanted.close()  # type: ignore[attr-defined]  # engine.paced is a generator
+            wanted.close()
             session.end(run)
 
     def progress(self, session: Session, shown: int, look: Look, parts: Collection[str]) -> dict[str, object]:

@@ -311,10 +311,10 @@ def test_a_growing_text_is_stopped_and_stays(visitor: Visitor) -> None:
     frames = visitor.begin("grow", TEXT, "greedy", 30, 0)
     for _ in range(4):
         next(frames)
-    assert visitor.session.is_growing
+    assert visitor.session.is_running
     length = len(visitor.session.ids)
     _, grid, _ = visitor.do("stop")
-    assert not visitor.session.is_growing
+    assert not visitor.session.is_running
     assert grid["lines"] == length
     assert list(frames) == []
     assert len(visitor.session.ids) == length
