@@ -90,7 +90,7 @@
     const asked = new URLSearchParams(query());
     const named = asked.get("tab"), known = /^[a-z]+$/.test(named ?? "") && button(named);
     const home = Object.hasOwn(homes, asked.get("strategy") ?? "") ? homes[asked.get("strategy")] : "generate";
-    const tab = known ? named : home;
+    const tab = page.embedTab?.() ?? (known ? named : home);
     if (asked.has("tab") || tab !== "generate") open(tab);
     waiting = brings() ? { tab: Object.values(homes).includes(tab) ? tab : "generate", query: query() } : null;
     deliver();

@@ -28,6 +28,7 @@ from playground.tabs.compare import layout as compare
 from playground.tabs.compare.handlers import CompareTab
 from playground.tabs.generate import layout as generate
 from playground.tabs.generate.handlers import GenerateTab
+from playground.tabs.header_tools import header_tools
 from playground.tabs.inside import layout as inside
 from playground.tabs.inside.handlers import InsideTab
 from playground.tabs.page_languages import Page
@@ -38,7 +39,7 @@ from playground.tabs.tokenizer.handlers import TokenizerTab
 from playground.vocabulary import from_tokenizer_json
 
 _THEME_SWITCH = """
-element.querySelector("button").addEventListener("click", () => {
+element.querySelector("#theme-switch").addEventListener("click", () => {
   const dark = !document.body.classList.contains("dark");
   const theme = dark ? "dark" : "light", address = new URL(location.href);
   try { localStorage.setItem("playground-theme", theme); } catch { /* a page without storage */ }
@@ -142,8 +143,7 @@ def _lay_out(demo: gr.Blocks, tabs: Tabs, whose: Whose) -> None:
             elem_id="languages",
         )
         gr.HTML(
-            f'<button type="button" id="theme-switch" aria-label="{t("page.theme")}" title="{t("page.theme")}">'
-            "◐</button>",
+            header_tools(t),
             js_on_load=_THEME_SWITCH,
             apply_default_css=False,
             elem_id="theme",

@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from playground.i18n import Translator, languages, translator
 from playground.panels.figures import theme
 from playground.settings import ASSETS
+from playground.tabs import qr
 from playground.tabs.page_languages import InTheReadersLanguage, reading
 
 FOLDER = "page"
@@ -101,7 +102,7 @@ def app_arguments(
         return file.answer(request)
 
     return {
-        "routes": [Route(f"/{FOLDER}/{{name}}", serve)],
+        "routes": [Route(f"/{FOLDER}/{{name}}", serve), Route(f"/{qr.PATH}", qr.answer)],
         "middleware": [
             Middleware(InTheReadersLanguage),
             Middleware(CompressedPage),

@@ -42,7 +42,7 @@ OUTSIDE = """(exempt) => {
 }"""
 # Token text, what was typed, code, proper names, and Gradio's own: its footer, the titles it gives to boxes to tick
 EXEMPT = (
-    ".token, .tok, .part-token, .token-lead, .bar-name, .box, textarea, code, pre, footer, [lang]:not(html), "
+    ".token, .tok, .part-token, .token-lead, .bar-name, .box, textarea, code, pre, kbd, footer, [lang]:not(html), "
     "[id$=bus], input[type=checkbox], .xtick, .ytick, .point, .textpoint, #chart-flow_here text, "
     "#chart-flow_there text, #beam-running th, #beam-alpha-rank th, #beam-best th, #beam-path th, #beam-path-text, "
     "#compare-bars th, #lens, #lens-list, "

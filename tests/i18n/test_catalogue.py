@@ -36,6 +36,7 @@ from playground.tabs.generate.controls import ORDER_WORDS, SPEEDS
 from playground.tabs.generate.dice import SHOWN
 from playground.tabs.generate.dice_handlers import PANELS as DICE_PANELS
 from playground.tabs.generate.layout import SHADINGS
+from playground.tabs.header_tools import KEYS, VIEWS
 from playground.tabs.inside.handlers import ROUNDED
 from playground.tabs.state_line import State
 from playground.tabs.tokenizer.handlers import EXAMPLES as TOKENIZER_EXAMPLES
@@ -120,6 +121,9 @@ FAMILIES = {
     "beam.tree.*": [*BEAM_TREE, *(f"fate.{name}" for name in FATES)],
     "beam.pool.key_*": list(POOL_KEYS),
     "beam.pool.stop_*": list(get_args(StopReason)),
+    "share.*": ("link", "code"),
+    "share.view.*": VIEWS,
+    "keys.*": tuple(KEYS),
     "picture.*": ("png", "svg", "json", "csv", "text", "enlarge", "before", "after", "close"),
     "panel.*": PANELS,
     "panel.*.hint": PANELS,
