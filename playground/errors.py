@@ -16,6 +16,7 @@ PlaygroundError
 ├── ModelUnavailableError     the model can't be loaded
 ├── UnknownModelError         a name that is not on the shelf
 ├── TokenizerUnavailableError a tokenizer can't be loaded
+├── OtherTokensError          two models that don't read the same tokens
 ├── NotOfferedError           a tokenizer that a public server does not load for strangers
 ├── InvalidModelOutputError   NaN logits
 ├── InfiniteModelOutputError  infinite logits where guidance needs their differences
@@ -153,6 +154,12 @@ class TokenizerUnavailableError(PlaygroundError):
     """values: name, reason."""
 
     key = "error.tokenizer_unavailable"
+
+
+class OtherTokensError(PlaygroundError):
+    """values: first, second. Names of models."""
+
+    key = "error.other_tokens"
 
 
 class NotOfferedError(PlaygroundError):

@@ -33,7 +33,7 @@ from playground.i18n import languages  # noqa: E402
 PICTURES = ROOT / "assets" / "pictures"
 SIZES = {"desk": (1440, 900), "wall": (1920, 1080), "small": (1280, 720), "tablet": (768, 1024), "phone": (390, 844)}
 SCHEMES = ("light", "dark")
-TABS = ("generate", "beam", "compare", "tokenizer", "attention", "inside")  # in the order of the tab bar
+TABS = ("generate", "beam", "compare", "tokenizer", "attention", "inside", "lockstep")  # in the order of the tab bar
 WAITS = {
     "generate": "#strip .token",
     "beam": ".beam-tree[data-steps]",
@@ -41,6 +41,7 @@ WAITS = {
     "tokenizer": "#tokenizer .tok",
     "attention": '#attention-badge .live-text[data-kind="good"]',
     "inside": '#inside-badge .live-text[data-kind="good"]',
+    "lockstep": "#lockstep-matrices td",
 }
 SETTLED = """() => [...document.querySelectorAll(".live-plot")].filter(plot => {
   const { top, bottom, width } = plot.getBoundingClientRect();

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from playground.engines.huggingface import family as family
     from playground.engines.huggingface import hub_tokenizers as hub_tokenizers
     from playground.engines.huggingface import inspection as inspection
+    from playground.engines.huggingface import pair as pair
     from playground.engines.huggingface import rounding as rounding
     from playground.engines.huggingface import transparent as transparent
     from playground.runs.verification import beams, generate, lanes, texts
@@ -30,7 +31,7 @@ MODULES = {
     "verification": "playground.runs.verification.generate",
     **{
         name: f"playground.engines.huggingface.{name}"
-        for name in ("family", "hub_tokenizers", "inspection", "rounding", "transparent")
+        for name in ("family", "hub_tokenizers", "inspection", "pair", "rounding", "transparent")
     },
 }
 _lock = threading.Lock()  # whoever comes second waits for the whole import
@@ -56,6 +57,20 @@ def inspection_of(slot: ModelSlot) -> "inspection.Inspection":
         return inspection.Inspection(backend)
 
     return slot.once("inspection", opened)
+
+
+def pairs_of(slot: ModelSlot) -> "pair.Pairs":
+    """The pairs that a model is the first of, once for all visitors. Waits for the model.
+
+    Raises ModelUnavailableError; NothingToInspectError for an engine without weights here.
+    """
+    backend = slot.get()
+
+    def opened() -> "pair.Pairs":
+        load()
+        return pair.Pairs(backend)
+
+    return slot.once("pairs", opened)
 
 
 if not TYPE_CHECKING:

@@ -31,6 +31,8 @@ from playground.tabs.generate.handlers import GenerateTab
 from playground.tabs.header_tools import header_tools
 from playground.tabs.inside import layout as inside
 from playground.tabs.inside.handlers import InsideTab
+from playground.tabs.lockstep import layout as lockstep
+from playground.tabs.lockstep.handlers import LockstepTab
 from playground.tabs.page_languages import Page
 from playground.tabs.per_visitor import PerVisitor, Whose
 from playground.tabs.reader import PARAMETER
@@ -100,6 +102,7 @@ def build(models: Shelf | ModelSlot, is_public: bool = False) -> gr.Blocks:
         PerVisitor(lambda whose: TokenizerTab(slot(whose), whose.t, tokenizers(slot(whose))), using),
         PerVisitor(lambda whose: AttentionTab(slot(whose), vocabulary, whose.t), using),
         PerVisitor(lambda whose: InsideTab(slot(whose), whose.t), using),
+        PerVisitor(lambda whose: LockstepTab(slot(whose), whose.t), using),
     )
     at_hand = tokenizers(shelf.slot())
 
@@ -119,6 +122,7 @@ class Tabs(NamedTuple):
     tokenizer: PerVisitor[TokenizerTab]
     attention: PerVisitor[AttentionTab]
     inside: PerVisitor[InsideTab]
+    lockstep: PerVisitor[LockstepTab]
 
 
 def _lay_out(demo: gr.Blocks, tabs: Tabs, whose: Whose) -> None:
@@ -161,6 +165,8 @@ def _lay_out(demo: gr.Blocks, tabs: Tabs, whose: Whose) -> None:
             attention.build(tabs.attention, t, opened)
         with gr.Tab(t("tab.inside"), id="inside") as opened:
             inside.build(tabs.inside, t, opened)
+        with gr.Tab(t("tab.lockstep"), id="lockstep") as opened:
+            lockstep.build(tabs.lockstep, t, opened)
 
 
 def _language_switch(t: Translator) -> str:

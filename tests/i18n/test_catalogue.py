@@ -38,6 +38,7 @@ from playground.tabs.generate.dice_handlers import PANELS as DICE_PANELS
 from playground.tabs.generate.layout import SHADINGS
 from playground.tabs.header_tools import KEYS, VIEWS
 from playground.tabs.inside.handlers import ROUNDED
+from playground.tabs.lockstep.layout import SECONDS
 from playground.tabs.state_line import State
 from playground.tabs.tokenizer.handlers import EXAMPLES as TOKENIZER_EXAMPLES
 from playground.tabs.tokenizer.handlers import SECTIONS
@@ -63,6 +64,7 @@ STATIONS = [
 
 # The keys that sources put together, by pattern (* is the part put in): what they can become.
 COMPARE_PANELS = ["step", "surprisal", "measures", "clouds", "histogram", "trap"]
+LOCKSTEP = ["text", "next", "chart", "apart", "words", "lora"]
 FAMILIES = {
     "compare.panel.*": COMPARE_PANELS,
     "compare.panel.*.hint": COMPARE_PANELS,
@@ -103,6 +105,9 @@ FAMILIES = {
     "attention.chart.*_hover": ["cached", "recomputed"],
     "inside.*.title": INSIDE,
     "inside.*.hint": INSIDE,
+    "lockstep.*.title": LOCKSTEP,
+    "lockstep.*.hint": LOCKSTEP,
+    "lockstep.second.*": SECONDS,
     "inside.station.*": STATIONS,
     "inside.formula.*": STATIONS,
     "inside.measure.*": MEASURES,

@@ -59,6 +59,8 @@ class Backend:
         return self.in_float32 or self.model
 
     can: Capabilities = IN_TRANSFORMERS
+    adapter: lora.Adapter | None = None
+    base: "Backend | None" = None
 
 
 def load(
@@ -119,7 +121,8 @@ def _with_adapter(folder: str, display_name: str | None) -> Backend:
     backend = from_parts(
         lora.adapted(base.model.module, adapter), base.tokenizer.tokenizer, name, base.info.ignored, exact=True
     )
-    return replace(backend, info=replace(backend.info, unused=base.info.unused, licence=licence(folder)))
+    info = replace(backend.info, unused=base.info.unused, licence=licence(folder))
+    return replace(backend, info=info, adapter=adapter, base=base)
 
 
 def in_fewer_bits(backend: Backend, dtype: rounding.Rounded) -> Backend:

@@ -155,17 +155,27 @@ def adapted(module: Any, adapter: Adapter, scale: float = 1.0) -> Any:
     parts: dict[str, Any] = dict(copied.named_modules())
     for delta in adapter.deltas:
         layer: Any = parts.get(delta.name)
-        if type(layer) not in (nn.Linear, Conv1D):
-            raise _unfit(Path(adapter.name), "unfit.adapter_base", layer=delta.name)
-        shape = tuple(layer.weight.shape[::-1] if type(layer) is Conv1D else layer.weight.shape)
-        if shape != (len(delta.b), delta.a.shape[1]):
+        if not _fits(layer, delta):
             raise _unfit(Path(adapter.name), "unfit.adapter_base", layer=delta.name)
         kind: type = type(layer)
         layer.__class__ = _changed(kind)
-        layer.register_buffer("lora_a", delta.a, persistent=False)
-        layer.register_buffer("lora_b", delta.b, persistent=False)
+        layer.register_buffer("lora_a", delta.a.to(layer.weight.device), persistent=False)
+        layer.register_buffer("lora_b", delta.b.to(layer.weight.device), persistent=False)
         layer.lora_scaling = delta.scaling(scale)
     return copied
+
+
+def fits(module: Any, adapter: Adapter) -> bool:
+    """Whether a module has every matrix that the adapter changes, in its size."""
+    parts = dict(module.named_modules())
+    return all(_fits(parts.get(delta.name), delta) for delta in adapter.deltas)
+
+
+def _fits(layer: Any, delta: Delta) -> bool:
+    if type(layer) not in (nn.Linear, Conv1D):
+        return False
+    shape = tuple(layer.weight.shape[::-1] if type(layer) is Conv1D else layer.weight.shape)
+    return shape == (len(delta.b), delta.a.shape[1])
 
 
 def weight_of(module: Any, delta: Delta) -> Tensor:

@@ -1,0 +1,1 @@
+"""What the Two models tab draws."""

@@ -1,0 +1,1 @@
+"""The Two models tab: layout and handlers."""

@@ -1,0 +1,98 @@
+"""The Two models tab: one text under two models, place by place, and what an adapter changes of its base."""
+
+from typing import Any
+
+import gradio as gr
+
+from playground.components.gaze import Gaze, looked
+from playground.components.heat_map import TokenRays
+from playground.components.live_bars import LiveBars
+from playground.components.live_bus import LiveBus, frame
+from playground.components.live_grid import LiveGrid
+from playground.components.live_plot import LivePlot
+from playground.components.live_text import LiveText
+from playground.i18n import Translator
+from playground.tabs.delivery import head, lossless
+from playground.tabs.lockstep.handlers import EXAMPLE_TEXT, STRONGEST, LockstepSession, LockstepTab
+from playground.tabs.per_visitor import PerVisitor, Whose
+
+SECONDS = ("adapter", "apprentice")
+
+
+def build(tabs: PerVisitor[LockstepTab], t: Translator, opened: gr.Tab) -> None:
+    """Lay out the tab inside the `gr.Tab`, in one language, and wire it."""
+    state = gr.State(LockstepSession())
+    bus = LiveBus(frame(tabs.tab(Whose(t.language)).first_frame()), elem_id="lockstep-bus")
+    with gr.Column(elem_id="lockstep", elem_classes="sections"):
+        LiveText(channel="lockstep.notice", style="notice", live=True)
+        with gr.Group(elem_classes="panel"):
+            _head("text", t)
+            with gr.Row(elem_classes="bar"):
+                text = gr.Textbox(
+                    EXAMPLE_TEXT, label=t("lockstep.prompt"), show_label=False, lines=1, max_lines=4,
+                    elem_id="lockstep-prompt", scale=6,
+                )  # fmt: skip
+                look = gr.Button(t("lockstep.look"), variant="primary", elem_id="lockstep-look", min_width=90)
+            with gr.Row(elem_classes="bar"):
+                second = gr.Radio(
+                    [(t(f"lockstep.second.{name}"), name) for name in SECONDS], value="adapter",
+                    label=t("lockstep.second"), show_label=False, elem_id="lockstep-second", elem_classes="segmented",
+                )  # fmt: skip
+                scale = gr.Slider(
+                    0, STRONGEST, 1, step=0.05, label=t("lockstep.scale"), elem_id="lockstep-scale", min_width=240,
+                    buttons=[],
+                )  # fmt: skip
+            LiveText(channel="lockstep.whole", style="headline", settles=True, elem_id="lockstep-whole")
+            TokenRays(
+                channel="lockstep.text", gaze="lockstep.token", description=t("lockstep.text"), elem_id="lockstep-text"
+            )
+            LiveText(channel="lockstep.headline", style="words", live=True, elem_id="lockstep-headline")
+        with gr.Row(elem_classes="charts"):
+            with gr.Group(elem_classes="panel"):
+                _head("next", t)
+                LiveBars(channel="lockstep.next", description=t("lockstep.next.title"), elem_id="lockstep-next")
+            with gr.Group(elem_classes="panel"):
+                _head("chart", t)
+                LivePlot(
+                    channel="lockstep.chart", description=t("lockstep.chart.title"), size="lockstep-chart",
+                    gaze="lockstep.token", keys=t("page.chart_keys"), elem_id="lockstep-chart",
+                )  # fmt: skip
+        with gr.Row(elem_classes="charts"):
+            with gr.Group(elem_classes="panel"):
+                _head("apart", t)
+                LiveText(channel="lockstep.apart", style="words jumps", elem_id="lockstep-apart")
+            with gr.Group(elem_classes="panel"):
+                _head("words", t)
+                LiveText(channel="lockstep.words", style="stages", elem_id="lockstep-words")
+        with gr.Group(elem_classes="panel"):
+            _head("lora", t)
+            LiveText(channel="lockstep.changes", style="words", elem_id="lockstep-changes")
+            LiveGrid(
+                channel="lockstep.matrices", description=t("lockstep.lora.title"), style="low-rank",
+                words=t("lockstep.lora.point"), elem_id="lockstep-matrices",
+            )  # fmt: skip
+    _wire(tabs, opened, state, bus, look, (text, second, scale))
+
+
+def _head(name: str, t: Translator) -> None:
+    head(t(f"lockstep.{name}.title"), t(f"lockstep.{name}.hint"), t, is_picture=name in ("next", "chart"))
+
+
+def _wire(
+    tab: PerVisitor[LockstepTab], opened: gr.Tab, state: gr.State, bus: LiveBus, look: gr.Button,
+    controls: tuple[gr.Textbox, gr.Radio, gr.Slider],
+) -> None:  # fmt: skip
+    text, second, scale = controls
+    events: dict[str, Any] = {
+        "outputs": [bus], "show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": None,
+        "api_visibility": "private",
+    }  # fmt: skip
+    latest = events | {"trigger_mode": "always_last"}
+    opened.select(lossless(tab.open), inputs=[state, *controls], **events)
+    for event in (look.click, text.submit):
+        event(lossless(tab.look), inputs=[state, *controls], **events)
+    for event in (second.input, scale.input):
+        event(lossless(tab.look), inputs=[state, *controls], **latest)
+    gaze = Gaze("lockstep.token")
+    gaze.input(lossless(looked("lockstep.token", tab.pick)), inputs=[state, gaze], **latest)
+    bus.resync(lossless(tab.resync), inputs=[state], **events)

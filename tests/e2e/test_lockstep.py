@@ -1,0 +1,58 @@
+"""The Two models tab in the browser: it fills itself, a place is gone to, the scale is turned off; it fits a phone."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from playground.i18n import translator
+
+Tab = Any  # of conftest.py
+App = Any
+t = translator()
+
+
+@pytest.fixture(scope="module")
+def opened(open_desktop: Callable[[str], Tab], app: App) -> Iterator[Page]:
+    """A page on its Two models tab, filled."""
+    page: Page = open_desktop(app.url).page
+    page.get_by_role("tab", name=t("tab.lockstep"), exact=True).click()
+    expect(page.locator("#lockstep-matrices tbody td")).to_have_count(24)
+    yield page
+    page.close()
+
+
+def test_the_tabs_stand_in_one_line(opened: Page) -> None:
+    tops = opened.get_by_role("tab").evaluate_all("tabs => tabs.map(tab => tab.getBoundingClientRect().top)")
+    assert len(tops) == 7 and len(set(tops)) == 1
+
+
+def test_a_place_of_the_list_is_gone_to(opened: Page) -> None:
+    listed = opened.locator("#lockstep-apart button")
+    expect(listed).to_have_count(8)
+    number = int(listed.nth(3).inner_text().split(":")[0])
+    listed.nth(3).click()
+    expect(opened.locator("#lockstep-text button").nth(number)).to_have_attribute("aria-pressed", "true")
+    fills = opened.locator("#lockstep-next .bar-fill").evaluate_all(
+        "all => all.map(e => e.getBoundingClientRect().width)"
+    )
+    assert max(fills) > 50  # they are drawn, though there is nothing to click
+
+
+def test_off_the_two_are_one_and_the_smaller_model_is_another(opened: Page) -> None:
+    number = opened.locator("#lockstep-scale input[type=number]")
+    number.fill("0")
+    number.press("Tab")
+    expect(opened.locator("#lockstep-matrices tbody td").first).to_have_text("0 %")
+    expect(opened.locator("#lockstep-words tbody tr")).to_have_count(0)
+    opened.get_by_text(t("lockstep.second.apprentice"), exact=True).click()
+    expect(opened.locator("#lockstep-changes")).to_contain_text(t("lockstep.lora.none"))
+    expect(opened.locator("#lockstep-whole")).to_contain_text("apprentice")
+
+
+def test_on_a_phone_it_fits(visit: Callable[..., Tab]) -> None:
+    page = visit(size={"width": 390, "height": 844}).page
+    page.get_by_role("tab", name=t("tab.lockstep"), exact=True).click()
+    expect(page.locator("#lockstep-matrices tbody td")).to_have_count(24)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
