@@ -16,6 +16,7 @@ PlaygroundError
 ├── ModelUnavailableError     the model can't be loaded
 ├── UnknownModelError         a name that is not on the shelf
 ├── TokenizerUnavailableError a tokenizer can't be loaded
+├── NoChatTemplateError       a model that knows no turns
 ├── OtherTokensError          two models that don't read the same tokens
 ├── NotOfferedError           a tokenizer that a public server does not load for strangers
 ├── InvalidModelOutputError   NaN logits
@@ -154,6 +155,12 @@ class TokenizerUnavailableError(PlaygroundError):
     """values: name, reason."""
 
     key = "error.tokenizer_unavailable"
+
+
+class NoChatTemplateError(PlaygroundError):
+    """values: name."""
+
+    key = "error.no_chat_template"
 
 
 class OtherTokensError(PlaygroundError):

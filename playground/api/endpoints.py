@@ -9,6 +9,7 @@ from gradio.events import api
 from playground import catalog, engine
 from playground.api import beam_endpoints, compare_endpoints, dice_endpoints, inside_endpoints, tokenizer_endpoints
 from playground.api.answers import Json, prompt_ids, room, truth
+from playground.api.chat_endpoint import ChatEndpoint
 from playground.api.model_argument import for_each_model
 from playground.api.outright import english, in_words, outright
 from playground.api.schema import with_settings
@@ -50,7 +51,8 @@ def build(shelf: Shelf, tokenizers: TokenizerShelf) -> None:
         return told_of(shelf)
 
     models.__doc__ = told_of.__doc__
-    for function in (next_token, generate, outright(models)):
+    chat_template = for_each_model(shelf, lambda slot: ChatEndpoint(slot).chat_template)
+    for function in (next_token, generate, chat_template, outright(models)):
         api(function, api_name=function.__name__, concurrency_limit=None)
     beam_endpoints.build(shelf)
     compare_endpoints.build(shelf)
