@@ -26,7 +26,7 @@ def main(command: str = "decoding-playground") -> None:
 
 def on_shelf(options: settings.Settings) -> Shelf:
     """The models that the page offers: those that come with it, before them the one that was named."""
-    entries, first = shipped(options.how), ""
+    entries, first = shipped(), ""
     if not options.is_default_model:
         named = Entry(shown_name(options.model), options.model, options.public_model)
         entries = (named, *(entry for entry in entries if entry.name != named.name))

@@ -2,12 +2,10 @@
 no room for it any longer and nobody uses it."""
 
 import gc
-import importlib.util
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from playground import settings
@@ -177,29 +175,15 @@ class Shelf:
             gc.collect()  # a module holds itself in circles
 
 
-def shipped(how: settings.How = _AS_IT_IS) -> tuple[Entry, ...]:
-    """The models that come with the page; the one with an adapter only where peft is installed."""
+def shipped() -> tuple[Entry, ...]:
+    """The models that come with the page; the last is the first with an adapter on it."""
 
-    def entry(name: str, language: str, bytes_: int) -> Entry:
+    def entry(name: str, language: str, bytes_: int, title: str = "") -> Entry:
         folder = settings.MODELS / name
-        return Entry(name, str(folder), settings.in_repository(folder), "", "shipped", language, "apache-2.0", bytes_)
+        public = settings.in_repository(folder)
+        return Entry(name, str(folder), public, title, "shipped", language, "apache-2.0", bytes_)
 
-    found = [entry("storyteller", "en", 28 * 2**20), entry("poet", "zh", 26 * 2**20)]
-    if importlib.util.find_spec("peft") is not None:
-        found.append(_adapted(found[0], "detective", how))
-    return tuple(found)
-
-
-def _adapted(base: Entry, name: str, how: settings.How) -> Entry:
-    """A model with an adapter's weights added to its own."""
-    folder: Path = settings.MODELS / name
-    title = f"{base.name} + {name}"
-
-    def load() -> "Engine":
-        from playground.engines.huggingface import adapted
-
-        return adapted.load(base.source, str(folder), title, how)
-
-    return Entry(
-        name, str(folder), settings.in_repository(folder), title, "shipped", "", base.licence, base.bytes, load=load
-    )
+    return (
+        entry("storyteller", "en", 28 * 2**20), entry("poet", "zh", 26 * 2**20),
+        entry("detective", "", 28 * 2**20, "storyteller + detective"),
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""/chat_template: five real templates, equal to apply_chat_template; what a template adds is marked; errors are told."""
+"""/chat_template: equal to apply_chat_template for five real templates; what a template adds is marked; errors told."""
 
 import copy
 from dataclasses import replace

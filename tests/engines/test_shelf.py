@@ -1,7 +1,6 @@
 """The shelf: models by name, loaded once and late, called off, dropped when there is no room, never one in use."""
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -187,7 +186,7 @@ def test_the_shipped_ones_are_loaded_side_by_side() -> None:
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing")  # peft asks transformers in its old way
 def test_the_detective_is_what_peft_makes_of_the_storyteller() -> None:
-    peft = pytest.importorskip("peft")
+    import peft
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -201,10 +200,5 @@ def test_the_detective_is_what_peft_makes_of_the_storyteller() -> None:
         with adapted.disable_adapter():
             plain = adapted(torch.tensor([ids])).logits[0]
     ours = backend.model.logits(ids)
-    assert float((ours - theirs).abs().max()) < 1e-4 < float((ours - plain).abs().max())
-
-
-def test_the_adapter_is_offered_only_where_peft_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    found: Callable[[str], Any] = shelves.importlib.util.find_spec
-    monkeypatch.setattr(shelves.importlib.util, "find_spec", lambda name: None if name == "peft" else found(name))
-    assert [entry.name for entry in shipped()] == ["storyteller", "poet"]
+    assert torch.equal(ours, theirs) and float((ours - plain).abs().max()) > 1e-4
+    assert backend.adapter is not None and backend.base is not None  # Two models shows it beside its base
