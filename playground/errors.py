@@ -18,6 +18,7 @@ PlaygroundError
 ├── TokenizerUnavailableError a tokenizer can't be loaded
 ├── NoChatTemplateError       a model that knows no turns
 ├── OtherTokensError          two models that don't read the same tokens
+├── RoundedModelError         a model in fewer bits, where its own numbers are wanted
 ├── NotOfferedError           a tokenizer that a public server does not load for strangers
 ├── InvalidModelOutputError   NaN logits
 ├── InfiniteModelOutputError  infinite logits where guidance needs their differences
@@ -167,6 +168,12 @@ class OtherTokensError(PlaygroundError):
     """values: first, second. Names of models."""
 
     key = "error.other_tokens"
+
+
+class RoundedModelError(PlaygroundError):
+    """values: name, dtype."""
+
+    key = "error.rounded_model"
 
 
 class NotOfferedError(PlaygroundError):

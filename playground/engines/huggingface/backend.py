@@ -3,7 +3,7 @@
 import inspect
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -64,11 +64,9 @@ class Backend:
 
 
 def load(
-    name_or_path: str, display_name: str | None = None, how: How = _AS_IT_IS,
-    adapt: Callable[[Any], Any] = lambda module: module,
+    name_or_path: str, display_name: str | None = None, how: How = _AS_IT_IS
 ) -> Backend:  # fmt: skip
-    """Load a causal language model, in float32, from a folder or the Hub (its cache, where there is no network);
-    `adapt` may change the module before it is used.
+    """Load a causal language model, in float32, from a folder or the Hub (its cache, where there is no network).
 
     The folder of a LoRA adapter is its base with the adapter on it.
 
@@ -94,7 +92,6 @@ def load(
         )  # fmt: skip  # mismatched sizes are told by their names: transformers' own error is a table
         checkpoint.check_weights(name, config, loading)
         unused = checkpoint.check_unused(name, module, loading)
-        module = adapt(module)
         size = sum(tensor.nbytes for tensor in device.chain_of_tensors(module))
         module.to(device.choose(rounding.device_for(how), size))
         backend = from_parts(

@@ -13,7 +13,7 @@ from playground.engines.huggingface import backend as huggingface
 from playground.engines.huggingface import lora
 from playground.engines.huggingface.backend import Backend, HuggingFaceModel
 from playground.engines.huggingface.twin import twin
-from playground.errors import NothingToInspectError, OtherTokensError
+from playground.errors import NothingToInspectError, OtherTokensError, RoundedModelError
 
 Second = Literal["adapter", "apprentice"]
 SECONDS: tuple[Second, ...] = ("adapter", "apprentice")
@@ -50,9 +50,12 @@ class Pairs:
     """The pairs that a loaded model is the first of. Shared by all sessions; the loaded model is left alone."""
 
     def __init__(self, loaded: Any) -> None:
-        """Raises NothingToInspectError for an engine that is no model of transformers here."""
+        """Raises NothingToInspectError for an engine that is no model of transformers here, RoundedModelError for a
+        model in fewer bits."""
         if not isinstance(loaded, Backend):
             raise NothingToInspectError(name=loaded.info.name, what="weights")
+        if loaded.info.dtype != "float32":
+            raise RoundedModelError(name=loaded.info.name, dtype=loaded.info.dtype)
         base = loaded.base or loaded
         self._adapter = loaded.adapter
         # kernels of both alike: a lean pass differs in the last bits

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -165,6 +166,9 @@ def test_what_does_not_go_together_is_said(visitor: Visitor, storyteller: Backen
     own = from_parts(build_llama(8192, 64, 0.4), storyteller.tokenizer.tokenizer, "tiny")
     said = Visitor(LockstepTab(ModelSlot.filled(own, "tiny"), t)).do("look", EXAMPLE_TEXT, "adapter", 1.0)
     assert t("error.other_tokens", first="tiny", second="detective") in str(said["lockstep.notice"])
+    rounded = replace(storyteller, info=replace(storyteller.info, dtype="bfloat16"))
+    said = Visitor(LockstepTab(ModelSlot.filled(rounded, "rounded"), t)).do("look", EXAMPLE_TEXT, "adapter", 1.0)
+    assert t("error.rounded_model", name="storyteller", dtype="bfloat16") in str(said["lockstep.notice"])
     assert "scale" in str(visitor.do("look", EXAMPLE_TEXT, "adapter", 3)["lockstep.notice"])
     assert "256" in str(visitor.do("look", "king " * 400, "adapter", 1.0)["lockstep.notice"])
 
