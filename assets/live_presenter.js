@@ -35,7 +35,7 @@
     "+": () => grow(1), "=": () => grow(1), "-": () => grow(-1), "−": () => grow(-1),
     "?": () => { document.getElementById("keys").showModal(); document.getElementById("keys-on").checked = !isOff; return true; },
   };
-  for (let number = 1; number <= 6; number += 1) {
+  for (let number = 1; number <= 7; number += 1) {
     ACTS[number] = () => {
       const tab = document.querySelectorAll("#tabs > .tab-wrapper [role=tab][data-tab-id]")[number - 1];
       tab?.click();

@@ -7,7 +7,7 @@ from playground.i18n import Translator
 VIEWS = ("generate", "next-token", "beam", "compare", "tokenizer", "masks")
 # as on the keys; each with its text `keys.<name>`
 KEYS = {
-    "tokens": "← →", "run": "␣", "step": ".", "back": "B", "tabs": "1 – 6", "language": "L", "dark": "D", "size": "+ −",
+    "tokens": "← →", "run": "␣", "step": ".", "back": "B", "tabs": "1 – 7", "language": "L", "dark": "D", "size": "+ −",
     "clicker": "⇞ ⇟", "enlarged": "Esc", "these": "?",
 }  # fmt: skip
 
