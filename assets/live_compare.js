@@ -16,9 +16,9 @@
   // ---- the editor of one lane --------------------------------------------------------------------------------------
   const editor = (lane, schema, texts, act, close) => {
     const box = node("div", "lane-editor");
-    const setup = structuredClone(lane.setup);
+    const setup = structuredClone(lane.setup), written = {}; // lists that were typed here, as texts
     const kind = () => schema.strategies.find((one) => one.name === setup.strategy);
-    const send = (name) => act({ do: "change", key: lane.key, name: name ?? nameField.value, setup });
+    const send = (name) => act({ do: "change", key: lane.key, name: name ?? nameField.value, setup, written });
     const labelled = (text, control, help) => {
       const label = node("label", "lane-field");
       if (help) label.title = help;
@@ -57,7 +57,7 @@
         setup.strategy = strategy.value;
         const takes = kind().takes;
         const own = ["version", "strategy", "seed", "max_new_tokens", "order", "prompt", "model"];
-        for (const name of Object.keys(setup)) if (!own.includes(name) && !takes.includes(name)) delete setup[name];
+        for (const name of Object.keys(setup)) if (!own.includes(name) && !takes.includes(name)) { delete setup[name]; delete written[name]; }
         send();
         draw();
       });
@@ -65,6 +65,14 @@
       row.append(labelled(texts.name, nameField), labelled(texts.strategy, strategy));
       if (kind().draws) row.append(labelled(texts.seed, number(setup.seed ?? 0, { minimum: 0, maximum: schema.seed, whole: true }, texts.seed, (value) => { setup.seed = value; send(); })));
       row.append(labelled(texts.length, number(setup.max_new_tokens, { minimum: 1, maximum: schema.max_new_tokens, whole: true }, texts.length, (value) => { setup.max_new_tokens = value; send(); })));
+      if (kind().draws) {
+        const order = node("select"), now = JSON.stringify(setup.order ?? schema.orders[0][1]);
+        const at = schema.orders.findIndex(([, names]) => JSON.stringify(names) === now);
+        schema.orders.forEach(([text], i) => order.append(new Option(text, i, false, i === at)));
+        if (at < 0) order.append(new Option(texts.own_order, -1, false, true));
+        order.addEventListener("change", () => { if (order.value >= 0) { setup.order = schema.orders[order.value][1]; send(); } });
+        row.append(labelled(texts.order, order));
+      }
       const knobs = node("div", "lane-fields");
       const isOn = (name) => setup[name] !== undefined;
       const names = kind().settings.filter((name) => kind().draws || !schema.settings[name].sampling);
@@ -76,13 +84,18 @@
           control = node("select");
           one.choices.forEach(([text, value], i) => control.append(new Option(text, i, false, value === setup[name])));
           control.addEventListener("change", () => set(one.choices[control.value][1]));
+        } else if (one.written) {
+          control = node("textarea");
+          control.rows = 2;
+          control.value = written[name] ?? lane.written[name] ?? "";
+          control.addEventListener("change", () => { written[name] = control.value; send(); });
         } else if (one.texts) {
           control = node("input");
           control.value = setup[name].join("; ");
           control.addEventListener("change", () => set(control.value.split(";").map((text) => text.trim()).filter(Boolean)));
         } else control = number(setup[name], one, one.label, set);
         const field = labelled(one.label, control, one.help);
-        const off = button("lane-act", "×", `${texts.off}: ${one.label}`, (event) => { event.preventDefault(); delete setup[name]; send(); draw(); });
+        const off = button("lane-act", "×", `${texts.off}: ${one.label}`, (event) => { event.preventDefault(); delete setup[name]; delete written[name]; send(); draw(); });
         const pair = node("span", "lane-knob");
         pair.append(field, off);
         knobs.append(pair);
@@ -93,7 +106,7 @@
       for (const name of names.filter((one) => !isOn(one))) more.append(new Option(schema.settings[name].label, name));
       more.addEventListener("change", () => {
         const one = schema.settings[more.value];
-        setup[more.value] = one.choices ? one.choices[0][1] : one.texts ? [] : one.start;
+        setup[more.value] = one.choices ? one.choices[0][1] : one.texts || one.written ? [] : one.start;
         send();
         draw();
       });

@@ -124,6 +124,20 @@ def settings(texts: Mapping[str, str], speller: Speller) -> dict[str, tuple[Any,
     return {name: entries(name, read(name, text, speller)) for name, text in texts.items() if text.strip()}
 
 
+def typed(name: str, value: Sequence[Any], vocabulary: Vocabulary) -> str:
+    """A list as a person would type it, a line an entry: what `read` makes that list of, as long as the tokenizer cuts
+    its texts as they are cut here."""
+    if name == "negative_prompt_ids":
+        return vocabulary.text(value)
+    if name == "suppress_tokens":
+        return "\n".join(map(str, value))
+    if name == "stop_strings":
+        return "\n".join(f'"{printable(text.encode())}"' for text in value)
+    if name == "sequence_bias":
+        return "\n".join(f'"{"".join(vocabulary.labels(ids))}" {bias:g}' for ids, bias in value)
+    return "\n".join(f'"{"".join(vocabulary.labels(ids))}"' for ids in value)
+
+
 # ---- one line ------------------------------------------------------------------------------------------------
 
 

@@ -1,22 +1,56 @@
 """Comparisons: what four lanes gain over one beside what a bare forward pass gains, and a cloud of 256 texts."""
 
+import math
 import statistics
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
+from typing import Any
+from unittest.mock import patch
 
-from benchmark_report import Report, seconds
+from benchmark_page import served, visited
+from benchmark_report import Report, percentile, seconds, spread
 
 from playground import catalog, engine, settings
 from playground.decoding.clouds import MAX_SAMPLES
 from playground.decoding.trace import GenerationRequest
 from playground.engines.huggingface import backend as huggingface
-from playground.engines.huggingface.backend import HuggingFaceModel
+from playground.engines.huggingface.backend import Backend, HuggingFaceModel
+from playground.runs.setup import Setup
+from playground.tabs.compare import base as compare_base
+from playground.tabs.compare.examples import COMPARE_EXAMPLES
+from playground.tabs.compare.handlers import CompareTab
+from playground.tabs.compare.session import CompareSession
 
 LANES = 4
 TOKENS = 40
 GAIN = 0.9  # of a bare forward pass's
 CLOUD_SECONDS = 8.0
 PROMPT = "The old king said to his"
+LIVE_LANES, STRIP_LIMIT, CHART_LIMIT = 6, 150, 300  # ms
+# notes after each paint how many tokens each strip and the chart of surprisals show, and when (ms since 1970)
+OBSERVER = """
+() => {
+  const bench = window.laneBench = { strips: [], charts: [] };
+  const painted = (note) => {
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => { note(performance.timeOrigin + performance.now()); channel.port1.close(); };
+    channel.port2.postMessage(0);
+  };
+  new MutationObserver((records) => {
+    if (records.some(({ type, target }) => type === "childList" && target.matches?.(".lane .token-strip"))) {
+      const counts = [...document.querySelectorAll(".lane .token-strip")].map((one) => one.children.length);
+      painted((at) => bench.strips.push({ at, counts }));
+    }
+    const chart = records.find(({ type, target }) => type === "attributes" && target.matches(".lane-surprisal"))?.target;
+    if (chart) {
+      const count = Math.max(0, ...(chart._fullData ?? []).map(({ x }) => x?.length ?? 0));
+      painted((at) => bench.charts.push({ at, count }));
+    }
+  }).observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ["data-frame"] });
+}
+"""
 SETTINGS = ({"temperature": 0.8}, {"temperature": 0.8, "top_p": 0.9}, {"top_k": 40}, {"min_p": 0.05})
 
 
@@ -65,6 +99,77 @@ def measure(report: Report) -> None:
     report.invariant("every sample has dice of its own", len(seeds) == samples, f"{len(seeds)} seeds")
     note = f"{cloud.tokens / taken_by_cloud:,.0f} tokens/s"
     report.at_most(f"{samples} texts of {tokens} tokens", taken_by_cloud, CLOUD_SECONDS, "s", note)
+    live(report, backend)
+
+
+def live(report: Report, backend: Backend) -> None:
+    """Six lanes at the page's lively speed: how far strips and the chart of surprisals are behind the server."""
+    tokens = 12 if report.is_smoke else TOKENS
+    report.section(f"Live gate of Compare: {LIVE_LANES} lanes of {tokens} tokens in headless Chromium")
+    made: dict[int, float] = {}  # steps -> wall clock (ms) when the server began their frame
+    panels = CompareTab.panels
+
+    def timed(tab: CompareTab, session: CompareSession, *rest: Any) -> dict[str, object]:
+        if session.comparison is not None:
+            made.setdefault(session.comparison.steps, 1000 * time.time())
+        return panels(tab, session, *rest)
+
+    backend.model.eos_ids = ()
+    lanes = tuple((f"T {0.6 + 0.2 * i:.1f}", _drawn(tokens, 0.6 + 0.2 * i)) for i in range(LIVE_LANES))
+    first = replace(COMPARE_EXAMPLES[0], lanes=lanes)
+    with (
+        patch.object(CompareTab, "panels", timed),
+        patch.object(compare_base, "COMPARE_EXAMPLES", (first, *COMPARE_EXAMPLES[1:])),
+        served(backend) as address,
+        visited(address) as visit,
+    ):
+        page = visit.page
+        page.evaluate(OBSERVER)
+        page.locator("#tabs [role=tab]").filter(has_text="Compare").first.click()
+        page.wait_for_selector(".lane")
+
+        def run() -> None:
+            made.clear()
+            page.evaluate("() => { laneBench.strips = []; laneBench.charts = []; }")
+            page.locator("#compare-run button").evaluate(
+                "one => one.click()"
+            )  # without scrolling: what is on screen stays
+            page.wait_for_function("() => document.querySelector('#compare-run button').dataset.kind === 'running'")
+            page.wait_for_function(
+                "n => document.querySelectorAll('.lane-badge[data-kind=good]').length === n", arg=LIVE_LANES,
+                timeout=180_000, polling=200,
+            )  # fmt: skip
+
+        run()
+        page.locator("#chart-lane-surprisal").scroll_into_view_if_needed()
+        run()
+        _lateness(report, page.evaluate("() => laneBench"), made, tokens)
+        visit.growth(report, run, f"another {tokens} tokens of {LIVE_LANES} lanes")
+        report.invariant("uncaught and console errors", not visit.errors, str(visit.errors)[:200])
+
+
+def _lateness(report: Report, found: dict[str, Any], made: dict[int, float], tokens: int) -> None:
+    begun = next((i for i, one in enumerate(found["strips"]) if max(one["counts"], default=0) <= 1), 0)
+    late = []
+    for token in range(1, tokens + 1):
+        began = min((at for steps, at in made.items() if steps >= token), default=math.inf)
+        for lane in range(LIVE_LANES):
+            seen = (one["at"] for one in found["strips"][begun:] if one["counts"][lane] >= token)
+            late.append(next(seen, math.inf) - began)
+    text = spread(late)
+    title = "strips: a token after the server began its frame, p95"
+    report.at_most(title, percentile(late, 0.95), STRIP_LIMIT, "ms", text)
+    last, behind = 0, []
+    for chart in found["charts"]:
+        if chart["count"] > last:
+            behind.append(chart["at"] - min(at for steps, at in made.items() if steps > last))
+            last = chart["count"]
+    text = f"{len(behind)} pictures; {spread(behind)}"
+    report.at_most("chart of surprisals: behind the newest token, max", max(behind), CHART_LIMIT, "ms", text)
+
+
+def _drawn(tokens: int, temperature: float) -> Setup:
+    return Setup("sample", {"temperature": temperature, "min_new_tokens": tokens}, 36, tokens)
 
 
 def _alone(model: HuggingFaceModel, request: GenerationRequest) -> None:

@@ -10,7 +10,8 @@ class CompareLanes(gr.HTML):
     """The rows of a comparison, drawn from data; one editor opens below the row that is chosen.
 
     Comes through `channel`: {"lanes": [{"key", "name", "colour", "chips": [text], "setup": object | None, "text": of
-    one that is only read | None, "note", "numbers": [[value, name]], "badge": {"text", "kind"}, "error"}], "parts_at":
+    one that is only read | None, "written": its lists as texts by name, "note", "numbers": [[value, name]], "badge":
+    {"text", "kind"}, "error"}], "parts_at":
     index | None, "most": lanes, "token": [lane, index]}. The text of row n comes through "<channel>.<n>": {"start",
     "tokens": [{"text", "title", "shade"}], "lead"}.
     What a person changes triggers `act`; the event's `picked` is an object, "do" among its keys. A token that is

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,7 @@ class Row:
     lane: Lane | None
     badge: Mapping[str, str] | None
     text: str | None = None
+    written: Mapping[str, str] = field(default_factory=dict)  # the setup's lists as a person types them
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def lanes(rows: Sequence[Row], token: tuple[int, int] | None, parts: int | None,
         made.append(
             {
                 "key": row.key, "name": row.name, "colour": colour(place), "chips": list(row.chips),
-                "setup": row.setup, "text": row.text, "note": _note(row, look.t),
+                "setup": row.setup, "text": row.text, "written": dict(row.written), "note": _note(row, look.t),
                 "numbers": _numbers(found, look.t) if found and found.tokens else [],
                 "badge": row.badge or {"text": "", "kind": ""},
                 "error": error.message(look.t) if isinstance(error, PlaygroundError) else "",

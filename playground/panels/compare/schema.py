@@ -2,29 +2,36 @@
 
 from typing import Any
 
-from playground.catalog import BY_NAME, MAX_SEED
+from playground.catalog import BY_NAME, MAX_SEED, ORDERS
 from playground.i18n import Translator
 from playground.lists import LISTS
 from playground.runs.setup import MAX_TOKENS, Setup
 from playground.runs.strategies import STRATEGIES
+from playground.runs.strategies.kind import USUAL_ORDER
 from playground.runs.strategies.options import Choice, Number, Option
 from playground.views.notation import shorter
 
 
 def schema(t: Translator) -> dict[str, Any]:
     """{"strategies": [{"name", "label", "draws", "settings": [name]}], "settings": {name: what its control needs},
-    "seed", "max_new_tokens": the largest}. Settings that are lists are kept as they are, and not asked for."""
+    "seed", "max_new_tokens": the largest, "orders": [[label, names of processors]]}. Lists are asked for as texts."""
     settings: dict[str, Any] = {}
     strategies = []
     for kind in STRATEGIES.values():
         own = {option.name: _option(option, t) for option in kind.options}
         settings |= {name: asked for name, asked in own.items() if asked}
+        lists = [name for name in kind.processors if name in LISTS]
+        settings |= {name: _list(name, t) for name in lists}
         numbers = [name for name in kind.processors if name in BY_NAME]
         settings |= {name: _number(name, t) for name in numbers}
-        names = [*(name for name, asked in own.items() if asked), *numbers]
+        names = [*(name for name, asked in own.items() if asked), *numbers, *lists]
         strategies.append({"name": kind.name, "label": t(kind.label), "draws": kind.draws, "settings": names,
                            "takes": list(kind.settings)})  # fmt: skip
-    return {"strategies": strategies, "settings": settings, "seed": MAX_SEED, "max_new_tokens": MAX_TOKENS}
+    orders = [[t(f"dice.order.{key.replace('.', '_')}"), list(order)] for key, order in ORDERS.items()]
+    return {
+        "strategies": strategies, "settings": settings, "seed": MAX_SEED, "max_new_tokens": MAX_TOKENS,
+        "orders": orders,
+    }  # fmt: skip
 
 
 def _number(name: str, t: Translator) -> dict[str, Any]:
@@ -34,6 +41,12 @@ def _number(name: str, t: Translator) -> dict[str, Any]:
         "label": t(f"parameter.{name}.label"), "help": t(f"parameter.{name}.help"), "low": low, "high": high,
         "step": step, "minimum": parameter.minimum, "maximum": parameter.maximum, "start": parameter.start,
         "usual": parameter.neutral, "whole": parameter.is_whole, "sampling": parameter.sampling_only,
+    }  # fmt: skip
+
+
+def _list(name: str, t: Translator) -> dict[str, Any]:
+    return {
+        "label": t(f"parameter.{name}.label"), "help": t(f"parameter.{name}.help"), "usual": [], "written": True,
     }  # fmt: skip
 
 
@@ -69,6 +82,9 @@ def chips(setup: Setup, same_dice: bool, t: Translator) -> list[str]:
             found.append(_chip(t(option.made), t(option.texts[option.shown(value)])))
         elif option.made:
             found.append(_chip(t(option.made), shorter(value) if isinstance(option, Number) else ""))
+    if setup.order != USUAL_ORDER:
+        name = next((key.replace(".", "_") for key, order in ORDERS.items() if order == setup.order), "own")
+        found.append(_chip(t("made.order"), t(f"dice.order.{name}")))
     if setup.kind.draws and not same_dice:
         found.append(_chip(t("made.seed"), str(setup.dice)))
     return found

@@ -5,16 +5,19 @@ from typing import Any
 from playground.components.live_bus import frame
 from playground.engines.loading import ModelSlot
 from playground.i18n import Translator, said
+from playground.lists import LISTS
 from playground.panels import wording
 from playground.panels.compare import frames
 from playground.panels.compare.frames import Look, Row
 from playground.panels.compare.schema import chips
+from playground.runs.setup import Setup
 from playground.settings import DEFAULT_MODEL_NAME
 from playground.tabs import state_line
 from playground.tabs.compare.examples import COMPARE_EXAMPLES
 from playground.tabs.compare.session import MOST_LANES, CompareSession, OwnText
 from playground.tabs.state_line import Parts, State
 from playground.views.strip import spelt_together
+from playground.written import typed
 
 LEAD = 24  # characters of the prompt that stand before a text
 
@@ -72,8 +75,15 @@ class CompareBase:
             if isinstance(source, OwnText):
                 found.append(Row(one.key, name, [self.t("compare.text.chip")], None, lane, badge, source.text))
             else:
-                found.append(Row(one.key, name, chips(source, same, self.t), source.to_json(), lane, badge))
+                made = chips(source, same, self.t)
+                found.append(Row(one.key, name, made, source.to_json(), lane, badge, written=self.typed(source)))
         return found
+
+    def typed(self, setup: Setup) -> dict[str, str]:
+        """The lists of a setup as a person types them."""
+        lists = {name: value for name, value in setup.settings.items() if name in LISTS}
+        vocabulary = self.slot.get().vocabulary if lists else None
+        return {name: typed(name, value, vocabulary) for name, value in lists.items() if vocabulary}
 
     def look(self, session: CompareSession) -> Look:
         return Look(self.t, self.slot.get().vocabulary if session.comparison else None)

@@ -7,11 +7,13 @@ from typing import Any
 
 import gradio as gr
 
+from playground import written
 from playground.components.live_bus import Frame, frame
 from playground.engines import prompts
 from playground.engines.prompts import speller_of
 from playground.errors import InvalidArgumentError
 from playground.i18n import Said, said, say
+from playground.lists import LISTS
 from playground.panels import wording
 from playground.runs.scoring import text_lane
 from playground.runs.setup import MAX_TEXT, Setup
@@ -34,7 +36,7 @@ class Editing(CompareBase):
         picked = event.picked if isinstance(event.picked, dict) else {}
         key, do = picked.get("key"), picked.get("do")
         if do == "change":
-            setup = Setup.from_json(picked.get("setup"))
+            setup = self.edited(picked.get("setup"), picked.get("written"))
             place = session.place(key)
             name = str(picked.get("name") or "")[:LONGEST_NAME] or self.t("compare.unnamed")
             before = session.lanes[place].name if place is not None else name
@@ -64,6 +66,16 @@ class Editing(CompareBase):
         elif do in ("up", "down"):
             session.move(key, -1 if do == "up" else 1)
         yield frame({**self.whole(session), "compare.notice": wording.notice("")})
+
+    def edited(self, setup: object, texts: object) -> Setup:
+        """A setup as the editor sends it, its lists as texts beside it. Raises the errors of Setup and written.read."""
+        found = texts if isinstance(texts, dict) else {}
+        typed = {name: text for name, text in found.items() if name in LISTS and isinstance(text, str)}
+        if not typed or not isinstance(setup, dict):
+            return Setup.from_json(setup)
+        lists: dict[str, Any] = dict.fromkeys(typed, ())
+        lists |= written.settings(typed, speller_of(self.slot.get()))
+        return Setup.from_json(setup | lists)
 
     def read_text(self, session: CompareSession, place: int) -> None:
         """A text that is not empty is read at once after the prompt of what is on the page, unless a run goes on."""

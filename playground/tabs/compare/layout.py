@@ -27,7 +27,7 @@ from playground.tabs.state_line import stated
 
 EDITOR = (
     "edit", "close", "copy", "remove", "up", "down", "add", "name", "strategy", "seed", "length", "more", "off",
-    "add_text", "text", "placeholder",
+    "add_text", "text", "placeholder", "order", "own_order",
 )  # fmt: skip
 
 

@@ -9,10 +9,12 @@ import gradio as gr
 import pytest
 
 from playground import engine
+from playground.catalog import ORDERS
 from playground.decoding.trace import GenerationRequest
 from playground.engines import prompts
 from playground.engines.huggingface.backend import Backend
 from playground.engines.loading import ModelSlot
+from playground.engines.prompts import speller_of
 from playground.i18n import translator
 from playground.runs.setup import Setup
 from playground.tabs.compare.examples import COMPARE_EXAMPLES
@@ -171,6 +173,40 @@ def test_a_setting_out_of_range_is_one_line_and_the_lane_stays(comparer: Compare
     comparer.edit(do="change", key=key, name="x", setup=DRAWN.to_json() | {"temperature": -1})
     assert "temperature" in comparer.said("compare.notice").lower()
     assert comparer.session.lanes[1].setup == DRAWN
+
+
+def test_lists_are_typed_and_the_order_is_chosen(comparer: Comparer, storyteller: Backend) -> None:
+    comparer.lanes(GREEDY, DRAWN)
+    key = comparer.session.lanes[0].key
+    typed = {"bad_words_ids": "wife", "sequence_bias": "king -3", "suppress_tokens": "7", "stop_strings": '"said"'}
+    comparer.edit(do="change", key=key, name="x", setup=GREEDY.to_json(), written=typed)
+    speller = speller_of(storyteller)
+    found = comparer.session.lanes[0].setup.settings
+    assert found == {
+        "bad_words_ids": (speller.phrase("wife"),), "sequence_bias": ((speller.phrase("king"), -3.0),),
+        "suppress_tokens": (7,), "stop_strings": ("said",),
+    }  # fmt: skip
+    shown = comparer.page["compare.lanes"]["lanes"][0]["written"]
+    assert shown["bad_words_ids"] == '"␣wife"' and shown["sequence_bias"] == '"␣king" -3'
+    comparer.edit(do="change", key=key, name="x", setup=GREEDY.to_json(), written=shown)  # typed again, it is the same
+    assert comparer.session.lanes[0].setup.settings == found
+    comparer.do("run")
+    assert "wife" not in comparer.text(0)
+    comparer.edit(do="change", key=key, name="x", setup=GREEDY.to_json(), written={"sequence_bias": "king"})
+    assert "Sequence bias" in comparer.said("compare.notice")
+    assert comparer.session.lanes[0].setup.settings == found
+    second = comparer.session.lanes[1].key
+    comparer.edit(do="change", key=second, name="y", setup=DRAWN.to_json() | {"order": "llama.cpp"})
+    assert comparer.session.lanes[1].setup.order == ORDERS["llama.cpp"]
+    assert any("llama.cpp" in chip for chip in comparer.page["compare.lanes"]["lanes"][1]["chips"])
+
+
+@pytest.mark.parametrize("texts", [7, {"bad_words_ids": 3}, {"nonsense": "x"}, {"bad_words_ids": ""}])
+def test_lists_that_no_page_sends_are_no_lists(comparer: Comparer, texts: Any) -> None:
+    comparer.lanes(GREEDY, DRAWN)
+    key = comparer.session.lanes[0].key
+    comparer.edit(do="change", key=key, name="x", setup=GREEDY.to_json(), written=texts)
+    assert comparer.session.lanes[0].setup == GREEDY
 
 
 def test_an_error_leaves_the_last_good_picture(comparer: Comparer) -> None:
