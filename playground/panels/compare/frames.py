@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from playground.decoding.beam_trace import BeamTrace
-from playground.decoding.lanes import Comparison, Lane
+from playground.decoding.lanes import Comparison, Lane, is_batched
 from playground.decoding.trace import Trace
 from playground.errors import PlaygroundError
 from playground.i18n import Translator
@@ -85,9 +85,10 @@ def lanes(rows: Sequence[Row], token: tuple[int, int] | None, parts: int | None,
 
 
 def _note(row: Row, t: Translator) -> str:
-    """Of a text that was brought: how many of its tokens were among the first, and what that does not say."""
+    """Of a text that was brought: how many of its tokens were among the first, and what that does not say. Of a lane
+    that is no row of the common batch: that."""
     if row.text is None:
-        return ""
+        return t("compare.beside") if row.lane and not is_batched(row.lane.request) else ""
     if not row.text or row.lane is None:
         return t("compare.text.empty") if not row.text else ""
     ten, hundred, thousand = _among_first(row.lane) or (0, 0, 0)

@@ -84,7 +84,7 @@ def chips(setup: Setup, same_dice: bool, t: Translator) -> list[str]:
             found.append(_chip(t(option.made), shorter(value) if isinstance(option, Number) else ""))
     if setup.order != USUAL_ORDER:
         name = next((key.replace(".", "_") for key, order in ORDERS.items() if order == setup.order), "own")
-        found.append(_chip(t("made.order"), t(f"dice.order.{name}")))
+        found.append(_chip(t("compare.editor.order"), t(f"dice.order.{name}")))
     if setup.kind.draws and not same_dice:
         found.append(_chip(t("made.seed"), str(setup.dice)))
     return found

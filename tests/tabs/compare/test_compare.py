@@ -94,7 +94,9 @@ def test_each_text_is_that_of_its_setup_alone(comparer: Comparer, storyteller: B
         assert session.comparison.lanes[place].token_ids == alone.token_ids
         assert len(comparer.texts[place]) == 8
     assert len(comparer.texts[2]) == 8
-    assert [len(lane["numbers"]) for lane in comparer.page["compare.lanes"]["lanes"]] == [3, 3, 3]
+    shown = comparer.page["compare.lanes"]["lanes"]
+    assert [len(lane["numbers"]) for lane in shown] == [3, 3, 3]
+    assert [bool(lane["note"]) for lane in shown] == [False, False, True]  # the search is no row of the batch
 
 
 def test_the_sentence_names_the_first_token_that_differs_with_its_probability(comparer: Comparer) -> None:
