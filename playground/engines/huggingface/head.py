@@ -69,7 +69,7 @@ class Head:
     def logits(self, hidden: Tensor) -> Tensor:
         """(B, L, V) float32 from (B, L, width), by the same call as the model's own."""
         if is_lean(self._module):
-            return cast(Tensor, self._module.lean.head(hidden))
+            return cast(Tensor, self._module.lean.logits(hidden))
         assert self._finish is not None
         return self._finish(self._layer(hidden.to(device.of(self._module)))).float().cpu()
 

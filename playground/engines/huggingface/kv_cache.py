@@ -130,6 +130,18 @@ class GrowingLayer(DynamicLayer):
         self._show(end)
         return self.keys, self.values
 
+    def append(self, key_states: Tensor, value_states: Tensor, start: int) -> tuple[Tensor, Tensor]:
+        """`update` of a layer that holds `start` tokens, at least one."""
+        end = start + key_states.shape[-2]
+        buffers = self._buffers
+        if not buffers or end > buffers[0].shape[-2]:
+            return self.update(key_states, value_states)
+        keys, values = buffers
+        keys[..., start:end, :] = key_states
+        values[..., start:end, :] = value_states
+        self.keys, self.values = keys[..., :end, :], values[..., :end, :]
+        return self.keys, self.values
+
     def crop(self, tokens_to_remove: int) -> None:
         super().crop(tokens_to_remove)
         self.shared = min(self.shared, self.get_seq_length())

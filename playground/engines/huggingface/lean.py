@@ -27,10 +27,13 @@ from transformers.cache_utils import DynamicLayer
 from transformers.modeling_outputs import CausalLMOutputWithCrossAttentions, CausalLMOutputWithPast
 from transformers.pytorch_utils import Conv1D
 
+from playground.engines.huggingface import threads
 from playground.engines.huggingface.kv_cache import GrowingLayer, cache_argument
 
 _TANH_GELU = {"gelu_new", "gelu_pytorch_tanh", "gelu_fast"}  # one function under three names
 _LLAMA_STYLE = (LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM)
+_WIDE = 512  # numbers a token: from here on two threads share a product with profit
+_SHARED = 2**21  # rows × width²: from here on, too
 _TAKEN = {"input_ids", "attention_mask", "position_ids", "past_key_values", "cache", "use_cache", "logits_to_keep"}
 _UNREAD = {"tokenizer"}  # `generate` passes it on, where it has stop strings; no forward pass looks at it
 # what else `generate` may send along, as long as it asks for nothing
@@ -55,9 +58,13 @@ def make_lean(module: Any) -> int:
 
 
 def pays(module: Any) -> bool:
-    """Whether it is faster here: between several threads a product of a narrow model takes longer to share out than to
-    compute (measured on two: width 256 0.9 times as fast as transformers' own, 1.25 on one; width 768 1.65)."""
-    return torch.get_num_threads() == 1 or int(getattr(module.config, "hidden_size", 0)) >= 512
+    """Whether it is faster here: a product of a narrow model takes longer to share out between threads than to compute
+    (width 256 on two: 0.9 times as fast as transformers' own; alone 1.25), so there it needs to be computed alone."""
+    return torch.get_num_threads() == 1 or threads.can_change() or _width(module) >= _WIDE
+
+
+def _width(module: Any) -> int:
+    return int(getattr(module.config, "hidden_size", 0))
 
 
 def is_lean(module: Any) -> bool:
@@ -123,11 +130,25 @@ class _Weights:
         self.module = module
         self.blocks = blocks
         self.head = head
+        self.width = _width(module)
         self.output = CausalLMOutputWithPast
         self.cache_argument = str(cache_argument(module))
 
     def __deepcopy__(self, memo: object) -> None:
         return None
+
+    def is_small(self, rows: int) -> bool:
+        """Whether a pass over so many rows is better computed by one thread."""
+        return self.width < _WIDE and rows * self.width**2 <= _SHARED
+
+    @torch.inference_mode()
+    def logits(self, read: Tensor) -> Tensor:
+        """(B, L, V) from what the head reads (B, L, d): by as many threads, whoever asks."""
+        count = threads.alone() if self.is_small(read.shape[0] * read.shape[1]) else 0
+        try:
+            return self.head(read)
+        finally:
+            threads.again(count)
 
     @property
     def bytes(self) -> int:
@@ -177,9 +198,13 @@ def _forward(weights: _Weights, named: dict[str, Any]) -> Any:
     keys = _Keys(cached, length)
     if positions is None:
         positions = torch.arange(keys.before, keys.before + length)[None]
-    hidden = weights.hidden(ids, positions, keys)
+    count = threads.alone() if weights.is_small(ids.numel()) else 0
+    try:
+        hidden = weights.hidden(ids, positions, keys)
+    finally:
+        threads.again(count)
     read = hidden[:, slice(-kept, None) if isinstance(kept, int) else kept]
-    output = weights.output(logits=weights.head(read), **{weights.cache_argument: cached})
+    output = weights.output(logits=weights.logits(read), **{weights.cache_argument: cached})
     output.head_input = read
     return output
 
@@ -199,7 +224,7 @@ class _Keys:
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
         """q (B, heads, L, size), k and v (B, kv heads, L, size) -> (B, L, heads · size)."""
         if self.cached is not None:
-            k, v = self.cached.update(k, v, layer)
+            k, v = self._kept(layer, k, v)
         rows, heads, length, size = q.shape
         shared = heads // k.shape[1]
         if shared > 1 and length == 1:  # the query heads that share a key are rows of one product
@@ -209,6 +234,13 @@ class _Keys:
             k, v = k.repeat_interleave(shared, dim=1), v.repeat_interleave(shared, dim=1)
         out = F.scaled_dot_product_attention(q, k, v, self.mask, is_causal=self.is_triangle, scale=scale)
         return out.transpose(1, 2).reshape(rows, length, heads * size)
+
+    def _kept(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """All keys and values, the new ones written behind the others; where there is room, without a detour."""
+        layers = self.cached.layers  # type: ignore[union-attr]
+        if self.before and layer < len(layers) and type(layers[layer]) is GrowingLayer:
+            return layers[layer].append(k, v, self.before)  # type: ignore[no-any-return]
+        return self.cached.update(k, v, layer)  # type: ignore[union-attr, no-any-return]
 
 
 def _weights(module: Any) -> _Weights | None:
@@ -238,19 +270,21 @@ class _GPT2(_Weights):
     def __init__(self, module: Any) -> None:
         super().__init__(module, [_GPT2Block(block) for block in module.transformer.h], _packed(module.lm_head))
         self.base = module.transformer
+        self.last_norm = _LayerNorm(self.base.ln_f)
+        self.tables = self.base.wte.weight, self.base.wpe.weight
         self.output = CausalLMOutputWithCrossAttentions
 
     def hidden(self, ids: Tensor, positions: Tensor, keys: _Keys) -> Tensor:
-        x = F.embedding(ids, self.base.wte.weight) + F.embedding(positions, self.base.wpe.weight)
+        x = torch.embedding(self.tables[0], ids) + torch.embedding(self.tables[1], positions)
         for i, block in enumerate(self.blocks):
             x = block(i, x, keys)
-        return _layer_norm(x, self.base.ln_f)
+        return self.last_norm(x)
 
 
 class _GPT2Block:
     def __init__(self, block: Any) -> None:
         attention, mlp = block.attn, block.mlp
-        self.norms = block.ln_1, block.ln_2
+        self.norms = _LayerNorm(block.ln_1), _LayerNorm(block.ln_2)
         self.heads, self.scale = attention.num_heads, attention.scaling
         self.into_heads, self.out_of_heads = _packed(attention.c_attn), _packed(attention.c_proj)
         self.up, self.down = _packed(mlp.c_fc), _packed(mlp.c_proj)
@@ -260,16 +294,22 @@ class _GPT2Block:
 
     def __call__(self, layer: int, x: Tensor, keys: _Keys) -> Tensor:
         rows, length, width = x.shape
-        mixed = self.into_heads(_layer_norm(x, self.norms[0]))
+        mixed = self.into_heads(self.norms[0](x))
         q, k, v = mixed.view(rows, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
         x = self.out_of_heads.plus(keys.attend(layer, q, k, v, self.scale), x)
-        normed = _layer_norm(x, self.norms[1])
+        normed = self.norms[1](x)
         wide = self.up.gelu(normed) if self.is_tanh_gelu else self.activation(self.up(normed))
         return self.down.plus(wide, x)
 
 
-def _layer_norm(x: Tensor, norm: Any) -> Tensor:
-    return F.layer_norm(x, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
+class _LayerNorm:
+    """The norm's own numbers at hand: every look into a module costs as much as a small product."""
+
+    def __init__(self, norm: Any) -> None:
+        self.arguments = (norm.normalized_shape, norm.weight, norm.bias, norm.eps)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return torch.layer_norm(x, *self.arguments)
 
 
 # ---- Llama -----------------------------------------------------------------------------------------------------------
