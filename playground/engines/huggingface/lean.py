@@ -46,6 +46,8 @@ def make_lean(module: Any) -> int:
     The module keeps its weights, its name and its own forward pass, which still takes every call that the lean one
     doesn't: padding, training, attention weights asked for, a cache with windows. A copy of the module is plain.
     """
+    if is_lean(module):
+        return int(module.lean.bytes)
     try:
         weights = _weights(module)
     except (AttributeError, _NotPlainError):
