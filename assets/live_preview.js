@@ -46,8 +46,11 @@
     const floor = Math.max(1e-9, Math.min(...probabilities)), left = 10 ** layout.xaxis.range[0];
     const middle = Math.round(0.5 * (ranks.length - 1));
     const names = layout.annotations.slice(-2).map((one, i) => ({ ...one, y: Math.log10(Math.max([reached, probabilities][i][middle], 1e-12)) }));
-    const rect = { type: "rect", layer: "below", y0: 0, y1: 1, x0: left, fillcolor: "var(--plot-accent-pale)" };
-    const lines = cuts.map(({ name, kept }) => ({ type: "line", x0: kept + 0.3, x1: kept + 0.3, y0: 0, y1: 1, line: { color: cutColour(name), width: 2.4 } }));
+    const upright = { xref: "x", yref: "paper", y0: 0, y1: 1 };
+    const rect = { ...upright, type: "rect", layer: "below", x0: left, fillcolor: "var(--plot-accent-pale)", line: { width: 0 } };
+    const lines = cuts.map(({ name, kept }) => ({
+      ...upright, type: "line", x0: kept + 0.3, x1: kept + 0.3, line: { color: cutColour(name), width: 2.4 },
+    }));
     return {
       ...figure,
       data: [{ ...first, y: probabilities }, { ...second, y: reached }],
