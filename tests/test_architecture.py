@@ -49,6 +49,11 @@ def test_the_backend_and_the_verification_need_no_page() -> None:
     assert loaded.isdisjoint({"gradio", "plotly"})
 
 
+def test_the_page_is_there_before_transformers() -> None:
+    """Only the thread that loads a model imports it (playground/runs/late.py): two seconds for which nobody waits."""
+    assert modules_after("import playground.__main__").isdisjoint({"transformers", "sympy", "accelerate", "peft"})
+
+
 def test_settings_errors_and_texts_need_the_standard_library_only() -> None:
     loaded = modules_after("import playground.settings, playground.errors, playground.i18n, playground.vocabulary")
     assert loaded.isdisjoint({"torch", "transformers", "gradio", "plotly", "numpy"})

@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Cache, GenerationConfig
 
-from playground.engines.huggingface import checkpoint, device, lora, positions, rounding, wide_products
+from playground.engines.huggingface import (
+    checkpoint, device, lora, model_files, positions, rounding, wide_products,
+)  # fmt: skip
 from playground.engines.huggingface.card import licence
 from playground.engines.huggingface.context import context_length
 from playground.engines.huggingface.head import Head
@@ -73,13 +75,13 @@ def load(
     Raises ModelUnavailableError, with the reason, whatever goes wrong: the files are somebody else's.
     """
     name = name_or_path
-    if checkpoint.is_adapter(name):
+    if model_files.is_adapter(name):
         if how.dtype != "float32":
             raise ModelUnavailableError(name=name, reason=say("unfit.adapter_in_float"))
         return _with_adapter(name, display_name)
     try:
         device.check(how.device)
-        checkpoint.check_folder(name)
+        model_files.check_folder(name)
         config = AutoConfig.from_pretrained(name, trust_remote_code=False)
         checkpoint.check_config(name, config)
         tokenizer = checkpoint.read_tokenizer(
@@ -108,7 +110,7 @@ def load(
     except rounding.NoInt8Error as error:
         raise ModelUnavailableError(name=name, reason=say("unfit.no_integers")) from error
     except Exception as error:
-        raise ModelUnavailableError(name=name, reason=checkpoint.unloaded(name, error)) from error
+        raise ModelUnavailableError(name=name, reason=model_files.unloaded(name, error)) from error
 
 
 def _with_adapter(folder: str, display_name: str | None) -> Backend:
@@ -209,7 +211,7 @@ class HuggingFaceModel:
         except StatefulError as error:
             raise ModelUnavailableError(name=name, reason=say("unfit.stateful")) from error
         except Exception as error:
-            said = f"{type(error).__name__}: {checkpoint.first_line(error)}"
+            said = f"{type(error).__name__}: {model_files.first_line(error)}"
             raise ModelUnavailableError(name=name, reason=say("unfit.unread", error=said)) from error
         self.dtype = dtype
         self.beside_bytes = 0  # of the float32 weights that are kept with rounded ones

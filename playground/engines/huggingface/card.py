@@ -7,7 +7,7 @@ from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.repocard import metadata_load
 
-from playground.engines.huggingface.checkpoint import is_folder
+from playground.engines.huggingface.model_files import is_folder
 
 CARD = "README.md"
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from playground import settings
-from playground.engines.huggingface.checkpoint import unloaded
+from playground.engines.huggingface.model_files import unloaded
 from playground.engines.loading import ModelSlot
 from playground.errors import NotOfferedError, TokenizerUnavailableError
 from playground.tokenization.text_tokenizer import TextTokenizer, from_json
