@@ -14,8 +14,14 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Cache, GenerationConfig
 
 from playground.engines.huggingface import (
-    checkpoint, device, lora, model_files, positions, rounding, wide_products,
-)  # fmt: skip
+    checkpoint,
+    device,
+    lora,
+    model_files,
+    positions,
+    rounding,
+    wide_products,
+)
 from playground.engines.huggingface.card import licence
 from playground.engines.huggingface.context import context_length
 from playground.engines.huggingface.head import Head
