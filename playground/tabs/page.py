@@ -40,42 +40,6 @@ from playground.tabs.tokenizer import layout as tokenizer
 from playground.tabs.tokenizer.handlers import TokenizerTab
 from playground.vocabulary import from_tokenizer_json
 
-_THEME_SWITCH = """
-element.querySelector("#theme-switch").addEventListener("click", () => {
-  const dark = !document.body.classList.contains("dark");
-  const theme = dark ? "dark" : "light", address = new URL(location.href);
-  try { localStorage.setItem("playground-theme", theme); } catch { /* a page without storage */ }
-  if (address.searchParams.has("theme")) {
-    address.searchParams.set("theme", theme);
-    history.replaceState(history.state, "", address);
-  }
-  document.body.classList.toggle("dark", dark);
-});
-"""
-
-_REMEMBERED_THEME = """
-{
-  const kept = () => { try { return localStorage.getItem("playground-theme"); } catch { return null; } };
-  const asked = () => { // by the address
-    const theme = new URLSearchParams(location.search).get("theme");
-    return ["dark", "light"].includes(theme) ? theme : null;
-  };
-  const apply = () => {
-    const theme = asked() ?? kept();
-    if (theme && document.body.classList.contains("dark") !== (theme === "dark")) {
-      document.body.classList.toggle("dark", theme === "dark");
-    }
-  };
-  const start = () => { // Gradio sets a theme of its own while it mounts
-    apply();
-    new MutationObserver(apply).observe(document.body, { attributes: true, attributeFilter: ["class"] });
-  };
-  if (!new URLSearchParams(location.search).has("__theme")) {
-    if (document.body) start(); else addEventListener("DOMContentLoaded", start);
-  }
-}
-"""
-
 
 def build(models: Shelf | ModelSlot, is_public: bool = False) -> gr.Blocks:
     """The whole page around a shelf of models, or one alone; where `is_public`, visitors load nothing but what it
@@ -148,7 +112,7 @@ def _lay_out(demo: gr.Blocks, tabs: Tabs, whose: Whose) -> None:
         )
         gr.HTML(
             header_tools(t),
-            js_on_load=_THEME_SWITCH,
+            js_on_load="window.livePage.theme({element});",
             apply_default_css=False,
             elem_id="theme",
         )
@@ -200,7 +164,7 @@ def _theme() -> gr.themes.Base:
 def _app_arguments() -> dict[str, Any]:
     """Our files and where they stand in the page."""
     return page_files.app_arguments(
-        page_files.script(_REMEMBERED_THEME),
+        page_files.script(),
         page_files.style_sheet(beam_controls.style()),
         page_files.plotly(PLOTLY_JS),
         lambda t: f"{t('page.title')}: {t('page.tagline')}",
