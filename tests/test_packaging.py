@@ -115,8 +115,8 @@ def test_it_starts_from_the_wheel_alone(installed: Path, tmp_path: Path) -> None
                 assert len(answer.read()) > 10_000
         read = called(url, "tokenize", ["The king", "default"])  # waits for the model
         assert [token["token"] for token in read["tokens"]] == ["The", "␣king"]
-        (model,) = called(url, "models", [])
-        assert (model["name"], model["state"], model["parameters"]) == ("storyteller", "ready", 6_967_296)
+        model = next(one for one in called(url, "models", []) if one["state"] == "ready")
+        assert (model["name"], model["parameters"]) == ("storyteller", 6_967_296)
     finally:
         server.kill()
         server.wait()
