@@ -60,7 +60,8 @@ def picture_tools(t: Translator, *runs: str) -> str:
     """Buttons at the end of a panel's head: save as PNG or SVG, enlarge (assets/live_pictures.js says what a panel
     needs). `runs` names further things to save, a key `picture.<name>` each: what it is said to the page's scripts."""
     kinds = "".join(
-        f'<button type="button" data-picture="{name}">{t(f"picture.{name}")}</button>' for name in ("png", "svg", *runs)
+        f'<button type="button" data-picture="{name}" aria-label="{words}">{words}</button>'
+        for name, words in ((name, t(f"picture.{name}")) for name in ("png", "svg", *runs))
     )
     around = "".join(
         f'<button type="button" data-picture="{name}" title="{t(f"picture.{name}")}" '
