@@ -115,7 +115,7 @@ def test_the_badge_fails_where_a_lane_is_not_its_setup(storyteller: Backend) -> 
     assert found.parted and (found.parted.index, found.parted.ours) == (4, other) and not found.parted.is_within
 
     class Off:
-        size = trace.steps[2].row.size
+        size, told = trace.steps[2].row.size, None
         logits = trace.steps[2].logits + torch.linspace(0, 0.01, size)
 
     skewed = list(trace.steps)
@@ -143,7 +143,7 @@ def test_a_parting_is_told_by_its_margin(tiny: Callable[..., HuggingFaceModel]) 
         moved[second] += gap  # the lane: the second, by as much
 
         def row(logits: torch.Tensor) -> Any:
-            return type("Held", (), {"logits": logits, "size": len(logits)})()
+            return type("Held", (), {"told": None, "logits": logits, "size": len(logits)})()
 
         one = replace(alone, steps=(replace(step, row=row(tied)),))
         other = replace(alone, steps=(replace(step, row=row(moved), choice=Choice(second, "argmax")),))
