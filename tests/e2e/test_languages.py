@@ -46,9 +46,10 @@ EXEMPT = (
     "[id$=bus], input[type=checkbox], .xtick, .ytick, .point, .textpoint, #chart-flow_here text, "
     "#chart-flow_there text, #beam-running th, #beam-alpha-rank th, #beam-best th, #beam-path th, #beam-path-text, "
     "#compare-bars th, #lens, #lens-list, "
-    ".live-grid td, .live-grid th, #family th, #side-table th, #batch-ids, #batch-mask"
+    ".live-grid td, .live-grid th, #family th, #side-table th, #batch-ids, #batch-mask, "
+    "#lockstep-words td, #rounding-dtype"
 )
-UNITS, NAMES = {"nats", "bits"}, {"storyteller"}
+UNITS, NAMES = {"nats", "bits"}, {"storyteller", "detective"}
 CLIPPED = """() => [...document.querySelectorAll("button, [role=tab], .panel-head h2, .panel-head small, label, th")]
   .filter((one) => one.checkVisibility() && !one.closest(".tok, .token-text, .live-grid, .label-wrap, footer")
     && one.clientWidth && one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== "inline")

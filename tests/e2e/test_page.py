@@ -81,7 +81,8 @@ def test_everything_that_can_be_pressed_has_a_name(opened: Tab) -> None:
     nameless = opened.page.evaluate(
         """() => "button input select textarea".split(" ")
             .flatMap(tag => [...document.querySelectorAll(`#header ${tag}, #generate ${tag}`)])
-            .filter(e => e.offsetParent && !e.innerText?.trim() && !e.getAttribute("aria-label") && !e.labels?.length)
+            .filter(e => e.checkVisibility() && !e.innerText?.trim())
+                .filter(e => !e.getAttribute("aria-label") && !e.labels?.length)
             .map(e => e.outerHTML)"""
     )
     assert nameless == []
