@@ -39,6 +39,8 @@ def test_each_text_has_its_own_references_numbers(seed: int) -> None:
         assert dot.mean_logprob == pytest.approx(statistics.fmean(one.logprobs))
         assert dot.copies == 1 + others.count(one.token_ids)
     assert view.measures == measures([text_of(one, VOCABULARY) for one in drawn])
+    distances = [dot.edit_distance or 0.0 for dot in view.dots]
+    assert view.measures.edit_distance == pytest.approx(statistics.fmean(distances), rel=1e-12)
     spread = view.spread("self_bleu")
     assert spread is not None and spread.mean == pytest.approx(view.measures.self_bleu)
     assert spread.deviation == pytest.approx(statistics.pstdev(dot.self_bleu or 0 for dot in view.dots))
