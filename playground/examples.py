@@ -30,6 +30,25 @@ EXAMPLES: tuple[Example, ...] = (
     Example("same_dice", "The old king said to his", {"temperature": 0.4}, seed=36, inspect=5),
 )
 
+# of the poet, whose lines tell their form: the mark at their end is certain, and hardly any character before it
+POETS: tuple[Example, ...] = (
+    Example("poet_form", "江雪：", {"temperature": 0.8, "top_p": 0.9}, seed=36, inspect=11),
+    Example("poet_greedy", "江雪：", do_sample=False, inspect=7),
+    Example("poet_hot", "春晓：", {"temperature": 1.8}, inspect=7),
+    Example("poet_k", "春晓：", {"top_k": 2}, inspect=7),
+)
+
+
+def of_any(language: str) -> tuple[Example, ...]:
+    """Of a model that brings none of its own: they say what to look at, and nothing of what it will write."""
+    prompt = "今天天气很好，我们" if language == "zh" else "The most important thing about a good story is"
+    return (
+        Example("any_draw", prompt, {"temperature": 0.8, "top_p": 0.9}),
+        Example("any_greedy", prompt, do_sample=False, max_new_tokens=60),
+        Example("any_hot", prompt, {"temperature": 1.8}),
+    )
+
+
 # Texts of different length for the masks, with the ids that the shipped tokenizer gives them: no model is needed.
 BATCH: Mapping[str, tuple[int, ...]] = {
     "Once upon a time there was a": (2656, 705, 259, 531, 439, 308, 259),

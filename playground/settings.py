@@ -17,6 +17,9 @@ DEFAULT_MODEL = MODELS / "storyteller"
 TOKENIZERS = ASSETS / "tokenizers"
 FIRST_RUN = ASSETS / "first_run.npz"
 FIRST_BEAM = ASSETS / "first_beam.json"
+POET = MODELS / "poet"
+POETS_RUN = ASSETS / "poets_first_run.npz"
+POETS_BEAM = ASSETS / "poets_first_beam.json"
 DEFAULT_MODEL_NAME = "storyteller"
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) *([KMGT]i?B|B)", re.IGNORECASE)
 

@@ -59,7 +59,7 @@ class ModelSlot:
 
     Attributes:
         name_or_path: where to load from; `public_name` is how a reader of the page would write it.
-        display_name: the name to show.
+        display_name: the name to show; `name` is the one that links and programs ask for it by.
         how: how it computes.
         used_at: when the model was used last, by the monotonic clock; while it is used, when that began.
         on_change: called after the model has come, and whenever it is used no longer.
@@ -68,7 +68,8 @@ class ModelSlot:
     def __init__(
         self, name_or_path: str, display_name: str | None = None, public_name: str | None = None, how: How = _AS_IT_IS,
         *, prepare: Callable[[], object] | None = None,
-        fetch: Callable[[Progress], object] = lambda progress: None, load: "Callable[[], Engine] | None" = None,
+        name: str = "", fetch: Callable[[Progress], object] = lambda progress: None,
+        load: "Callable[[], Engine] | None" = None,
     ) -> None:  # fmt: skip
         """A slot that is told how to `prepare` (see `start`) loads by itself whenever its model is asked for. `fetch`
         brings what lies elsewhere and may take its time; `load` makes the model, of several slots one after another
@@ -77,6 +78,7 @@ class ModelSlot:
         self.how = how
         self.display_name = display_name or shown_name(name_or_path)
         self.public_name = public_name or name_or_path
+        self.name = name or self.display_name
         self.used_at = 0.0
         self.on_change: Callable[[], None] = lambda: None
         self._prepare, self._fetch, self._load_model = prepare, fetch, load

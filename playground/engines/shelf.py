@@ -5,7 +5,7 @@ import gc
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from playground import settings
@@ -29,7 +29,7 @@ class Entry:
         name: by which the page, links and programs ask for it; no two have the same.
         source: a folder, or the id of a repository on the Hub.
         public_name: the source as a reader of the page would write it; "" for the source itself.
-        title: what the page calls it; "" for its name.
+        title: what the page calls it; "" for its name. `note` stands behind it where it is picked.
         group: where it stands.
         language: of its texts, "" where that is not known.
         licence: as its card names it, None where that is not known.
@@ -48,6 +48,7 @@ class Entry:
     bytes: int = 0
     fetch: Callable[[Progress], object] = lambda progress: None
     load: "Callable[[], Engine] | None" = None
+    note: str = ""
 
     @property
     def shown(self) -> str:
@@ -143,7 +144,7 @@ class Shelf:
 
         slot = ModelSlot(
             entry.source, entry.shown, entry.public_name or None, self._how, prepare=self._prepare, fetch=fetch,
-            load=entry.load,
+            load=entry.load, name=entry.name,
         )  # fmt: skip
         slot.on_change = self.make_room
         return slot
@@ -184,6 +185,6 @@ def shipped() -> tuple[Entry, ...]:
         return Entry(name, str(folder), public, title, "shipped", language, "apache-2.0", bytes_)
 
     return (
-        entry("storyteller", "en", 28 * 2**20), entry("poet", "zh", 26 * 2**20),
+        entry("storyteller", "en", 28 * 2**20), replace(entry("poet", "zh", 26 * 2**20), note="诗人"),
         entry("detective", "", 28 * 2**20, "storyteller + detective"),
     )  # fmt: skip

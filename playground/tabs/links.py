@@ -35,6 +35,12 @@ def opened(query: Any, tab: str) -> Link:
     return link if link.setup is None or link.tab == tab else Link(tab)
 
 
+def model_of(query: Any) -> str:
+    """The model that an address names, "" for none."""
+    setup = read(query if isinstance(query, str) else "", ROOMS).setup
+    return (setup.model or "") if setup is not None else ""
+
+
 def words_on(link: Link, model: str) -> Said | None:
     """What is to be said of it on a page with this model; None if there is nothing."""
     notes = list(link.notes[:MOST_NOTES])

@@ -1,12 +1,10 @@
 """The page: header, tabs and endpoints put together, and how it is served."""
 
-import json
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import gradio as gr
 
-from playground import settings
 from playground.api import endpoints
 from playground.components.live_bus import LiveBus, frame
 from playground.components.live_plot import PLOTLY_JS
@@ -16,14 +14,16 @@ from playground.engines.loading import ModelSlot
 from playground.engines.shelf import Shelf
 from playground.i18n import Translator, languages, translator
 from playground.panels.figures import theme
-from playground.runs import beam_recording, late, recording
+from playground.runs import late
 from playground.settings import Settings
-from playground.tabs import page_files
+from playground.tabs import page_files, picker
 from playground.tabs.attention import layout as attention
 from playground.tabs.attention.handlers import AttentionTab
 from playground.tabs.beam import controls as beam_controls
 from playground.tabs.beam import layout as beam
 from playground.tabs.beam.handlers import BeamTab
+from playground.tabs.brought import TALES, VERSE, Brought, brought_by
+from playground.tabs.built import Built
 from playground.tabs.compare import layout as compare
 from playground.tabs.compare.handlers import CompareTab
 from playground.tabs.generate import layout as generate
@@ -35,23 +35,31 @@ from playground.tabs.lockstep import layout as lockstep
 from playground.tabs.lockstep.handlers import LockstepTab
 from playground.tabs.page_languages import Page
 from playground.tabs.per_visitor import PerVisitor, Whose
+from playground.tabs.picker import Picker
 from playground.tabs.reader import PARAMETER
+from playground.tabs.recorded import Recorded, recorded
 from playground.tabs.tokenizer import layout as tokenizer
 from playground.tabs.tokenizer.handlers import TokenizerTab
-from playground.vocabulary import from_tokenizer_json
 
 
 def build(models: Shelf | ModelSlot, is_public: bool = False) -> gr.Blocks:
     """The whole page around a shelf of models, or one alone; where `is_public`, visitors load nothing but what it
     offers."""
     shelf = models if isinstance(models, Shelf) else Shelf.of(models)
-    shipped = json.loads((settings.DEFAULT_MODEL / "tokenizer.json").read_text(encoding="utf-8"))
-    first_run = recording.load(settings.FIRST_RUN)
-    vocabulary = from_tokenizer_json(shipped, first_run.steps[0].row.size)
-    first_beam = beam_recording.load(settings.FIRST_BEAM, vocabulary.pieces)
+    tales, verse = recorded()
+
+    def name(whose: Whose) -> str:
+        return whose.model or shelf.first(whose.language)
 
     def slot(whose: Whose) -> ModelSlot:
-        return shelf.slot(whose.model)
+        return shelf.slot(name(whose))
+
+    def brought(whose: Whose) -> Brought:
+        return brought_by(shelf.entry(name(whose)))
+
+    def recordings(whose: Whose) -> Recorded:
+        found = brought(whose)
+        return tales if found is TALES else verse if found is VERSE else tales.unrecorded
 
     def tokenizers(slot: ModelSlot) -> TokenizerShelf:
         return TokenizerShelf(slot, lambda name: late.hub_tokenizers.read(name), is_public)
@@ -59,19 +67,32 @@ def build(models: Shelf | ModelSlot, is_public: bool = False) -> gr.Blocks:
     def using(whose: Whose) -> AbstractContextManager[object]:
         return slot(whose).using()
 
+    def generate_tab(whose: Whose) -> GenerateTab:
+        first = recordings(whose)
+        return GenerateTab(slot(whose), first.run, first.vocabulary, whose.t, brought(whose))
+
+    def beam_tab(whose: Whose) -> BeamTab:
+        first = recordings(whose)
+        return BeamTab(slot(whose), first.search, first.vocabulary, whose.t, brought(whose))
+
+    def attention_tab(whose: Whose) -> AttentionTab:
+        return AttentionTab(slot(whose), recordings(whose).vocabulary, whose.t, brought(whose))
+
     tabs = Tabs(
-        PerVisitor(lambda whose: GenerateTab(slot(whose), first_run, vocabulary, whose.t), using),
-        PerVisitor(lambda whose: BeamTab(slot(whose), first_beam, vocabulary, whose.t), using),
-        PerVisitor(lambda whose: CompareTab(slot(whose), whose.t), using),
+        PerVisitor(generate_tab, using),
+        PerVisitor(beam_tab, using),
+        PerVisitor(lambda whose: CompareTab(slot(whose), whose.t, brought(whose)), using),
         PerVisitor(lambda whose: TokenizerTab(slot(whose), whose.t, tokenizers(slot(whose))), using),
-        PerVisitor(lambda whose: AttentionTab(slot(whose), vocabulary, whose.t), using),
-        PerVisitor(lambda whose: InsideTab(slot(whose), whose.t), using),
+        PerVisitor(attention_tab, using),
+        PerVisitor(lambda whose: InsideTab(slot(whose), whose.t, brought(whose)), using),
         PerVisitor(lambda whose: LockstepTab(slot(whose), whose.t), using),
     )
     at_hand = tokenizers(shelf.slot())
 
     def lay_out(demo: gr.Blocks, language: str) -> None:
-        _lay_out(demo, tabs, Whose(language))
+        whose = Whose(language)
+        dropdown, laid = _lay_out(demo, tabs, whose, shelf, name(whose))
+        picker.wire(Picker(shelf, slot, brought, laid), laid, dropdown)
         endpoints.build(shelf, at_hand)
 
     return Page(lay_out, fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600))
@@ -89,7 +110,9 @@ class Tabs(NamedTuple):
     lockstep: PerVisitor[LockstepTab]
 
 
-def _lay_out(demo: gr.Blocks, tabs: Tabs, whose: Whose) -> None:
+def _lay_out(
+    demo: gr.Blocks, tabs: Tabs, whose: Whose, shelf: Shelf, model: str
+) -> tuple[gr.Dropdown, picker.Page]:  # fmt: skip
     t = whose.t
     bus = LiveBus(frame(tabs.generate.tab(whose).first_frame()), elem_id="bus")
     beam_bus = LiveBus(frame(tabs.beam.tab(whose).first_frame()), elem_id="beam-bus")
@@ -103,7 +126,9 @@ def _lay_out(demo: gr.Blocks, tabs: Tabs, whose: Whose) -> None:
     gr.HTML(skip, js_on_load=None, apply_default_css=False, elem_id="skip")
     with gr.Row(elem_id="header"):
         gr.HTML(f"<h1>{t('page.title')}</h1>", js_on_load=None, apply_default_css=False, elem_id="brand")
-        LiveText(channel="model", style="model", live=True, elem_id="model")
+        with gr.Column(elem_id="which", min_width=0):
+            dropdown = picker.build(shelf, model, t)
+            LiveText(channel="model", style="model", live=True, elem_id="model")
         gr.HTML(
             _language_switch(t),
             js_on_load="window.livePage.languages({element});",
@@ -116,21 +141,24 @@ def _lay_out(demo: gr.Blocks, tabs: Tabs, whose: Whose) -> None:
             apply_default_css=False,
             elem_id="theme",
         )
+    built: dict[str, Built] = {}
     with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
         with gr.Tab(t("tab.generate"), id="generate"):
-            of_text = generate.build(tabs.generate, t, bus, demo)
+            built["generate"] = generate.build(tabs.generate, t, bus, demo)
         with gr.Tab(t("beam.tab"), id="beam"):
-            of_search = beam.build(tabs.beam, t, beam_bus, demo)
+            built["beam"] = beam.build(tabs.beam, t, beam_bus, demo)
         with gr.Tab(t("compare.tab"), id="compare"):
-            compare.build(tabs.compare, t, compare_bus, of_text.all, of_search.all)
+            controls = [built[name].controls.all for name in ("generate", "beam")]
+            built["compare"] = compare.build(tabs.compare, t, compare_bus, *controls)
         with gr.Tab(t("tab.tokenizer"), id="tokenizer"):
-            tokenizer.build(tabs.tokenizer, t, tokenizer_bus, demo)
+            built["tokenizer"] = tokenizer.build(tabs.tokenizer, t, tokenizer_bus, demo)
         with gr.Tab(t("tab.attention"), id="attention") as opened:
-            attention.build(tabs.attention, t, opened)
+            built["attention"] = attention.build(tabs.attention, t, opened)
         with gr.Tab(t("tab.inside"), id="inside") as opened:
-            inside.build(tabs.inside, t, opened)
+            built["inside"] = inside.build(tabs.inside, t, opened)
         with gr.Tab(t("tab.lockstep"), id="lockstep") as opened:
             lockstep.build(tabs.lockstep, t, opened)
+    return dropdown, picker.Page(built, {name: tab for name, tab in tabs._asdict().items() if name in built})
 
 
 def _language_switch(t: Translator) -> str:

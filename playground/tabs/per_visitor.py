@@ -15,7 +15,7 @@ from gradio.context import LocalContext
 
 from playground.i18n import DEFAULT_LANGUAGE, Translator, translator
 from playground.tabs.reader import wanted
-from playground.tabs.visitor import Visitor
+from playground.tabs.visitor import Running, Visitor
 
 Tab = TypeVar("Tab")
 Other = TypeVar("Other")
@@ -119,8 +119,9 @@ def whose(session: Visitor) -> Whose:
 
 
 def session_among(arguments: tuple[Any, ...]) -> Visitor:
-    """The first session among the arguments of an event."""
-    return next(one for one in arguments if isinstance(one, Visitor))
+    """The session among the arguments of an event that knows its visitor: the one with a run, where there are two."""
+    found = [one for one in arguments if isinstance(one, Visitor)]
+    return next((one for one in found if isinstance(one, Running)), found[0])
 
 
 def language_of(*arguments: Any) -> Translator:

@@ -18,7 +18,6 @@ from playground.decoding.orders import TRANSFORMERS_ORDER
 from playground.decoding.partial import OnlyTold
 from playground.decoding.selection import Choice
 from playground.engines.huggingface.tokenizers_at_hand import SHIPPED
-from playground.examples import EXAMPLES
 from playground.i18n import blanks, catalogue, languages, translator
 from playground.lists import LISTS
 from playground.panels.compare.clouds import MEASURES as CLOUD_MEASURES
@@ -26,10 +25,9 @@ from playground.panels.compare.frames import SHOWN as COMPARE_MEASURES
 from playground.panels.generate.tour import SCENES
 from playground.panels.inside.frames import MEASURES
 from playground.tabs.attention.layout import MASKS
-from playground.tabs.beam.examples import BEAM_EXAMPLES
 from playground.tabs.beam.layout import FATES, POOL_KEYS
+from playground.tabs.brought import TALES, VERSE, of_any
 from playground.tabs.compare.cloud_session import AXES
-from playground.tabs.compare.examples import COMPARE_EXAMPLES
 from playground.tabs.compare.handlers import SAVED as COMPARE_SAVED
 from playground.tabs.compare.layout import EDITOR as COMPARE_EDITOR
 from playground.tabs.generate.controls import ORDER_WORDS, SPEEDS
@@ -45,6 +43,7 @@ from playground.tabs.tokenizer.handlers import SECTIONS
 from playground.tokenization.model import Algorithm
 from playground.views.anatomy import PARTS
 
+ALL = (TALES, VERSE, of_any("en"))  # what models bring
 SOURCES = sorted(Path(playground.__file__).parent.rglob("*.py"))
 CHARTS = ("next_token", "cutoffs", "temperature", "trajectory")
 BEAM_PANELS = ("tree", "running", "pool", "best", "path", "alpha", "logs", "ban", "code")
@@ -78,8 +77,8 @@ FAMILIES = {
     "compare.help.*": COMPARE_MEASURES,
     "compare.editor.*": COMPARE_EDITOR,
     "compare.take.*": ["generate", "search"],
-    "compare.example.*.name": [e.key for e in COMPARE_EXAMPLES],
-    "compare.example.*.notice": [e.key for e in COMPARE_EXAMPLES],
+    "compare.example.*.name": [e.key for one in ALL for e in one.comparisons],
+    "compare.example.*.notice": [e.key for one in ALL for e in one.comparisons],
     **{f"attention.cache.formula{kind}*": ("", "_state") for kind in ("", "_apart", "_sum")},
     "parameter.*.label": [*PARAMETER_NAMES, OnlyTold.name],
     "parameter.*.short": [*PARAMETER_NAMES, OnlyTold.name],
@@ -89,8 +88,8 @@ FAMILIES = {
     "page.skip_*": ["run", "results"],
     "state.*": get_args(State),
     "tour.*": [scene.key for scene in SCENES],
-    "example.*.name": [e.key for e in EXAMPLES],
-    "example.*.notice": [e.key for e in EXAMPLES],
+    "example.*.name": [e.key for one in ALL for e in one.examples],
+    "example.*.notice": [e.key for one in ALL for e in one.examples],
     "headline.*": get_args(get_type_hints(Choice)["by"]),
     "shading.*": [f"{name}{end}" for name in SHADINGS for end in ("", ".pale", ".strong")],
     "speed.*": list(SPEEDS),
@@ -119,8 +118,8 @@ FAMILIES = {
     "badge.*": ["packed", *ROUNDED],
     "model.*": ROUNDED,
     "beam.speed.*": list(SPEEDS),
-    "beam.example.*.name": [e.key for e in BEAM_EXAMPLES],
-    "beam.example.*.notice": [e.key for e in BEAM_EXAMPLES],
+    "beam.example.*.name": [e.key for one in ALL for e in one.searches],
+    "beam.example.*.notice": [e.key for one in ALL for e in one.searches],
     "beam.panel.*": list(BEAM_PANELS),
     "beam.panel.*.hint": list(BEAM_PANELS),
     "beam.tree.*": [*BEAM_TREE, *(f"fate.{name}" for name in FATES)],

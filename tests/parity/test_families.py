@@ -24,8 +24,9 @@ from playground.errors import InvalidArgumentError, ModelUnavailableError, Nothi
 from playground.i18n import translator
 from playground.runs.verification.beams import verify_beams
 from playground.runs.verification.generate import verify
-from playground.tabs.attention.handlers import EXAMPLE_TEXTS, AttentionTab
+from playground.tabs.attention.handlers import AttentionTab
 from playground.tabs.attention.session import AttentionSession
+from playground.tabs.brought import TALES
 from tests.parity import families
 from tests.parity.families import FAMILIES, FOLDERS, NOT_LOADED, REFUSED, RESCORED, WRITTEN_OUT, build, open_family
 
@@ -102,7 +103,7 @@ def test_the_attention_tab_fills_and_its_cache_is_counted_right(family: str) -> 
     backend = opened(family)
     tab = AttentionTab(ModelSlot.filled(backend, family), backend.vocabulary, translator())
     channels: dict[str, Any] = {}
-    for sent, *_ in tab.open(AttentionSession(), EXAMPLE_TEXTS, "left", 0, TEXT):
+    for sent, *_ in tab.open(AttentionSession(), "\n".join(TALES.batch), "left", 0, TEXT):
         if isinstance(sent, Frame):
             channels |= json.loads(sent)["channels"]
     parts = channels["attention.cache_formula"]["parts"]

@@ -20,9 +20,10 @@ from playground.i18n import translator
 from playground.lists import LISTS
 from playground.runs import beam_recording, recording
 from playground.runs.verification import generate as verification
-from playground.tabs.attention.handlers import EXAMPLE_TEXT, EXAMPLE_TEXTS, AttentionTab
+from playground.tabs.attention.handlers import AttentionTab
 from playground.tabs.attention.session import AttentionSession
 from playground.tabs.beam.handlers import BeamTab
+from playground.tabs.brought import TALES
 from playground.tabs.generate.dice_handlers import DiceSession, DiceTab
 from playground.tabs.generate.handlers import GenerateTab
 from playground.tabs.inside.handlers import InsideSession, InsideTab
@@ -98,10 +99,10 @@ HANDLERS = [
 ]
 ARGUMENTS: dict[tuple[str, str], tuple[Any, ...]] = {
     ("tokenizer", "type"): ("The fox", "default"),
-    ("attention", "open"): (EXAMPLE_TEXTS, "left", None, EXAMPLE_TEXT),
-    ("attention", "batch"): (EXAMPLE_TEXTS, "left", None),
-    ("attention", "look"): (EXAMPLE_TEXT,),
-    ("attention", "grow"): (EXAMPLE_TEXT, "greedy", 4, 0),
+    ("attention", "open"): ("\n".join(TALES.batch), "left", None, TALES.looked_at),
+    ("attention", "batch"): ("\n".join(TALES.batch), "left", None),
+    ("attention", "look"): (TALES.looked_at,),
+    ("attention", "grow"): (TALES.looked_at, "greedy", 4, 0),
     ("inside", "open"): ("The fox", "probability"),
     ("inside", "look"): ("The fox", "probability"),
 }

@@ -18,7 +18,6 @@ from playground.decoding.walk import Walk
 from playground.engines import prompts
 from playground.engines.loading import ModelSlot
 from playground.errors import EmptyPromptError, NothingToInspectError, OutOfRangeError, PromptTooLongError
-from playground.examples import BATCH, LOOKED_AT
 from playground.i18n import Translator
 from playground.panels import wording
 from playground.panels.attention import frames as attention_frames
@@ -27,6 +26,7 @@ from playground.panels.attention.frames import AVERAGE, Shown
 from playground.runs.late import inspection_of
 from playground.runs.run import watched
 from playground.tabs.attention.session import WAITING, AttentionSession
+from playground.tabs.brought import TALES, Brought
 from playground.tabs.newest import newest
 from playground.tabs.shell import reported
 from playground.views.attention_heads import measures, narrowest, pool_size, telling_query
@@ -54,8 +54,11 @@ def on_the_bus(made: Frame) -> Update:
 class AttentionTab:
     """The handlers of the tab. Holds what all visitors share: the model and the language."""
 
-    def __init__(self, slot: ModelSlot, first_vocabulary: Vocabulary, t: Translator) -> None:
+    def __init__(
+        self, slot: ModelSlot, first_vocabulary: Vocabulary, t: Translator, brought: Brought = TALES
+    ) -> None:  # fmt: skip
         self.slot = slot
+        self.brought = brought
         self.first_vocabulary = first_vocabulary
         self.t = t
 
@@ -70,14 +73,38 @@ class AttentionTab:
 
     def first_frame(self) -> dict[str, object]:
         """The masks of the example texts, which need no model; a word in every panel that waits for one."""
-        texts = Batch(tuple(BATCH.values()), "left")
-        waiting = {"parts": [self.t("attention.waiting", name=self.slot.display_name)]}
-        return {
-            "attention.batch": mask_frames.batch(texts, 1, self.first_vocabulary, self.t),
-            **mask_frames.mask_panels(texts, 1, None, self.first_vocabulary, self.t),
-            **dict.fromkeys(WAITING, waiting),
-            "attention.badge": wording.badge(waiting["parts"][0], "wait"),
-        }
+        texts = Batch(tuple(self.brought.batch.values()), "left")
+        masks = {}
+        if all(self.brought.batch.values()):
+            masks = {
+                "attention.batch": mask_frames.batch(texts, 1, self.first_vocabulary, self.t),
+                **mask_frames.mask_panels(texts, 1, None, self.first_vocabulary, self.t),
+            }
+        return {**masks, **self.waiting()}
+
+    def waiting(self) -> dict[str, object]:
+        """A word in every panel that waits for the model."""
+        words = self.t("attention.waiting", name=self.slot.display_name)
+        found: dict[str, object] = {name: {"parts": [words]} for name in WAITING}
+        return {**found, "attention.badge": wording.badge(words, "wait")}
+
+    def renew(self, session: AttentionSession) -> None:
+        """The session comes to this model from another one: nothing of that one is gone on with."""
+        session.stop()
+        session.texts, session.ids, session.chosen = tuple(self.brought.batch.values()), (), 1
+        session.layer = session.head = session.query = session.single = 0
+
+    @reported(*WAITING, send=on_the_bus)
+    def arrive(
+        self, session: AttentionSession, texts: str, side: Side, window: float | None, text: str
+    ) -> Iterator[Update]:
+        """Another model was chosen: what is on show is of the one before until it has come, and says so."""
+        session.waiting |= set(WAITING)
+        still = {"attention.notice": wording.notice(self.t("notice.still_of", name=self.slot.display_name), "wait")}
+        yield frame({**self.first_frame(), **(still if session.is_opened else {})}), gr.skip(), gr.skip()
+        if session.is_opened:
+            yield from self.batch(session, texts, side, window)
+            yield from self.look(session, text)
 
     @reported(*WAITING, send=on_the_bus)
     def open(
@@ -101,8 +128,9 @@ class AttentionTab:
     def masks(self, session: AttentionSession, texts: str, side: Side, window: float | None) -> Iterator[Update]:
         """Masks, at once where no model is needed; then the comparison and the padding lab."""
         width = self.window(window)
-        if list(BATCH) == lines(texts) and not self.slot.is_ready:
-            session.texts = tuple(BATCH.values())
+        is_known = all(self.brought.batch.values()) and list(self.brought.batch) == lines(texts)
+        if is_known and not self.slot.is_ready:
+            session.texts = tuple(self.brought.batch.values())
             yield self.masks_frame(session, side, width, self.first_vocabulary), gr.skip(), gr.skip()
         inspection = self.inspection()
         session.texts = self.encoded(texts, inspection)
@@ -383,7 +411,3 @@ class AttentionTab:
 def lines(texts: str) -> list[str]:
     """One text a line; empty lines are none."""
     return [line.strip() for line in (texts or "").splitlines() if line.strip()]
-
-
-EXAMPLE_TEXTS = "\n".join(BATCH)
-EXAMPLE_TEXT = LOOKED_AT

@@ -12,28 +12,33 @@ from playground.components.live_plot import LivePlot
 from playground.components.live_text import LiveText
 from playground.i18n import Translator
 from playground.tabs import delivery
-from playground.tabs.attention.handlers import EXAMPLE_TEXT, EXAMPLE_TEXTS, MOST_NEW, AttentionTab
+from playground.tabs.attention.handlers import MOST_NEW, AttentionTab
 from playground.tabs.attention.session import AttentionSession
+from playground.tabs.brought import Brought
+from playground.tabs.built import Arriving, Built
 from playground.tabs.delivery import lossless
 from playground.tabs.per_visitor import PerVisitor, Whose
 
 MASKS = ("causal", "padding", "window", "together")
 
 
-def build(tabs: PerVisitor[AttentionTab], t: Translator, opened: gr.Tab) -> None:
+def build(tabs: PerVisitor[AttentionTab], t: Translator, opened: gr.Tab) -> Built:
     """Lay out the tab inside the `gr.Tab`, in one language, and wire it."""
+    brought = tabs.tab(Whose(t.language)).brought
     state = gr.State(AttentionSession(), delete_callback=AttentionSession.stop)
     bus = LiveBus(frame(tabs.tab(Whose(t.language)).first_frame()), elem_id="attention-bus")
     with gr.Column(elem_id="attention", elem_classes="sections"):
         LiveText(channel="attention.notice", style="notice", live=True)
-        batch = _build_masks(t)
+        batch = _build_masks(brought, t)
         with gr.Group(elem_classes="panel"):
             head("lab", t)
             LiveText(channel="attention.lab_words", style="headline", settles=True)
             LiveGrid(channel="attention.lab", description=t("attention.lab.title"), style="lab", elem_id="padding-lab")
-        text, buttons, drawn = _build_heads(t)
+        text, buttons, drawn = _build_heads(brought, t)
         _build_cache(t)
     _wire(tabs, opened, state, bus, batch, text, buttons, drawn)
+    arriving = Arriving(lossless(tabs.arrive), [state, *batch, text], [bus, *drawn])
+    return Built(None, state, [], arriving, texts=[batch[0], text])
 
 
 def head(name: str, t: Translator) -> None:
@@ -41,13 +46,17 @@ def head(name: str, t: Translator) -> None:
     delivery.head(t(f"attention.{name}.title"), t(f"attention.{name}.hint"), t)
 
 
-def _build_masks(t: Translator) -> list[Any]:
+def _build_masks(brought: Brought, t: Translator) -> list[Any]:
     with gr.Group(elem_classes="panel"):
         head("masks", t)
         with gr.Row(elem_classes="masks"):
             with gr.Column(elem_classes="mask-controls", min_width=240):
                 texts = gr.Textbox(
-                    EXAMPLE_TEXTS, label=t("attention.texts"), lines=3, max_lines=4, elem_id="attention-texts"
+                    "\n".join(brought.batch),
+                    label=t("attention.texts"),
+                    lines=3,
+                    max_lines=4,
+                    elem_id="attention-texts",
                 )
                 side = gr.Radio(
                     [(t("attention.side.left"), "left"), (t("attention.side.right"), "right")], value="left",
@@ -81,13 +90,13 @@ def _build_masks(t: Translator) -> list[Any]:
     return [texts, side, window]
 
 
-def _build_heads(t: Translator) -> tuple[gr.Textbox, dict[str, Any], list[Any]]:
+def _build_heads(brought: Brought, t: Translator) -> tuple[gr.Textbox, dict[str, Any], list[Any]]:
     buttons: dict[str, Any] = {}
     with gr.Group(elem_classes="panel"):
         head("heads", t)
         with gr.Row(elem_classes="bar"):
             text = gr.Textbox(
-                EXAMPLE_TEXT, label=t("attention.look.label"), show_label=False, lines=2, max_lines=8,
+                brought.looked_at, label=t("attention.look.label"), show_label=False, lines=2, max_lines=8,
                 elem_id="attention-prompt", scale=6,
             )  # fmt: skip
             buttons["look"] = gr.Button(t("attention.look"), variant="primary", elem_id="attention-look", min_width=90)

@@ -13,11 +13,11 @@ from playground.i18n import Translator, say
 from playground.panels import wording
 from playground.panels.beam import frames
 from playground.panels.beam.frames import BeamLook
-from playground.settings import DEFAULT_MODEL_NAME
 from playground.tabs import links, state_line
 from playground.tabs.beam.controls import BeamValues, options, start_of
-from playground.tabs.beam.examples import BEAM_EXAMPLES
+from playground.tabs.beam.examples import BeamExample
 from playground.tabs.beam.session import BeamSession
+from playground.tabs.brought import TALES, Brought
 from playground.tabs.state_line import State, settings_of_search, state_of
 from playground.tabs.visitor import Asks
 from playground.views.beam_tree import BeamTree
@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 Update = str  # a frame for the bus
 
 
-def first_values(t: Translator) -> BeamValues:
-    """What the controls say when the page opens: the settings of the recorded search."""
-    first = BEAM_EXAMPLES[0]
+def first_values(t: Translator, first: BeamExample) -> BeamValues:
+    """What the controls say when the page opens with an example: the settings of the recorded search."""
     starts = {option.name: start_of(option, t) for option in options()}
     return BeamValues(
         first.prompt, first.strategy, first.length, 0, "aloud", starts | first.options,
@@ -43,19 +42,38 @@ class BeamBase:
     """Holds what all visitors share: the model, the recorded search and the language."""
 
     def __init__(
-        self, slot: ModelSlot, first: tuple[BeamTrace, Hypothesis], first_vocabulary: Vocabulary, t: Translator
-    ) -> None:
+        self, slot: ModelSlot, first: tuple[BeamTrace, Hypothesis | None], first_vocabulary: Vocabulary, t: Translator,
+        brought: Brought = TALES,
+    ) -> None:  # fmt: skip
+        """A search without a step is none: nothing was recorded with this model."""
         self.slot = slot
+        self.brought = brought
         self.first, self.first_greedy = first
         self.first_vocabulary = first_vocabulary
-        self.first_tree = BeamTree.of(self.first, first_vocabulary)
+        self.first_tree = BeamTree.of(self.first, first_vocabulary) if self.first.steps else BeamTree()
         self.t = t
 
     def new_session(self) -> BeamSession:
-        session = BeamSession(self.first, self.first_tree, DEFAULT_MODEL_NAME, self.first_greedy, BEAM_EXAMPLES[0].key)
-        session.is_recorded = True
-        session.made = settings_of_search(first_values(self.t))
+        name = self.brought.made_with or self.slot.display_name
+        session = BeamSession(self.first, self.first_tree, name, self.first_greedy, self.first_example.key)
+        if self.first.steps:
+            session.is_recorded = True
+            session.made = settings_of_search(first_values(self.t, self.first_example))
         return session
+
+    @property
+    def first_example(self) -> BeamExample:
+        """The example that a visitor meets."""
+        return self.brought.searches[0]
+
+    def renew(self, session: BeamSession) -> None:
+        """As in the Generate tab."""
+        session.stop()
+        fresh = self.new_session()
+        session.restore(fresh.snapshot())
+        session.waiting |= fresh.waiting
+        session.lesson, session.is_stopped, session.told = fresh.lesson, False, {}
+        session.asks = Asks()
 
     def look(self, session: BeamSession) -> BeamLook:
         return BeamLook(self.t, self.first_vocabulary if session.is_recorded else self.slot.get().vocabulary)
@@ -65,18 +83,20 @@ class BeamBase:
 
     def recorded_badge(self) -> dict[str, object]:
         """What the recorded search is: of the loaded model, or of another than is on its way (or has failed)."""
-        if self.slot.display_name == DEFAULT_MODEL_NAME:
+        if not self.first.steps:
+            return wording.notice("")
+        if self.slot.display_name == self.brought.made_with:
             return wording.badge(self.t("beam.badge.recorded"), "wait")
-        words = self.t("beam.badge.recorded_with", recorded=DEFAULT_MODEL_NAME, name=self.slot.display_name)
+        words = self.t("beam.badge.recorded_with", recorded=self.brought.made_with, name=self.slot.display_name)
         return wording.badge(words, "wait")
 
     def heard(self, session: BeamSession, values: tuple[Any, ...]) -> None:
         said = BeamValues.of(values)
         session.controls = settings_of_search(said)
-        if session.is_recorded and said == first_values(self.t):
+        if session.is_recorded and not session.model and said == first_values(self.t, self.first_example):
             session.asks = Asks()  # the page as everybody meets it
             return
-        model = self.slot.display_name
+        model = self.slot.name
         session.asks = links.asks(lambda: said.setup(model), {"speed": said.speed}, "beam", {}, session.asks)
 
     def state(self, session: BeamSession) -> State:
@@ -101,7 +121,9 @@ class BeamBase:
             **frames.whole(self.first, self.first_tree, last, self.first_greedy, None, alpha, look),
             "beam.badge": self.recorded_badge(),
             "beam.notice": wording.notice(""),
-            "beam.lesson": {"parts": [self.t(f"beam.example.{BEAM_EXAMPLES[0].key}.notice")]},
+            "beam.lesson": {
+                "parts": [self.t(f"beam.example.{self.first_example.key}.notice")] if self.first.steps else []
+            },
         }
 
     def shown(self, session: BeamSession) -> dict[str, object]:

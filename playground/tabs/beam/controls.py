@@ -114,7 +114,7 @@ class BeamControls:
     speed: gr.Dropdown
     options: Mapping[str, Any]
     knobs: Mapping[str, Knob]
-    examples: Mapping[str, gr.Button]
+    examples: Mapping[int, gr.Button]
     run: LiveButton
     step: gr.Button
     pause: LiveButton

@@ -50,3 +50,13 @@ BEAM_EXAMPLES: tuple[BeamExample, ...] = (
     BeamExample("repeats", "There was once a", length=24),
     BeamExample("wide", "Once upon a time there was a little", num_beams=16, length=40),
 )
+POETS: tuple[BeamExample, ...] = (
+    BeamExample("poet_pays_off", "春晓：", length=14, stop="。"),
+    BeamExample("poet_wide", "江雪：", num_beams=16, length=40),
+)
+
+
+def of_any(language: str) -> tuple[BeamExample, ...]:
+    """Of a model that brings none of its own. No text is set that ends a sequence: its vocabulary may lack it."""
+    prompt = "今天天气很好，我们" if language == "zh" else "The most important thing about a good story is"
+    return (BeamExample("any_beams", prompt), BeamExample("any_wide", prompt, num_beams=16, length=40))

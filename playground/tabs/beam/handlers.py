@@ -22,8 +22,7 @@ from playground.panels.beam import words as beam_words
 from playground.panels.prompt_end import prompt_end
 from playground.runs import late
 from playground.runs.strategies import STRATEGIES
-from playground.settings import DEFAULT_MODEL_NAME
-from playground.tabs.beam.examples import BEAM_EXAMPLES, BeamExample
+from playground.tabs.beam.examples import BeamExample
 from playground.tabs.beam.linked import Linked
 from playground.tabs.beam.looking import Looking
 from playground.tabs.beam.session import BeamSession
@@ -111,12 +110,17 @@ class BeamTab(Linked, Looking):
         except late.verification.Cancelled:
             session.verified = None
             return
-        except ValueError:  # transformers' stop strings fail on tokenizers whose tokens don't spell themselves
-            if not trace.strategy.stop:
-                raise
-            yield frame({"beam.badge": wording.badge(self.t("beam.badge.no_stop"), "wait")})
+        except ValueError:
+            yield self.no_stop(trace)
             return
         yield frame({"beam.badge": beam_words.verification_badge(found, trace, self.t)})
+
+    def no_stop(self, trace: BeamTrace) -> str:
+        """While an error is handled: transformers' stop strings fail on tokenizers whose tokens don't spell themselves;
+        another error is raised again."""
+        if not trace.strategy.stop:
+            raise  # the one that is being handled
+        return frame({"beam.badge": wording.badge(self.t("beam.badge.no_stop"), "wait")})
 
     def compared(
         self, trace: BeamTrace, backend: "Backend", is_wanted: Callable[[], bool] = lambda: True
@@ -163,11 +167,21 @@ class BeamTab(Linked, Looking):
         yield frame({"beam.prompt_end": prompt_end(backend, session.leaves_end_off, self.t)})
         if not is_recorded or is_others or not runs_in_transformers(backend):
             return
-        found = self.slot.once("first beams", lambda: self.compared(self.first, backend))
+        try:
+            found = self.slot.once("first beams", lambda: self.compared(self.first, backend))
+        except ValueError:
+            yield self.no_stop(self.first)
+            return
         if session.is_recorded:  # else a search has been made meanwhile, and has a badge of its own
             found = replace(found, tolerance=late.verification.RECORDED_TOLERANCE)
             badge = beam_words.verification_badge(found, self.first, self.t, is_recorded=True)
             yield frame({"beam.badge": badge, "beam.code": self.code(self.first, backend)})
+
+    @reported("beam.badge")
+    def arrive(self, session: BeamSession, *values: Any) -> Iterator[str]:
+        """As in the Generate tab."""
+        yield frame(self.first_frame())
+        yield from self.welcome(session)
 
     @reported()
     def leave_end_off(self, session: BeamSession) -> str:
@@ -182,16 +196,20 @@ class BeamTab(Linked, Looking):
     def put_away(self, session: BeamSession, backend: "Engine") -> dict[str, object]:
         """The recorded search is another model's: an empty page for the loaded one instead, and a word on that."""
         words = self.t("notice.put_away", recorded=session.model_name, loaded=backend.info.name)
-        trace = replace(self.first, prompt_ids=prompts.ids_or_none(BEAM_EXAMPLES[0].prompt, backend), steps=())
+        trace = replace(self.first, prompt_ids=prompts.ids_or_none(self.first_example.prompt, backend), steps=())
         session.put(trace, BeamTree(), backend.info.name, None)
         return {**self.shown(session), "beam.notice": wording.notice(words), "beam.lesson": frames.NO_TEXT}
 
     def lesson(self, example: BeamExample) -> str:
         """What to notice in an example; its words and numbers are those of the model that it was made with."""
         words = self.t(f"beam.example.{example.key}.notice")
-        if self.slot.display_name == DEFAULT_MODEL_NAME:
+        if self.brought.made_with in ("", self.slot.display_name):
             return words
-        return self.t("lesson.made_with", recorded=DEFAULT_MODEL_NAME, lesson=words)
+        return self.t("lesson.made_with", recorded=self.brought.made_with, lesson=words)
+
+    def nth_example(self, index: int, session: BeamSession) -> list[Any]:
+        """The example of a chip."""
+        return self.load_example(self.brought.searches[index], session)
 
     def load_example(self, example: BeamExample, session: BeamSession) -> list[Any]:
         """The settings of an example, for BeamControls.settable, then the frame with its lesson."""

@@ -26,9 +26,11 @@ from playground.tabs.beam.controls import MAX_STEPS, BeamControls, control, dial
 from playground.tabs.beam.examples import BEAM_EXAMPLES
 from playground.tabs.beam.handlers import BeamTab
 from playground.tabs.beam.session import BeamSession
+from playground.tabs.brought import Brought
+from playground.tabs.built import Arriving, Built, Linked, chips
 from playground.tabs.delivery import lossless
 from playground.tabs.generate.controls import SPEEDS, knob
-from playground.tabs.per_visitor import PerVisitor, language_of
+from playground.tabs.per_visitor import PerVisitor, Whose, language_of
 from playground.tabs.state_line import stated
 from playground.views.beam_length_penalty import HIGHEST, LOWEST
 
@@ -38,16 +40,17 @@ POOL_KEYS = ("dot", "solid", "dash")
 _ACTS = ("first", "back", "play", "next", "last", "closer", "farther", "fit", "follow")
 
 
-def build(tabs: PerVisitor[BeamTab], t: Translator, bus: LiveBus, demo: gr.Blocks) -> BeamControls:
-    """Lay out the tab inside a `gr.Tab`, in one language, and wire it; its controls, for whoever else reads them."""
+def build(tabs: PerVisitor[BeamTab], t: Translator, bus: LiveBus, demo: gr.Blocks) -> Built:
+    """Lay out the tab inside a `gr.Tab`, in one language, and wire it; its parts, for whoever else reads them."""
     state = gr.State(tabs.tab().new_session(), delete_callback=BeamSession.close)
     with gr.Row(elem_id="beam", elem_classes="two-columns", equal_height=False):
         with gr.Column(elem_id="beam-controls", elem_classes="controls", min_width=280):
-            controls = _build_controls(t)
+            controls = _build_controls(tabs.tab(Whose(t.language)).brought, t)
         with gr.Column(elem_id="beam-results", elem_classes="results"):
             alpha, ban = _build_results(t)
-    _wire(tabs, t, bus, demo, state, controls, alpha, ban)
-    return controls
+    linked = _wire(tabs, t, bus, demo, state, controls, alpha, ban)
+    arriving = Arriving(lossless(stated(tabs, tabs.arrive, len(controls.all))), [state, *controls.all], [bus])
+    return Built(controls, state, list(controls.examples.values()), arriving, linked)
 
 
 def tree_texts(t: Translator) -> dict[str, str]:
@@ -58,8 +61,8 @@ def tree_texts(t: Translator) -> dict[str, str]:
     return {name: t(f"beam.tree.{name}", **kept) for name in names}
 
 
-def _build_controls(t: Translator) -> BeamControls:
-    first = BEAM_EXAMPLES[0]
+def _build_controls(brought: Brought, t: Translator) -> BeamControls:
+    first = brought.searches[0]
     with gr.Group(elem_classes="panel"):
         prompt = gr.Textbox(
             first.prompt, label=t("prompt.label"), placeholder=t("prompt.placeholder"), lines=2, max_lines=6,
@@ -74,9 +77,7 @@ def _build_controls(t: Translator) -> BeamControls:
             stop = LiveButton(t("button.stop"), channel="beam.stop", elem_id="beam-stop", min_width=60)
         prompt_end = LiveText(channel="beam.prompt_end", style="prompt-end", elem_id="beam-prompt-end")
         with gr.Row(elem_classes="chips"):
-            examples = {
-                e.key: gr.Button(t(f"beam.example.{e.key}.name"), size="sm", elem_classes="chip") for e in BEAM_EXAMPLES
-            }
+            examples = chips([t(f"beam.example.{e.key}.name") for e in brought.searches])
         LiveText(channel="beam.lesson", style="lesson")
         mode = gr.Radio(
             [(t(kind.label), kind.name) for kind in searches()], value=first.strategy,
@@ -177,7 +178,7 @@ def _build_results(t: Translator) -> tuple[Knob, gr.Button]:
 def _wire(
     tab: PerVisitor[BeamTab], t: Translator, bus: LiveBus, demo: gr.Blocks, state: gr.State, controls: BeamControls,
     alpha: Knob, ban: gr.Button,
-) -> None:  # fmt: skip
+) -> Linked:  # fmt: skip
     inputs = [state, *controls.all]
     streaming: dict[str, Any] = {
         "inputs": inputs, "outputs": [bus], "show_progress": "hidden", "trigger_mode": "multiple",
@@ -219,16 +220,21 @@ def _wire(
     ban.click(lossless(tab.ban), **verifying)
 
     controls.dice.click(lambda: random.randrange(10_000), outputs=[controls.seed], queue=False, **quiet)
-    for example in BEAM_EXAMPLES:
-        settable = controls.settable(list(example.options))
-        controls.examples[example.key].click(
-            lossless(partial(tab.load_example, example)), inputs=[state], outputs=[*settable, bus],
+    settable = controls.settable(list(BEAM_EXAMPLES[0].options))
+    for place, chip in controls.examples.items():
+        chip.click(
+            lossless(partial(tab.nth_example, place)), inputs=[state], outputs=[*settable, bus],
             queue=False, **quiet,
         ).then(told(tab.run), **streaming).then(conclude, **after).then(verify, **verifying)  # fmt: skip
     saver = Saver("beam", delivery.saver_texts(t))
     saver.ask(outright(tab.export, language_of), **looking | {"outputs": [saver], "trigger_mode": "multiple"})
     door = Door("beam", links.homes(), BESIDE)
-    door.input(
-        lossless(tab.open_link), inputs=[state, door, *controls.all], outputs=[*controls.all, bus], queue=False, **quiet
-    ).then(told(tab.run_link), **streaming).then(conclude, **after).then(verify, **verifying)  # fmt: skip
     demo.load(lossless(stated(tab, tab.welcome, 0)), inputs=[state], outputs=[bus], concurrency_limit=None, **quiet)
+
+    def open_after(chosen: Any) -> None:
+        chosen.then(
+            lossless(tab.open_link), inputs=[state, door, *controls.all], outputs=[*controls.all, bus], queue=False,
+            **quiet,
+        ).then(told(tab.run_link), **streaming).then(conclude, **after).then(verify, **verifying)  # fmt: skip
+
+    return Linked(door, open_after)

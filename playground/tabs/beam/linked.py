@@ -15,9 +15,9 @@ from playground.runs.links import Link, query_of_run
 from playground.tabs import links
 from playground.tabs.beam.base import Update, first_values
 from playground.tabs.beam.controls import options, start_of
-from playground.tabs.beam.examples import BEAM_EXAMPLES
 from playground.tabs.beam.session import BeamSession
 from playground.tabs.beam.streaming import Streaming
+from playground.tabs.brought import TALES
 from playground.tabs.shell import reported
 from playground.tabs.visitor import Asks
 
@@ -28,13 +28,16 @@ class Linked(Streaming):
     def open_link(self, session: BeamSession, query: Any, *values: Any) -> list[Any]:
         """As in the Generate tab, in the order of `BeamControls.all`."""
         session.link = link = links.opened(query, "beam")
-        session.link_words = links.words_on(link, self.slot.display_name)
+        session.link_words = links.words_on(link, self.slot.name)
         session.asks = Asks()  # until the controls say what the link asks for
         if link.setup is None:
             return [*values, frame(self.standing(session))]
         session.stop()
         session.lesson = ""
-        return [*filled(link, self.t), frame({"beam.lesson": frames.NO_TEXT, **self.standing(session)})]
+        return [
+            *filled(link, self.t, self.first_example.prompt),
+            frame({"beam.lesson": frames.NO_TEXT, **self.standing(session)}),
+        ]
 
     @reported(ends_run=True)
     def run_link(self, session: BeamSession, *values: Any) -> Iterator[Update]:
@@ -49,19 +52,20 @@ class Linked(Streaming):
         if session.controls not in (None, session.made):
             run = ""
         elif not run:
-            run = query_of_run(first_values(self.t).setup(None))
+            name = None if self.brought is TALES else self.slot.name
+            run = query_of_run(first_values(self.t, self.first_example).setup(name))
         link = f"tab=beam&{run}" if run else ""
         content = export.search_json(trace, self.look(session).vocabulary, session.model_name, link)
         return json.dumps({"kind": "json", "content": content})
 
 
-def filled(link: Link, t: Translator) -> list[Any]:
-    """The values of a link, in the order of `BeamControls.all`."""
+def filled(link: Link, t: Translator, usual: str) -> list[Any]:
+    """The values of a link (`usual`: the prompt where it names none), in the order of `BeamControls.all`."""
     setup = link.setup
     assert setup is not None
     own = {option.name: option for option in setup.kind.options}
     return [
-        BEAM_EXAMPLES[0].prompt if setup.prompt is None else setup.prompt,
+        usual if setup.prompt is None else setup.prompt,
         setup.strategy,
         setup.max_new_tokens,
         setup.dice,

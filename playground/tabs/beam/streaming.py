@@ -13,7 +13,6 @@ from playground.panels.beam.frames import BeamLook
 from playground.runs.run import watched
 from playground.tabs.beam.base import BeamBase, Update
 from playground.tabs.beam.controls import BeamValues
-from playground.tabs.beam.examples import BEAM_EXAMPLES
 from playground.tabs.beam.session import BeamSession, LiveSearch
 from playground.tabs.shell import FRAME_SECONDS, reported
 from playground.tabs.state_line import settings_of_search
@@ -38,7 +37,7 @@ class Streaming(BeamBase):
         session.stop()
         controls, backend = BeamValues.of(values), self.slot.get()
         request, words = self.request(session, controls, backend)
-        if not any(e.key == session.lesson and e.fits(controls) for e in BEAM_EXAMPLES):
+        if not any(e.key == session.lesson and e.fits(controls) for e in self.brought.searches):
             yield frame({"beam.lesson": {"parts": []}})  # it spoke of another search
         yield from self.stream(session, controls, backend, request, words)
 

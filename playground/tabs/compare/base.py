@@ -11,9 +11,8 @@ from playground.panels.compare import frames
 from playground.panels.compare.frames import Look, Row
 from playground.panels.compare.schema import chips
 from playground.runs.setup import Setup
-from playground.settings import DEFAULT_MODEL_NAME
 from playground.tabs import state_line
-from playground.tabs.compare.examples import COMPARE_EXAMPLES
+from playground.tabs.brought import TALES, Brought
 from playground.tabs.compare.session import MOST_LANES, CompareSession, OwnText
 from playground.tabs.state_line import Parts, State
 from playground.views.strip import spelt_together
@@ -25,12 +24,21 @@ LEAD = 24  # characters of the prompt that stand before a text
 class CompareBase:
     """What all handlers of the tab use."""
 
-    def __init__(self, slot: ModelSlot, t: Translator) -> None:
+    def __init__(self, slot: ModelSlot, t: Translator, brought: Brought = TALES) -> None:
         self.slot = slot
+        self.brought = brought
         self.t = t
 
     def new_session(self) -> CompareSession:
-        return CompareSession(COMPARE_EXAMPLES[0].lanes, COMPARE_EXAMPLES[0].key)
+        first = self.brought.comparisons[0]
+        return CompareSession(first.lanes, first.key)
+
+    def renew(self, session: CompareSession) -> None:
+        """The session comes to this model from another one: what that one wrote goes; the lanes stay as they are."""
+        session.stop()
+        session.put(None, None)
+        session.clouds.clear()
+        session.lesson, session.is_stopped, session.told = "", False, {}
 
     def failed(self, session: CompareSession, words: str, ends_run: bool) -> dict[str, object]:
         return {"compare.notice": wording.notice(words, "bad")}
@@ -125,13 +133,13 @@ class CompareBase:
             **self.whole(session),
             **self.standing(session),
             "compare.notice": wording.notice(""),
-            "compare.lesson": self.lesson(COMPARE_EXAMPLES[0].key),
+            "compare.lesson": self.lesson(self.brought.comparisons[0].key),
         }
 
     def lesson(self, key: str) -> dict[str, object]:
         words = self.t(f"compare.example.{key}.notice")
-        if self.slot.display_name != DEFAULT_MODEL_NAME:
-            words = self.t("lesson.made_with", recorded=DEFAULT_MODEL_NAME, lesson=words)
+        if self.brought.made_with not in ("", self.slot.display_name):
+            words = self.t("lesson.made_with", recorded=self.brought.made_with, lesson=words)
         return {"parts": [words]}
 
     def badged(self, session: CompareSession) -> str:

@@ -77,9 +77,9 @@ class CloudPanels(Editing):
     def plane_panels(self, session: CompareSession) -> dict[str, object]:
         clouds, look = session.clouds, self.cloud_look(session)
         reading = None if clouds.is_blind else clouds.reading
-        return panels.plane(self.cloud_rows(session), self.brought(session), clouds.axis, AXES, reading, look)
+        return panels.plane(self.cloud_rows(session), self.own_texts(session), clouds.axis, AXES, reading, look)
 
-    def brought(self, session: CompareSession) -> list[tuple[str, str, float]]:
+    def own_texts(self, session: CompareSession) -> list[tuple[str, str, float]]:
         """(name, colour, mean log-probability) of the texts that a person brought and the model has read."""
         found = []
         for place, one in enumerate(session.lanes):

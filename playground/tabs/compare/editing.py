@@ -126,6 +126,10 @@ class Editing(CompareBase):
             return name
         return next(f"{name.words(self.t)} {i}" for i in count(2) if f"{name.words(self.t)} {i}" not in names)
 
+    def nth_example(self, index: int, session: CompareSession) -> list[Any]:
+        """The example of a chip."""
+        return self.load_example(self.brought.comparisons[index], session)
+
     def load_example(self, example: CompareExample, session: CompareSession) -> list[Any]:
         """An example's prompt and switch, for the controls, and the frame with its lanes."""
         session.fill(example.lanes, example.key)

@@ -64,3 +64,20 @@ COMPARE_EXAMPLES = (
         ((say("compare.lane.author"), OwnText(TALE)), (say("compare.lane.greedy"), Setup("greedy", {}, None, 70))),
     ),
 )  # fmt: skip
+
+
+def _usual(key: str, prompt: str) -> tuple[CompareExample, ...]:
+    """Strategies, and temperatures, on a prompt."""
+    strategies, temperatures = COMPARE_EXAMPLES[:2]
+    return (
+        CompareExample(f"{key}_strategies", prompt, strategies.lanes),
+        CompareExample(f"{key}_temperature", prompt, temperatures.lanes),
+    )
+
+
+POETS = _usual("poet", "春晓：")
+
+
+def of_any(language: str) -> tuple[CompareExample, ...]:
+    """Of a model that brings none of its own."""
+    return _usual("any", "今天天气很好，我们" if language == "zh" else "The most important thing about a good story is")

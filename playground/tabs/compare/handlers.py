@@ -250,3 +250,9 @@ class CompareTab(Clouds):
     @reported()
     def welcome(self, session: CompareSession) -> str:
         return frame({**self.whole(session), **self.standing(session)})
+
+    @reported()
+    def arrive(self, session: CompareSession, *values: Any) -> str:
+        """Another model was chosen: nothing that the one before it wrote is left."""
+        cleared = {"compare.lesson": {"parts": []}, "compare.notice": wording.notice("")}
+        return frame({**self.whole(session), **self.standing(session), **cleared})

@@ -16,13 +16,13 @@ from playground.i18n import Translator
 from playground.panels.compare.frames import SHOWN
 from playground.panels.compare.schema import schema
 from playground.tabs import delivery, state_line
+from playground.tabs.built import Arriving, Built, chips
 from playground.tabs.compare import clouds_layout
-from playground.tabs.compare.examples import COMPARE_EXAMPLES
 from playground.tabs.compare.handlers import CompareTab
 from playground.tabs.compare.session import CompareSession
 from playground.tabs.delivery import lossless
 from playground.tabs.generate.controls import SPEEDS
-from playground.tabs.per_visitor import PerVisitor
+from playground.tabs.per_visitor import PerVisitor, Whose
 from playground.tabs.state_line import stated
 
 EDITOR = (
@@ -33,16 +33,17 @@ EDITOR = (
 
 def build(
     tabs: PerVisitor[CompareTab], t: Translator, bus: LiveBus, of_text: Sequence[Any], of_search: Sequence[Any]
-) -> None:
+) -> Built:
     """Lay out the tab inside a `gr.Tab`, in one language, and wire it. What stands in the controls of the Generate and
     the Beam search tab can be taken over."""
     state = gr.State(tabs.tab().new_session(), delete_callback=CompareSession.leave)
+    brought = tabs.tab(Whose(t.language)).brought
     with gr.Column(elem_id="compare"):
         with gr.Group(elem_classes="panel"):
             with gr.Row(elem_classes="compare-bar"):
                 prompt = gr.Textbox(
-                    COMPARE_EXAMPLES[0].prompt, label=t("prompt.label"), placeholder=t("prompt.placeholder"), lines=1,
-                    max_lines=4, elem_id="compare-prompt", elem_classes="prompt",
+                    brought.comparisons[0].prompt, label=t("prompt.label"), placeholder=t("prompt.placeholder"),
+                    lines=1, max_lines=4, elem_id="compare-prompt", elem_classes="prompt",
                 )  # fmt: skip
                 words = t("button.run") + " ▶"
                 run = LiveButton(
@@ -57,10 +58,7 @@ def build(
                 )  # fmt: skip
                 same = gr.Checkbox(True, label=t("compare.dice.label"), elem_id="compare-dice", min_width=110)
             with gr.Row(elem_classes="chips"):
-                chips = {
-                    e.key: gr.Button(t(f"compare.example.{e.key}.name"), size="sm", elem_classes="chip")
-                    for e in COMPARE_EXAMPLES
-                }
+                examples = chips([t(f"compare.example.{e.key}.name") for e in brought.comparisons])
             LiveText(channel="compare.lesson", style="lesson")
         LiveText(channel="compare.notice", style="notice", live=True)
         with gr.Group(elem_classes="panel"):
@@ -99,13 +97,15 @@ def build(
                 apply_default_css=False,
             )  # fmt: skip
         clouds_layout.build(tabs, t, bus, state, (prompt, same, speed))
-    _wire(tabs, bus, state, (prompt, same, speed), (run, step, pause, stop), chips, lanes)
+    _wire(tabs, bus, state, (prompt, same, speed), (run, step, pause, stop), examples, lanes)
     taking: dict[str, Any] = {
         "outputs": [prompt, bus], "queue": False, "show_progress": "hidden", "api_visibility": "private",
     }  # fmt: skip
     standing = [prompt, same, speed]
     generate.click(lossless(tabs.from_generate), inputs=[state, with_prompt, *of_text, *standing], **taking)
     search.click(lossless(tabs.from_search), inputs=[state, with_prompt, *of_search, *standing], **taking)
+    arriving = Arriving(lossless(stated(tabs, tabs.arrive, len(standing))), [state, *standing], [bus])
+    return Built(None, state, list(examples.values()), arriving, texts=[prompt])
 
 
 def _head(name: str, t: Translator) -> None:
@@ -114,7 +114,7 @@ def _head(name: str, t: Translator) -> None:
 
 def _wire(
     tab: PerVisitor[CompareTab], bus: LiveBus, state: gr.State, controls: tuple[Any, ...], buttons: tuple[Any, ...],
-    chips: dict[str, gr.Button], lanes: CompareLanes,
+    examples: dict[int, gr.Button], lanes: CompareLanes,
 ) -> None:  # fmt: skip
     inputs = [state, *controls]
     streaming: dict[str, Any] = {
@@ -149,8 +149,8 @@ def _wire(
     gaze = Gaze("compare.token")
     gaze.input(lossless(looked("compare.token", tab.inspect)), **looking | {"inputs": [state, gaze]})
     bus.resync(told(tab.resync), **looking)
-    for example in COMPARE_EXAMPLES:
-        chips[example.key].click(
-            lossless(partial(tab.load_example, example)), inputs=[state], outputs=[prompt, same, bus], queue=False,
+    for place, chip in examples.items():
+        chip.click(
+            lossless(partial(tab.nth_example, place)), inputs=[state], outputs=[prompt, same, bus], queue=False,
             show_progress="hidden", api_visibility="private",
         ).then(told(tab.run), **streaming).then(verify, **verifying)  # fmt: skip

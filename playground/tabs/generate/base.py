@@ -11,7 +11,7 @@ from playground.engines.huggingface import context
 from playground.engines.loading import ModelSlot
 from playground.engines.prompts import speller_of
 from playground.engines.protocol import check_told
-from playground.examples import EXAMPLES
+from playground.examples import Example
 from playground.i18n import Translator
 from playground.lists import LISTS
 from playground.panels import wording
@@ -19,8 +19,8 @@ from playground.panels.generate import frames, tour
 from playground.panels.generate.frames import Look
 from playground.runs.links import query_of_choices
 from playground.runs.setup import Setup
-from playground.settings import DEFAULT_MODEL_NAME
 from playground.tabs import links, state_line
+from playground.tabs.brought import TALES, Brought
 from playground.tabs.generate import written_fields
 from playground.tabs.generate.controls import Values
 from playground.tabs.generate.session import Session
@@ -35,28 +35,53 @@ if TYPE_CHECKING:
 
 Update = str  # a frame for the bus
 
-FIRST_VALUES = Values(
-    EXAMPLES[0].prompt, "sample" if EXAMPLES[0].do_sample else "greedy", EXAMPLES[0].seed, EXAMPLES[0].max_new_tokens,
-    "lively", "nats", ORDERS["transformers"],
-    {p.name: EXAMPLES[0].values.get(p.name, p.neutral) for p in PARAMETERS}, dict.fromkeys(LISTS, ""),
-)  # fmt: skip
+
+def values_of(example: Example) -> Values:
+    """What the controls say when an example has filled them, and when the page opens with it."""
+    return Values(
+        example.prompt, "sample" if example.do_sample else "greedy", example.seed, example.max_new_tokens,
+        "lively", "nats", ORDERS["transformers"],
+        {p.name: example.values.get(p.name, p.neutral) for p in PARAMETERS}, dict.fromkeys(LISTS, ""),
+    )  # fmt: skip
 
 
 class GenerateBase:
     """Holds what all visitors share: the model, the recorded run and the language."""
 
-    def __init__(self, slot: ModelSlot, first_run: Trace, first_vocabulary: Vocabulary, t: Translator) -> None:
+    def __init__(
+        self, slot: ModelSlot, first_run: Trace, first_vocabulary: Vocabulary, t: Translator, brought: Brought = TALES
+    ) -> None:
+        """A `first_run` without a step is none: nothing was recorded with this model."""
         self.slot = slot
+        self.brought = brought
         self.first_run = first_run
         self.first_vocabulary = first_vocabulary
         self.t = t
 
     def new_session(self) -> Session:
-        session = Session(self.first_run, DEFAULT_MODEL_NAME)
-        session.pinned = EXAMPLES[0].inspect
-        session.is_recorded = True
-        session.ways = ((0, settings_of_text(FIRST_VALUES)),)
+        session = Session(self.first_run, self.brought.made_with or self.slot.display_name)
+        session.lesson = self.first.key
+        if self.first_run.steps:
+            session.pinned = self.first.inspect
+            session.is_recorded = True
+            session.ways = ((0, settings_of_text(values_of(self.first))),)
         return session
+
+    @property
+    def first(self) -> Example:
+        """The example that a visitor meets."""
+        return self.brought.examples[0]
+
+    def renew(self, session: Session) -> None:
+        """The session comes to this model from another one: what is on the page becomes what this one brings."""
+        session.stop()
+        fresh = self.new_session()
+        session.restore(fresh.snapshot())
+        session.past.clear()
+        session.future.clear()
+        session.waiting |= fresh.waiting
+        session.lesson, session.is_stopped, session.told = fresh.lesson, False, {}
+        session.asks = Asks()
 
     def look(self, session: Session, values: Values) -> Look:
         """How to show the session's trace under the controls. Raises OutOfRangeError."""
@@ -72,19 +97,22 @@ class GenerateBase:
 
     def recorded_badge(self) -> dict[str, object]:
         """What the recorded run is: a run of the loaded model, or of another one than is on its way (or has failed)."""
-        if self.slot.display_name == DEFAULT_MODEL_NAME:
+        if not self.first_run.steps:
+            return wording.notice("")
+        if self.slot.display_name == self.brought.made_with:
             return wording.badge(self.t("badge.recorded"), "wait")
-        words = self.t("badge.recorded_with", recorded=DEFAULT_MODEL_NAME, name=self.slot.display_name)
+        words = self.t("badge.recorded_with", recorded=self.brought.made_with, name=self.slot.display_name)
         return wording.badge(words, "wait")
 
     def heard(self, session: Session, values: tuple[Any, ...]) -> None:
         said = Values.of(values)
         session.controls = settings_of_text(said)
-        if session.is_recorded and said == FIRST_VALUES and session.pinned == EXAMPLES[0].inspect:
+        is_met = session.is_recorded and not session.model and session.pinned == self.first.inspect
+        if is_met and said == values_of(self.first):
             session.asks = Asks()  # the page as everybody meets it
             return
         plain, views = replace(said, texts={}), {"speed": said.speed, "unit": said.unit_name}
-        model = self.slot.display_name
+        model = self.slot.name
 
         def setup() -> Setup:
             seed = catalog.check_seed(plain.seed)  # type: ignore[arg-type]
@@ -121,16 +149,17 @@ class GenerateBase:
 
     def first_frame(self) -> dict[str, object]:
         """Every panel filled with the recorded run, before anybody presses a button and before a model is loaded."""
-        strategy = self.first_run.steps[0]
-        unit = next(iter(UNITS.values()))
-        look = Look(strategy.processors, unit, self.t, self.first_vocabulary, FIRST_VALUES.sliders())
+        steps, unit = self.first_run.steps, next(iter(UNITS.values()))
+        processors = steps[0].processors if steps else ()
+        look = Look(processors, unit, self.t, self.first_vocabulary, values_of(self.first).sliders())
         return {
-            **frames.whole(self.first_run, EXAMPLES[0].inspect, True, look),
+            **frames.whole(self.first_run, self.first.inspect, True, look),
+            **({} if steps else frames.blank(look)),
             **self.standing(self.new_session()),
             "badge": self.recorded_badge(),
             "notice": wording.notice(""),
-            "tour": tour.READY,
-            "lesson": {"parts": [self.t(f"example.{EXAMPLES[0].key}.notice")]},
+            "tour": tour.READY if steps else tour.NONE,
+            "lesson": {"parts": [self.t(f"example.{self.first.key}.notice")] if steps else []},
             "model": {"parts": [self.t("model.loading", name=self.slot.display_name)], "kind": "wait"},
         }
 

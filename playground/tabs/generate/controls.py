@@ -136,7 +136,7 @@ class Controls:
     order: OrderList
     bank: KnobBank
     texts: Mapping[str, TextKnob]
-    examples: Mapping[str, gr.Button]
+    examples: Mapping[int, gr.Button]
     run: LiveButton
     step: gr.Button
     pause: LiveButton

@@ -96,7 +96,7 @@ def wire(
     controls.order.input(told(tab.redraw), **looking)
 
     turning: dict[str, Any] = {
-        **looking, "inputs": [mine, *controls.all], "outputs": [controls.bank], "trigger_mode": "multiple",
+        **looking, "inputs": [mine, state, *controls.all], "outputs": [controls.bank], "trigger_mode": "multiple",
     }  # fmt: skip
     turn = outright(dice.turn, language_of)
     for name in ("same_dice", "map_here", "map_there"):

@@ -156,7 +156,7 @@ class DiceTab:
             return gr.skip()  # type: ignore[no-any-return]  # the charts above say what is wrong
         return frame(channels) if channels else gr.skip()
 
-    def turn(self, mine: DiceSession, event: gr.EventData, *values: Any) -> str:
+    def turn(self, mine: DiceSession, session: Session, event: gr.EventData, *values: Any) -> str:
         """A place on a picture was clicked: the values of all knobs for their bank, with the new."""
         picked = event.picked
         mine.wants_branch = isinstance(picked, str) and picked.startswith("go:")

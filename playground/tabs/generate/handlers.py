@@ -12,14 +12,13 @@ from playground.decoding.trace import Trace
 from playground.engines import prompts
 from playground.engines.protocol import runs_in_transformers
 from playground.errors import PlaygroundError
-from playground.examples import EXAMPLES, Example
+from playground.examples import Example
 from playground.lists import LISTS
 from playground.panels import wording
 from playground.panels.generate import tour
 from playground.panels.generate.frames import Look
 from playground.panels.prompt_end import prompt_end
 from playground.runs import late
-from playground.settings import DEFAULT_MODEL_NAME
 from playground.tabs.generate import written_fields
 from playground.tabs.generate.exporting import Exporting
 from playground.tabs.generate.linked import Linked
@@ -83,6 +82,8 @@ class GenerateTab(Linked, Undo, Looking, Touring, Exporting):
     def welcome(self, session: Session) -> Iterator[str]:
         """A visitor came: say what is loaded as soon as it is; verify the recorded run if its model is this one, and
         put it away if it is not."""
+        if not self.slot.is_ready:
+            yield frame({"model": {"parts": [self.t("model.loading", name=self.slot.display_name)], "kind": "wait"}})
         try:
             backend = self.slot.get()
         except PlaygroundError as error:
@@ -90,7 +91,7 @@ class GenerateTab(Linked, Undo, Looking, Touring, Exporting):
             yield frame({"model": failed, "notice": wording.notice(error.message(self.t), "bad")})
             return
         line = {"parts": [wording.model_line(backend.info, self.t)], "kind": "good"}
-        is_recorded = session.trace is self.first_run
+        is_recorded = session.is_recorded and session.trace is self.first_run
         is_others = is_recorded and self.is_others(session, backend)
         yield frame({"model": line, **(self.put_away(session, backend) if is_others else {})})
         yield frame({"prompt_end": prompt_end(backend, session.leaves_end_off, self.t)})
@@ -105,6 +106,12 @@ class GenerateTab(Linked, Undo, Looking, Touring, Exporting):
         badge = wording.verification_badge(found, backend.vocabulary, self.t)
         yield frame({"badge": badge, "code": self.code(self.first_run, backend)})
 
+    @reported("badge")
+    def arrive(self, session: Session, *values: Any) -> Iterator[str]:
+        """Another model was chosen: its page at once, then, when it has come, what is to be said of it."""
+        yield frame(self.first_frame())
+        yield from self.welcome(session)
+
     @reported()
     def leave_end_off(self, session: Session) -> str:
         """The special tokens that the tokenizer puts behind a prompt: without them from the next run on, or with."""
@@ -118,7 +125,7 @@ class GenerateTab(Linked, Undo, Looking, Touring, Exporting):
     def put_away(self, session: Session, backend: "Engine") -> dict[str, object]:
         """The recorded run is another model's: an empty page for the loaded one instead, and a word on that."""
         words = self.t("notice.put_away", recorded=session.model_name, loaded=backend.info.name)
-        request = replace(self.first_run.request, prompt_ids=prompts.ids_or_none(EXAMPLES[0].prompt, backend))
+        request = replace(self.first_run.request, prompt_ids=prompts.ids_or_none(self.first.prompt, backend))
         session.restore(Snapshot(Trace(request), backend.info.name, False, None, ()))
         look = Look((), next(iter(UNITS.values())), self.t, backend.vocabulary)
         return {
@@ -131,9 +138,13 @@ class GenerateTab(Linked, Undo, Looking, Touring, Exporting):
     def lesson(self, example: Example) -> str:
         """What to notice in an example; its words and numbers are those of the model that it was made with."""
         words = self.t(f"example.{example.key}.notice")
-        if self.slot.display_name == DEFAULT_MODEL_NAME:
+        if self.brought.made_with in ("", self.slot.display_name):
             return words
-        return self.t("lesson.made_with", recorded=DEFAULT_MODEL_NAME, lesson=words)
+        return self.t("lesson.made_with", recorded=self.brought.made_with, lesson=words)
+
+    def nth_example(self, index: int, session: Session) -> list[Any]:
+        """The example of a chip."""
+        return self.load_example(self.brought.examples[index], session)
 
     def load_example(self, example: Example, session: Session) -> list[Any]:
         """The settings of an example, for the controls that it fills, then the frame with its lesson."""

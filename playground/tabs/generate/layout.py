@@ -22,38 +22,40 @@ from playground.components.saver import Saver
 from playground.components.text_knob import TextKnob
 from playground.components.token_strip import Shading, TokenStrip
 from playground.components.tour import Tour
-from playground.examples import EXAMPLES
 from playground.i18n import Translator
 from playground.lists import LISTS
 from playground.runs.links import BESIDE
 from playground.tabs import links, state_line
+from playground.tabs.brought import Brought
+from playground.tabs.built import Arriving, Built, Linked, chips
 from playground.tabs.delivery import RUN_FILES, lossless, panel_head, picture_tools, saver_texts
 from playground.tabs.generate import dice
 from playground.tabs.generate.controls import SPEEDS, Controls, drawer, kinds, knob, order_list, text_knob
 from playground.tabs.generate.dice import DicePanels
 from playground.tabs.generate.handlers import GenerateTab
 from playground.tabs.generate.session import Session
-from playground.tabs.per_visitor import PerVisitor, language_of
+from playground.tabs.per_visitor import PerVisitor, Whose, language_of
 from playground.tabs.state_line import stated
 from playground.views.notation import UNITS
 
 SHADINGS = ("probability", "surprisal", "rank", "entropy", "watermark")
 
 
-def build(tabs: PerVisitor[GenerateTab], t: Translator, bus: LiveBus, demo: gr.Blocks) -> Controls:
-    """Lay out the tab inside a `gr.Tab`, in one language, and wire it; its controls, for whoever else reads them."""
+def build(tabs: PerVisitor[GenerateTab], t: Translator, bus: LiveBus, demo: gr.Blocks) -> Built:
+    """Lay out the tab inside a `gr.Tab`, in one language, and wire it; its parts, for whoever else reads them."""
     state = gr.State(tabs.tab().new_session(), delete_callback=Session.stop)
     with gr.Row(elem_id="generate", equal_height=False):
         with gr.Column(elem_id="controls", min_width=280):
-            controls = _build_controls(t)
+            controls = _build_controls(tabs.tab(Whose(t.language)).brought, t)
         with gr.Column(elem_id="results"):
             bars, made, panels = _build_results(controls, t)
-    _wire(tabs, t, bus, demo, state, controls, bars, made, panels)
-    return controls
+    linked = _wire(tabs, t, bus, demo, state, controls, bars, made, panels)
+    arriving = Arriving(lossless(stated(tabs, tabs.arrive, len(controls.all))), [state, *controls.all], [bus])
+    return Built(controls, state, list(controls.examples.values()), arriving, linked)
 
 
-def _build_controls(t: Translator) -> Controls:
-    first = EXAMPLES[0]
+def _build_controls(brought: Brought, t: Translator) -> Controls:
+    first = brought.examples[0]
     with gr.Group(elem_classes="panel"):
         prompt = gr.Textbox(
             first.prompt, label=t("prompt.label"), placeholder=t("prompt.placeholder"), lines=2, max_lines=6,
@@ -70,7 +72,7 @@ def _build_controls(t: Translator) -> Controls:
         with gr.Row(elem_classes="chips"):
             show_me = f'<button type="button" class="show-me">▶ {t("tour.show_me")}</button>'
             gr.HTML(show_me, js_on_load=None, apply_default_css=False)
-            examples = {e.key: gr.Button(t(f"example.{e.key}.name"), size="sm", elem_classes="chip") for e in EXAMPLES}
+            examples = chips([t(f"example.{e.key}.name") for e in brought.examples])
         LiveText(channel="lesson", style="lesson")
         tour = Tour(channel="tour", close=t("tour.close"), elem_id="tour")
         mode = gr.Radio(
@@ -165,7 +167,7 @@ def _build_results(controls: Controls, t: Translator) -> tuple[LiveBars, LiveTex
 def _wire(
     tab: PerVisitor[GenerateTab], t: Translator, bus: LiveBus, demo: gr.Blocks, state: gr.State, controls: Controls,
     bars: LiveBars, made: LiveText, panels: DicePanels,
-) -> None:  # fmt: skip
+) -> Linked:  # fmt: skip
     inputs = [state, *controls.all]
     # Runs of many visitors go on side by side (the model takes one forward pass at a time by itself).
     streaming: dict[str, Any] = {
@@ -224,15 +226,20 @@ def _wire(
     controls.dice.click(lambda: random.randrange(10_000), outputs=[controls.seed], queue=False, **quiet)
     texts = [controls.texts[name] for name in LISTS]
     filled = [controls.prompt, controls.mode, controls.seed, controls.length, controls.bank, *texts, controls.order]
-    for example in EXAMPLES:
-        controls.examples[example.key].click(
-            lossless(partial(tab.load_example, example)),
+    for place, chip in controls.examples.items():
+        chip.click(
+            lossless(partial(tab.nth_example, place)),
             inputs=[state], outputs=[*filled, bus], queue=False, **quiet,
         ).then(told(tab.run_example), **streaming).then(verify, **verifying)  # fmt: skip
     saver = Saver("generate", saver_texts(t))
     saver.ask(outright(tab.export, language_of), **looking | {"outputs": [saver], "trigger_mode": "multiple"})
     door = Door("generate", links.homes(), BESIDE)
-    door.input(
-        lossless(tab.open_link), inputs=[state, door, *controls.all], outputs=[*controls.all, bus], queue=False, **quiet
-    ).then(told(tab.run_link), **streaming).then(verify, **verifying)  # fmt: skip
     demo.load(lossless(stated(tab, tab.welcome, 0)), inputs=[state], outputs=[bus], concurrency_limit=None, **quiet)
+
+    def open_after(chosen: Any) -> None:
+        chosen.then(
+            lossless(tab.open_link), inputs=[state, door, *controls.all], outputs=[*controls.all, bus], queue=False,
+            **quiet,
+        ).then(told(tab.run_link), **streaming).then(verify, **verifying)  # fmt: skip
+
+    return Linked(door, open_after)

@@ -8,7 +8,6 @@ from typing import Any
 from playground.catalog import PARAMETERS
 from playground.components.knob_bank import bank_value
 from playground.components.live_bus import frame
-from playground.examples import EXAMPLES
 from playground.lists import LISTS
 from playground.panels import wording
 from playground.panels.generate import frames
@@ -30,13 +29,16 @@ class Linked(Streaming):
         """What the controls are to say, in the order of `Controls.all`, then the frame that says what was left out.
         Without settings that can be taken the controls stay as they are."""
         session.link = link = links.opened(query, "generate")
-        session.link_words = links.words_on(link, self.slot.display_name)
+        session.link_words = links.words_on(link, self.slot.name)
         session.asks = Asks()  # until the controls say what the link asks for
         if link.setup is None:
             return [*values, frame(self.standing(session))]
         session.stop()
         session.lesson = ""
-        return [*filled(link), frame({"lesson": {"parts": []}, "written": {}, **self.standing(session)})]
+        return [
+            *filled(link, self.first.prompt),
+            frame({"lesson": {"parts": []}, "written": {}, **self.standing(session)}),
+        ]
 
     @reported(ends_run=True)
     def run_link(self, session: Session, *values: Any) -> Iterator[Update]:
@@ -71,13 +73,13 @@ class Linked(Streaming):
             yield frame({**frames.whole(trace, session.inspected, False, self.look(session, controls))})
 
 
-def filled(link: Link) -> list[Any]:
-    """The values of a link, in the order of `Controls.all`."""
+def filled(link: Link, usual: str) -> list[Any]:
+    """The values of a link (`usual`: the prompt where it names none), in the order of `Controls.all`."""
     setup = link.setup
     assert setup is not None
     numbers = {p.name: setup.settings.get(p.name, p.neutral) for p in PARAMETERS}
     return [
-        EXAMPLES[0].prompt if setup.prompt is None else setup.prompt,
+        usual if setup.prompt is None else setup.prompt,
         setup.strategy,
         setup.dice,
         setup.max_new_tokens,

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from playground.decoding.trace import TRACE_BYTES, Trace
-from playground.examples import EXAMPLES
 from playground.tabs.visitor import Running
 from playground.views.notation import Unit
 
@@ -45,7 +44,7 @@ class Session(Running):
         self.model_name = model_name
         self.pinned: int | None = None
         self.is_recorded = False
-        self.lesson = EXAMPLES[0].key
+        self.lesson = ""
         self.verified: Trace | None = None
         self.unit: Unit | None = None
         self.ways: Ways = ()
@@ -58,6 +57,7 @@ class Session(Running):
         """Gradio copies the initial state for every visitor: the recorded trace is frozen, so it can be shared."""
         fresh = Session(self.trace, self.model_name)
         fresh.pinned, fresh.is_recorded, fresh.ways = self.pinned, self.is_recorded, self.ways
+        fresh.lesson = self.lesson
         return fresh
 
     def snapshot(self) -> Snapshot:

@@ -10,7 +10,6 @@ import gradio as gr
 from playground import engine
 from playground.components.live_bus import frame
 from playground.decoding.trace import GenerationRequest, Trace
-from playground.examples import EXAMPLES
 from playground.panels import wording
 from playground.panels.generate import frames, retokenization
 from playground.panels.generate.frames import Look
@@ -39,7 +38,7 @@ class Streaming(GenerateBase):
         session.stop()
         controls, backend = Values.of(values), self.slot.get()
         request, words = self.request(controls, backend, self.prompt_ids(session, controls.prompt, backend))
-        if not any(e.key == session.lesson and e.prompt == controls.prompt for e in EXAMPLES):
+        if not any(e.key == session.lesson and e.prompt == controls.prompt for e in self.brought.examples):
             yield frame({"lesson": {"parts": []}})  # it spoke of another text
         yield from self.stream(session, controls, backend, Trace(request), words)
 
@@ -47,7 +46,7 @@ class Streaming(GenerateBase):
     def run_example(self, session: Session, *values: Any) -> Iterator[Update]:
         """A new text that ends with its telling token under inspection."""
         yield from self.run(session, *values)
-        example = next(e for e in EXAMPLES if e.key == session.lesson)
+        example = next(e for e in self.brought.examples if e.key == session.lesson)
         if session.trace.finish_reason and not session.is_running and session.pinned is None:
             session.pinned = min(example.inspect, len(session.trace.steps) - 1)
             yield frame(self.inspected(session, Values.of(values)))

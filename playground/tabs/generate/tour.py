@@ -5,10 +5,8 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from playground.components.live_bus import frame
-from playground.examples import EXAMPLES
 from playground.panels import wording
 from playground.panels.generate import frames, tour
-from playground.settings import DEFAULT_MODEL_NAME
 from playground.tabs.generate.base import GenerateBase, Update
 from playground.tabs.generate.chart_clock import ChartClock
 from playground.tabs.generate.controls import Values
@@ -22,14 +20,17 @@ class Touring(GenerateBase):
     @reported(ends_run=True)
     def tour(self, session: Session, *values: Any) -> Iterator[Update]:
         """Play the recorded run, scene by scene, until its end or until anything else is begun; then all of it is on
-        the page, as a run is that has ended."""
+        the page, as a run is that has ended. Where none was recorded there is nothing to play."""
+        if not self.first_run.steps:
+            yield frame({"tour": tour.NONE})
+            return
         if session.trace is not self.first_run:
             session.stop()
-            session.put(self.first_run, DEFAULT_MODEL_NAME, EXAMPLES[0].inspect)
+            session.put(self.first_run, self.brought.made_with, self.first.inspect)
             session.is_recorded = True
             session.make(0, self.new_session().ways[0][1])
             yield frame({"badge": self.recorded_badge(), "notice": wording.notice("")})
-        session.pinned = EXAMPLES[0].inspect
+        session.pinned = self.first.inspect
         run = session.tour_run = session.begin()
 
         def is_wanted() -> bool:

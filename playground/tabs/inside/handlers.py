@@ -17,6 +17,7 @@ from playground.panels.inside import frames as inside_frames
 from playground.panels.inside import rounding as rounding_frames
 from playground.runs import late
 from playground.runs.late import inspection_of
+from playground.tabs.brought import TALES, Brought
 from playground.tabs.newest import Requests, newest
 from playground.tabs.shell import reported
 from playground.tabs.visitor import Visitor
@@ -44,6 +45,7 @@ class InsideSession(Visitor):
     """What one visitor has on the tab.
 
     Attributes:
+        is_opened: whether the tab has been filled by another model.
         ids: the text; `token` is the position on show, `block` the opened block, `layer` the lens's row.
         dtype: how the text is rounded, for comparison.
         frames: what was sent to the page lately.
@@ -55,6 +57,7 @@ class InsideSession(Visitor):
         self.ids: tuple[int, ...] = ()
         self.token, self.block, self.layer = 0, 0, 0
         self.dtype = ROUNDED[0]
+        self.is_opened = False
         self.frames = FrameLog()
         self.waiting = set(WAITING)
         self.requests = Requests()
@@ -67,8 +70,9 @@ class InsideSession(Visitor):
 class InsideTab:
     """The handlers of the tab. Holds what all visitors share: the model and the language."""
 
-    def __init__(self, slot: ModelSlot, t: Translator) -> None:
+    def __init__(self, slot: ModelSlot, t: Translator, brought: Brought = TALES) -> None:
         self.slot = slot
+        self.brought = brought
         self.t = t
 
     def failed(self, session: InsideSession, words: str, ends_run: bool) -> Channels:
@@ -84,6 +88,20 @@ class InsideTab:
         return dict.fromkeys(WAITING, waiting) | {
             "inside.badge": wording.badge(self.t("inside.waiting", name=self.slot.display_name), "wait")
         }
+
+    def renew(self, session: InsideSession) -> None:
+        """The session comes to this model from another one: its text is read anew."""
+        session.is_opened = session.is_opened or bool(session.ids)
+        session.ids, session.token, session.block, session.layer = (), 0, 0, 0
+
+    @reported(*WAITING)
+    def arrive(self, session: InsideSession, text: str, measure: str) -> Iterator[str]:
+        """Another model was chosen: what is on show is of the one before until it has come, and says so."""
+        session.waiting |= set(WAITING)
+        still = {"inside.notice": wording.notice(self.t("notice.still_of", name=self.slot.display_name), "wait")}
+        yield frame({**self.first_frame(), **(still if session.is_opened else {})})
+        if session.is_opened:
+            yield from self.open(session, text, measure)
 
     # ---- events --------------------------------------------------------------------------------------------------
 
@@ -264,6 +282,3 @@ def _library(station: "Station", states: list[Tensor], logits: Tensor) -> Tensor
 
 def _scientific(difference: float) -> str:
     return "0.0" if difference == 0 else f"{difference:.1e}"
-
-
-EXAMPLE_TEXT = "The old king said to his son: take the golden"

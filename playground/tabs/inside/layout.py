@@ -14,12 +14,13 @@ from playground.i18n import Translator
 from playground.panels.inside import rounding
 from playground.panels.inside.frames import MEASURES
 from playground.tabs import delivery
+from playground.tabs.built import Arriving, Built
 from playground.tabs.delivery import lossless
-from playground.tabs.inside.handlers import EXAMPLE_TEXT, ROUNDED, InsideSession, InsideTab
+from playground.tabs.inside.handlers import ROUNDED, InsideSession, InsideTab
 from playground.tabs.per_visitor import PerVisitor, Whose
 
 
-def build(tabs: PerVisitor[InsideTab], t: Translator, opened: gr.Tab) -> None:
+def build(tabs: PerVisitor[InsideTab], t: Translator, opened: gr.Tab) -> Built:
     """Lay out the tab inside the `gr.Tab`, in one language, and wire it."""
     state = gr.State(InsideSession())
     bus = LiveBus(frame(tabs.tab(Whose(t.language)).first_frame()), elem_id="inside-bus")
@@ -29,8 +30,8 @@ def build(tabs: PerVisitor[InsideTab], t: Translator, opened: gr.Tab) -> None:
             head("walk", t)
             with gr.Row(elem_classes="bar"):
                 text = gr.Textbox(
-                    EXAMPLE_TEXT, label=t("inside.prompt"), show_label=False, lines=1, max_lines=4,
-                    elem_id="inside-prompt", scale=6,
+                    tabs.tab(Whose(t.language)).brought.walked, label=t("inside.prompt"), show_label=False, lines=1,
+                    max_lines=4, elem_id="inside-prompt", scale=6,
                 )  # fmt: skip
                 look = gr.Button(t("inside.look"), variant="primary", elem_id="inside-look", min_width=90)
             TokenRays(channel="inside.text", gaze="inside.token", description=t("inside.text"), elem_id="inside-text")
@@ -79,6 +80,8 @@ def build(tabs: PerVisitor[InsideTab], t: Translator, opened: gr.Tab) -> None:
                 head("family", t)
                 LiveText(channel="inside.family", style="stages", elem_id="family")
     _wire(tabs, opened, state, bus, text, look, measure, dtype)
+    arriving = Arriving(lossless(tabs.arrive), [state, text, measure], [bus])
+    return Built(None, state, [], arriving, texts=[text])
 
 
 def head(name: str, t: Translator) -> None:

@@ -77,6 +77,16 @@ class TokenizerTab:
         if (name or LOADED) == LOADED and loaded.name != self.shelf.first.name:
             yield self.type(session, text, name)
 
+    @reported()
+    def arrive(self, session: TokenizerSession, text: str, name: str) -> Iterator[Any]:
+        """Another model was chosen: its tokenizer reads the text, if it is the model's that is on show."""
+        if (name or LOADED) == LOADED:
+            self.shelf.get(LOADED)
+            yield self.type(session, text, name)
+
+    def renew(self, session: TokenizerSession) -> None:
+        """The session comes to this model from another one: the text stays, and is read anew."""
+
     # ---- the text ----------------------------------------------------------------------------------------------
 
     @reported()

@@ -16,12 +16,13 @@ from playground.components.token_spans import TokenSpans
 from playground.engines.huggingface.tokenizers_at_hand import LOADED, SHIPPED, tiktoken_encodings
 from playground.i18n import Translator
 from playground.panels.tokenizer.training import MOST_MERGES
+from playground.tabs.built import Arriving, Built
 from playground.tabs.delivery import lossless, panel_head
 from playground.tabs.per_visitor import PerVisitor, Whose, language_of
 from playground.tabs.tokenizer.handlers import EXAMPLES, SECTIONS, TokenizerTab
 
 
-def build(tabs: PerVisitor[TokenizerTab], t: Translator, bus: LiveBus, demo: gr.Blocks) -> None:
+def build(tabs: PerVisitor[TokenizerTab], t: Translator, bus: LiveBus, demo: gr.Blocks) -> Built:
     """Lay out the tab inside a `gr.Tab`, in one language, and wire it."""
     tab = tabs.tab(Whose(t.language))
     state = gr.State(tabs.tab().new_session())
@@ -37,10 +38,7 @@ def build(tabs: PerVisitor[TokenizerTab], t: Translator, bus: LiveBus, demo: gr.
                     for key in EXAMPLES
                 }
             name = gr.Dropdown(
-                [(t("tokenizer.choice.loaded", name=tab.slot.display_name), LOADED)]
-                + [(t(f"tokenizer.shipped.{key}"), key) for key in SHIPPED]
-                + [(f"tiktoken · {one}", f"tiktoken:{one}") for one in tiktoken_encodings()],
-                value=LOADED, label=t("tokenizer.choice.label"),
+                choices(tab.slot.display_name, t), value=LOADED, label=t("tokenizer.choice.label"),
                 info=t("tokenizer.choice.public" if tab.shelf.is_public else "tokenizer.choice.info"),
                 allow_custom_value=not tab.shelf.is_public, elem_id="tokenizer-name",
             )  # fmt: skip
@@ -98,6 +96,15 @@ def build(tabs: PerVisitor[TokenizerTab], t: Translator, bus: LiveBus, demo: gr.
         lossless(tabs.welcome), [state, text, name], [bus], show_progress="hidden", concurrency_limit=None,
         api_visibility="private",
     )  # fmt: skip
+    return Built(None, state, [], Arriving(lossless(tabs.arrive), [state, text, name], [bus]), texts=[name])
+
+
+def choices(model: str, t: Translator) -> list[tuple[str, str]]:
+    """The tokenizers that are offered, that of the model first."""
+    return [
+        (t("tokenizer.choice.loaded", name=model), LOADED), *((t(f"tokenizer.shipped.{key}"), key) for key in SHIPPED),
+        *((f"tiktoken · {one}", f"tiktoken:{one}") for one in tiktoken_encodings()),
+    ]  # fmt: skip
 
 
 def _build_spans(t: Translator) -> TokenSpans:

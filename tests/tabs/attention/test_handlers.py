@@ -19,13 +19,15 @@ from playground.errors import ModelUnavailableError
 from playground.examples import BATCH, LOOKED_AT
 from playground.i18n import translator
 from playground.panels.attention.frames import AVERAGE
-from playground.tabs.attention.handlers import EXAMPLE_TEXTS, AttentionTab
+from playground.tabs.attention.handlers import AttentionTab
 from playground.tabs.attention.session import WAITING, AttentionSession
+from playground.tabs.brought import TALES
 from playground.views.padding_lab import WAYS
 
 Channels = dict[str, Any]
 t = translator()
 TEXT = "The old king said to his son"
+EXAMPLE_TEXTS = "\n".join(TALES.batch)
 BATCH_VALUES = (EXAMPLE_TEXTS, "left", 0)
 
 

@@ -41,7 +41,9 @@ class Panels:
 
     def turn(self, picked: object) -> dict[str, float]:
         before = self.visitor.settings
-        after = self.dice.turn(self.mine, gr.EventData(None, {"picked": picked}), *self.visitor.values)
+        after = self.dice.turn(
+            self.mine, self.visitor.session, gr.EventData(None, {"picked": picked}), *self.visitor.values
+        )
         return {name: value for name, value in bank_values(after).items() if value != before[name]}
 
     def part(self) -> list[Channels]:

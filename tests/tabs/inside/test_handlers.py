@@ -17,8 +17,9 @@ from playground.engines.huggingface.backend import Backend, from_parts
 from playground.engines.loading import ModelSlot
 from playground.i18n import translator
 from playground.panels.inside.frames import MEASURES
+from playground.tabs.brought import TALES
 from playground.tabs.inside import handlers
-from playground.tabs.inside.handlers import EXAMPLE_TEXT, LENS_COLUMNS, InsideSession, InsideTab
+from playground.tabs.inside.handlers import LENS_COLUMNS, InsideSession, InsideTab
 from playground.views.notation import significant
 
 Channels = dict[str, Any]
@@ -78,7 +79,7 @@ def names(channels: Channels) -> list[str]:
 
 
 def test_the_tab_is_filled_once(visitor: Visitor) -> None:
-    channels = visitor.do("open", EXAMPLE_TEXT, "probability")
+    channels = visitor.do("open", TALES.walked, "probability")
     assert {
         "inside.stations",
         "inside.lens",
@@ -89,11 +90,11 @@ def test_the_tab_is_filled_once(visitor: Visitor) -> None:
     } <= set(channels)
     assert channels["inside.badge"]["kind"] == "good"
     assert "largest difference 0.0 " in channels["inside.badge"]["parts"][0]
-    assert list(visitor.begin("open", EXAMPLE_TEXT, "probability")) == []
+    assert list(visitor.begin("open", TALES.walked, "probability")) == []
 
 
 def test_the_opened_block_shows_its_stations_and_the_others_one_line(visitor: Visitor) -> None:
-    channels = visitor.do("look", EXAMPLE_TEXT, "probability")
+    channels = visitor.do("look", TALES.walked, "probability")
     found = names(channels)
     assert sum(name.startswith("Block ") for name in found) == 6
     assert found[:5] == ["Token embedding", "Position embedding", "Embedding", "Block 1 of 6", "Norm"]
@@ -113,7 +114,7 @@ def test_the_opened_block_shows_its_stations_and_the_others_one_line(visitor: Vi
 
 
 def test_a_strip_shows_the_states_of_the_library_for_the_chosen_token(visitor: Visitor, eager: Any) -> None:
-    visitor.do("look", EXAMPLE_TEXT, "probability")
+    visitor.do("look", TALES.walked, "probability")
     channels = visitor.do("pick_token", "probability", picked=3)
     with torch.inference_mode():
         states = eager(torch.tensor([visitor.session.ids]), output_hidden_states=True).hidden_states
@@ -127,7 +128,7 @@ def test_a_strip_shows_the_states_of_the_library_for_the_chosen_token(visitor: V
 
 
 def test_the_future_of_the_chosen_token_is_blocked_in_its_strip(visitor: Visitor) -> None:
-    visitor.do("look", EXAMPLE_TEXT, "probability")
+    visitor.do("look", TALES.walked, "probability")
     channels = visitor.do("pick_token", "probability", picked=2)
     row = next(row for row in channels["inside.stations"]["rows"] if row["name"] == "Causal mask")
     codes = np.frombuffer(base64.b64decode(row["strip"]["data"]), dtype=np.uint8).reshape(4, -1)
@@ -137,23 +138,23 @@ def test_the_future_of_the_chosen_token_is_blocked_in_its_strip(visitor: Visitor
 def test_a_difference_turns_the_badge_bad(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     """The written-out MLP with another activation than the model's."""
     monkeypatch.setattr(transparent, "_activation", lambda name: torch.relu)
-    channels = visitor.do("look", EXAMPLE_TEXT, "probability")
+    channels = visitor.do("look", TALES.walked, "probability")
     assert channels["inside.badge"]["kind"] == "bad"
 
 
 def test_the_head_is_said_to_be_tied_or_not(visitor: Visitor, storyteller: Backend) -> None:
-    words = "".join(visitor.do("look", EXAMPLE_TEXT, "probability")["inside.head"]["parts"])
+    words = "".join(visitor.do("look", TALES.walked, "probability")["inside.head"]["parts"])
     assert "GPT2Model" in words and "GPT2LMHeadModel" in words
     assert "256 → 8,192" in words
     assert "is tied" in words and "2,097,152" in words
     other = of(LlamaForCausalLM(LlamaConfig(**SHAPE, num_key_value_heads=2, tie_word_embeddings=False)), storyteller)
-    words = "".join(other.do("look", EXAMPLE_TEXT, "probability")["inside.head"]["parts"])
+    words = "".join(other.do("look", TALES.walked, "probability")["inside.head"]["parts"])
     assert "not tied" in words and "32 → 8,192" in words and f"{32 * 8192:,}" in words
 
 
 def test_a_llama_is_laid_open_too(storyteller: Backend) -> None:
     visitor = of(LlamaForCausalLM(LlamaConfig(**SHAPE, num_key_value_heads=2, tie_word_embeddings=False)), storyteller)
-    channels = visitor.do("open", EXAMPLE_TEXT, "probability")
+    channels = visitor.do("open", TALES.walked, "probability")
     assert channels["inside.badge"]["kind"] == "good"
     assert {"Queries, rotated", "Keys, rotated"} <= set(names(channels))
     assert "Position embedding" not in names(channels)
@@ -164,7 +165,7 @@ def test_a_llama_is_laid_open_too(storyteller: Backend) -> None:
 
 def test_an_unknown_architecture_is_said_and_the_rest_is_shown(storyteller: Backend) -> None:
     visitor = of(GPTNeoXForCausalLM(GPTNeoXConfig(**SHAPE)), storyteller)
-    channels = visitor.do("open", EXAMPLE_TEXT, "probability")
+    channels = visitor.do("open", TALES.walked, "probability")
     assert channels["inside.badge"]["kind"] == "bad"
     assert "GPTNeoXForCausalLM" in channels["inside.badge"]["parts"][0]
     assert "inside.stations" not in channels
@@ -173,7 +174,7 @@ def test_an_unknown_architecture_is_said_and_the_rest_is_shown(storyteller: Back
 
 @pytest.mark.parametrize(("text", "words"), [("", "empty"), ("word " * 700, "at most 512")])
 def test_what_can_not_be_shown_is_said_and_the_picture_stays(visitor: Visitor, text: str, words: str) -> None:
-    visitor.do("look", EXAMPLE_TEXT, "probability")
+    visitor.do("look", TALES.walked, "probability")
     before = visitor.session.ids
     channels = visitor.do("look", text, "probability")
     assert set(channels) == {"inside.notice"}
@@ -185,7 +186,7 @@ def test_what_can_not_be_shown_is_said_and_the_picture_stays(visitor: Visitor, t
 
 
 def test_the_top_row_of_the_lens_is_the_model(visitor: Visitor, eager: Any, storyteller: Backend) -> None:
-    channels = visitor.do("look", EXAMPLE_TEXT, "probability")
+    channels = visitor.do("look", TALES.walked, "probability")
     with torch.inference_mode():
         logits = eager(torch.tensor([visitor.session.ids])).logits[0]
     rows = channels["inside.lens"]["rows"]
@@ -200,7 +201,7 @@ def test_the_top_row_of_the_lens_is_the_model(visitor: Visitor, eager: Any, stor
 
 
 def test_a_cell_of_the_lens_is_chosen_by_a_click(visitor: Visitor, eager: Any, storyteller: Backend) -> None:
-    visitor.do("look", EXAMPLE_TEXT, "probability")
+    visitor.do("look", TALES.walked, "probability")
     channels = visitor.do("pick_cell", "probability", picked=[2, 3])  # the third row from the top: layer 4
     assert (visitor.session.layer, visitor.session.token) == (4, 3)
     with torch.inference_mode():
@@ -214,7 +215,7 @@ def test_a_cell_of_the_lens_is_chosen_by_a_click(visitor: Visitor, eager: Any, s
 
 @pytest.mark.parametrize("measure", MEASURES)
 def test_every_measure_shades_from_0_to_1(visitor: Visitor, measure: str) -> None:
-    channels = visitor.do("look", EXAMPLE_TEXT, measure)
+    channels = visitor.do("look", TALES.walked, measure)
     shades = [cell[3] for row in channels["inside.lens"]["rows"] for cell in row["cells"]]
     assert all(0 <= shade <= 1 for shade in shades)
     assert len(set(shades)) > 5
@@ -223,7 +224,7 @@ def test_every_measure_shades_from_0_to_1(visitor: Visitor, measure: str) -> Non
 
 
 def test_a_long_text_shows_the_part_around_the_chosen_token(visitor: Visitor) -> None:
-    channels = visitor.do("look", EXAMPLE_TEXT + " and then went home again" * 20, "probability")
+    channels = visitor.do("look", TALES.walked + " and then went home again" * 20, "probability")
     n = len(visitor.session.ids)
     assert n > LENS_COLUMNS
     channels = visitor.do("pick_token", "probability", picked=n - 1)
@@ -238,7 +239,7 @@ def test_a_long_text_shows_the_part_around_the_chosen_token(visitor: Visitor) ->
 
 
 def test_the_bars_are_the_parts_of_the_loaded_model(visitor: Visitor, eager: Any) -> None:
-    channels = visitor.do("open", EXAMPLE_TEXT, "probability")
+    channels = visitor.do("open", TALES.walked, "probability")
     bars = channels["inside.anatomy"]["data"][0]
     assert sum(bars["x"]) == sum(p.numel() for p in eager.parameters())
     counts = dict(zip(bars["y"], bars["x"], strict=True))
@@ -248,7 +249,7 @@ def test_the_bars_are_the_parts_of_the_loaded_model(visitor: Visitor, eager: Any
 
 
 def test_the_family_has_the_published_figures(visitor: Visitor) -> None:
-    table = visitor.do("open", EXAMPLE_TEXT, "probability")["inside.family"]["table"]
+    table = visitor.do("open", TALES.walked, "probability")["inside.family"]["table"]
     rows = {row[0]: row[1:] for row in table["rows"]}
     assert rows["gpt2"] == ["124,439,808", "12", "12", "768", "64", "1,024", "50,257"]
     assert rows["gpt2-xl"] == ["1,557,611,200", "48", "25", "1,600", "64", "1,024", "50,257"]
@@ -272,8 +273,8 @@ def test_hostile_tokens_reach_the_page_as_text(tiny_backend: Callable[..., Backe
 
 def test_the_panel_of_rounding_says_what_a_direct_computation_says(visitor: Visitor, storyteller: Backend) -> None:
     module = copy.deepcopy(storyteller.model.module).to(torch.bfloat16)
-    channels = visitor.do("open", EXAMPLE_TEXT, "probability")
-    ids = storyteller.tokenizer.encode(EXAMPLE_TEXT)
+    channels = visitor.do("open", TALES.walked, "probability")
+    ids = storyteller.tokenizer.encode(TALES.walked)
     with torch.inference_mode():
         ours = storyteller.model.module(input_ids=torch.tensor([ids])).logits[0, :-1].double().log_softmax(-1)
         theirs = module(input_ids=torch.tensor([ids])).logits[0, :-1].double().log_softmax(-1)
@@ -285,7 +286,7 @@ def test_the_panel_of_rounding_says_what_a_direct_computation_says(visitor: Visi
 
 
 def test_rounding_in_another_way_is_a_choice(visitor: Visitor) -> None:
-    before = visitor.do("open", EXAMPLE_TEXT, "probability")
+    before = visitor.do("open", TALES.walked, "probability")
     after = visitor.do("round", "int8")
     if rounding.is_exact():
         assert max(after["inside.rounding"]["data"][0]["y"]) > max(before["inside.rounding"]["data"][0]["y"])
@@ -298,7 +299,7 @@ def test_rounding_in_another_way_is_a_choice(visitor: Visitor) -> None:
 def test_a_large_copy_is_made_when_it_is_asked_for(storyteller: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handlers, "SMALL_COPY", 1000)
     visitor = Visitor(InsideTab(ModelSlot.filled(storyteller, "assets/models/storyteller"), t))
-    channels = visitor.do("open", EXAMPLE_TEXT, "probability")
+    channels = visitor.do("open", TALES.walked, "probability")
     assert "inside.rounding" not in channels and "14 MB" in channels["inside.rounding_words"]["parts"][0]
     assert "inside.rounding" in visitor.do("round", "bfloat16")
     assert "inside.rounding" in visitor.do("look", "The old king", "probability")  # it is there now

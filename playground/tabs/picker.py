@@ -1,0 +1,176 @@
+"""The picker: the model of one visitor, for all tabs of their page at once."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+import gradio as gr
+
+from playground.api.outright import marked, outright
+from playground.engines.loading import ModelSlot
+from playground.engines.shelf import GROUPS, Shelf
+from playground.i18n import Translator
+from playground.tabs import links
+from playground.tabs.brought import MOST, Brought
+from playground.tabs.built import Built
+from playground.tabs.per_visitor import PerVisitor, Whose, language_of, whose
+from playground.tabs.tokenizer.layout import choices
+from playground.tabs.visitor import Visitor
+
+
+def titles(shelf: Shelf) -> list[tuple[str, str]]:
+    """What the picker offers: shipped models first."""
+    entries = sorted(shelf.entries, key=lambda entry: GROUPS.index(entry.group))
+    return [(f"{e.shown} {e.note}".strip(), e.name) for e in entries]
+
+
+@dataclass(frozen=True)
+class Page:
+    """The tabs of the page as they are laid out, in one order everywhere, with the handlers of each."""
+
+    built: Mapping[str, Built]
+    tabs: Mapping[str, PerVisitor[Any]]
+
+    @property
+    def sessions(self) -> list[gr.State]:
+        return [one.state for one in self.built.values()]
+
+    @property
+    def texts(self) -> list[Any]:
+        """The fields in which something of a model's own stands at first, in the order of `_own`."""
+        generate, beam = self.built["generate"].controls, self.built["beam"].controls
+        rest = ("compare", "attention", "inside")
+        return [
+            generate.prompt,
+            beam.prompt,
+            beam.options["stop_strings"],
+            *(f for n in rest for f in self.built[n].texts),
+        ]
+
+    @property
+    def chips(self) -> list[gr.Button]:
+        return [chip for name in ("generate", "beam", "compare") for chip in self.built[name].chips]
+
+
+class Picker:
+    """The handlers. What still stands in the fields as one model brought it becomes what the next one brings; what
+    a person has written stays."""
+
+    def __init__(
+        self, shelf: Shelf, slot: Callable[[Whose], ModelSlot], brought: Callable[[Whose], Brought], page: Page
+    ) -> None:
+        self.shelf, self._slot, self._brought, self._page = shelf, slot, brought, page
+
+    def pick(self, name: str, *given: Any) -> list[Any]:
+        """A model was chosen: every tab of the visitor is put in order for it, and it begins to load. Raises
+        UnknownModelError."""
+        sessions, texts = self._split(given)
+        before = whose(sessions[0])
+        self._slot(before._replace(model=self.shelf.entry(name).name)).start()
+        return self._told(name, before, sessions, texts)
+
+    def follow(self, query: str, *given: Any) -> list[Any]:
+        """A link was opened: the model that it names, if it is on the shelf; the links say so where it is not."""
+        sessions, texts = self._split(given)
+        before = whose(sessions[0])
+        named = links.model_of(query)
+        if named not in self.shelf or self._slot(before).name == named:
+            return [gr.skip()] * (1 + len(texts) + len(self._page.chips) + 1)
+        return self._told(named, before, sessions, texts)
+
+    def _split(self, given: Sequence[Any]) -> tuple[list[Visitor], list[Any]]:
+        count = len(self._page.built)
+        return list(given[:count]), list(given[count:])
+
+    def _told(self, name: str, before: Whose, sessions: list[Visitor], texts: list[Any]) -> list[Any]:
+        """For the picker, the fields, the chips and the tokenizers."""
+        now, t = before._replace(model=name), before.t
+        for session in sessions:
+            session.language, session.model = before.language, name
+        for tabs, session in zip(self._page.tabs.values(), sessions, strict=True):
+            session.arrives = tabs.put_in_order(session) or session.arrives
+        old, new = self._own(self._brought(before)), self._own(self._brought(now))
+        fields = [after if text == was else gr.skip() for text, was, after in zip(texts, old, new, strict=True)]
+        loaded = gr.Dropdown(choices=choices(self._slot(now).display_name, t))
+        return [name, *fields, *self._chips(self._brought(now), t), loaded]
+
+    @staticmethod
+    def _own(brought: Brought) -> list[str]:
+        """What a model brings for `Page.texts`."""
+        return [
+            brought.examples[0].prompt, brought.searches[0].prompt, brought.ends, brought.comparisons[0].prompt,
+            "\n".join(brought.batch), brought.looked_at, brought.walked,
+        ]  # fmt: skip
+
+    @staticmethod
+    def _chips(brought: Brought, t: Translator) -> list[Any]:
+        found = []
+        for names in (
+            [t(f"example.{one.key}.name") for one in brought.examples],
+            [t(f"beam.example.{one.key}.name") for one in brought.searches],
+            [t(f"compare.example.{one.key}.name") for one in brought.comparisons],
+        ):
+            found += [gr.Button(name, visible=True) for name in names]
+            found += [gr.Button(visible=False)] * (MOST - len(names))
+        return found
+
+
+def build(shelf: Shelf, first: str, t: Translator) -> gr.Dropdown:
+    """The picker itself, in the header."""
+    return gr.Dropdown(
+        titles(shelf), value=first, label=t("shelf.label"), container=False, filterable=False, elem_id="shelf",
+        min_width=120,
+    )  # fmt: skip
+
+
+def wire(picker: Picker, page: Page, dropdown: gr.Dropdown) -> None:
+    """What happens when a model is chosen, by hand or by a link."""
+    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    given = [*page.sessions, *page.texts]
+    changed = [dropdown, *page.texts, *page.chips, *page.built["tokenizer"].texts]
+
+    def arrive(chosen: Any, one: Built) -> Any:
+        return chosen.then(
+            _arriving(one.arriving.handler), inputs=one.arriving.inputs, outputs=one.arriving.outputs,
+            show_progress="hidden", trigger_mode="multiple", concurrency_limit=None, api_visibility="private",
+        )  # fmt: skip
+
+    chosen = dropdown.input(_guarded(picker.pick), inputs=[dropdown, *given], outputs=changed, **quiet)
+    for one in page.built.values():
+        arrive(chosen, one)
+    for opened in page.built.values():
+        if opened.linked is not None:
+            door, open_after = opened.linked
+            chosen = door.input(_guarded(picker.follow), inputs=[door, *given], outputs=changed, **quiet)
+            for one in page.built.values():
+                if one is not opened:
+                    arrive(chosen, one)
+            open_after(arrive(chosen, opened))
+
+
+def _arriving(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """Once for every model that was chosen."""
+    if inspect.isgeneratorfunction(handler):
+
+        @wraps(handler)
+        def streaming(session: Visitor, *rest: Any) -> Iterator[Any]:
+            if session.arrives:
+                session.arrives = False
+                yield from handler(session, *rest)
+
+        return marked(streaming)
+
+    @wraps(handler)
+    def answering(session: Visitor, *rest: Any) -> Any:
+        if not session.arrives:
+            return gr.skip()
+        session.arrives = False
+        return handler(session, *rest)
+
+    return marked(answering)
+
+
+def _guarded(handler: Callable[..., Any]) -> Callable[..., Any]:
+    return outright(handler, lambda *given: language_of(*(one for one in given if isinstance(one, Visitor))))

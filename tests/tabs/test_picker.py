@@ -1,0 +1,208 @@
+"""The picker: two visitors of one process on two models; what a switch keeps, what it puts away, what it brings."""
+
+import copy
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from playground.catalog import PARAMETERS
+from playground.engines.huggingface.backend import Backend
+from playground.engines.shelf import Entry, Shelf, shipped
+from playground.i18n import DEFAULT_LANGUAGE, translator
+from playground.runs import late
+from playground.tabs import page
+from playground.tabs.brought import TALES, VERSE, brought_by, of_any
+from playground.tabs.picker import Picker, titles
+from playground.tabs.recorded import recorded
+from tests.visitors import gradio_litter
+
+TABS = ("generate", "beam", "compare", "tokenizer", "attention", "inside")
+t = translator()
+
+
+class Visitor:
+    """Somebody on the page: a session of every tab, and what stands in the fields that a model may fill."""
+
+    def __init__(self, picker: Picker, language: str = DEFAULT_LANGUAGE) -> None:
+        self.picker = picker
+        self.tabs = picker._page.tabs
+        self.sessions = {name: copy.deepcopy(picker._page.built[name].state.value) for name in TABS}
+        for session in self.sessions.values():
+            session.language = language
+        own = VERSE if language == "zh" else TALES
+        self.texts = picker._own(own)
+
+    def take(self, told: list[Any]) -> str | None:
+        """The name for the picker; the fields as they stand afterwards."""
+        name, *rest = told
+        for i, value in enumerate(rest[: len(self.texts)]):
+            if isinstance(value, str):
+                self.texts[i] = value
+        return name if isinstance(name, str) else None
+
+    def pick(self, name: str) -> str | None:
+        return self.take(self.picker.pick(name, *self.sessions.values(), *self.texts))
+
+    def follow(self, query: str) -> str | None:
+        return self.take(self.picker.follow(query, *self.sessions.values(), *self.texts))
+
+    def frames(self, tab: str, handler: str, *values: Any) -> Iterator[dict[str, Any]]:
+        for sent in getattr(self.tabs[tab], handler)(self.sessions[tab], *values):
+            yield json.loads(sent)["channels"]
+
+    @property
+    def generate_values(self) -> tuple[Any, ...]:
+        knobs = json.dumps({p.name: p.neutral for p in PARAMETERS})
+        lists = [""] * (len(self.picker._page.built["generate"].controls.all) - 8)
+        return (self.texts[0], "greedy", 0, 6, "fast", "nats", None, knobs, *lists)
+
+    def run(self) -> Any:
+        list(self.frames("generate", "run", *self.generate_values))
+        return self.sessions["generate"].trace
+
+
+@pytest.fixture(scope="module")
+def shelf() -> Shelf:
+    own = Entry("mine", str(shipped()[1].source), language="en")
+    return Shelf([*shipped()[:2], own], late.load)
+
+
+@pytest.fixture(scope="module")
+def picker(shelf: Shelf) -> Picker:
+    made: list[Picker] = []
+    build = page.picker.wire
+
+    def wire(picker: Picker, *rest: Any) -> None:
+        made.append(picker)
+        build(picker, *rest)
+
+    with pytest.MonkeyPatch.context() as patch, gradio_litter():
+        patch.setattr(page.picker, "wire", wire)
+        page.build(shelf)
+    return made[0]
+
+
+@pytest.fixture
+def visitor(picker: Picker) -> Callable[..., Visitor]:
+    return lambda language=DEFAULT_LANGUAGE: Visitor(picker, language)
+
+
+def test_two_visitors_on_two_models_do_not_see_each_others(visitor: Callable[..., Visitor]) -> None:
+    hers, his = visitor(), visitor()
+    assert hers.pick("poet") == "poet"
+    verse, tale = hers.run(), his.run()
+    assert (hers.sessions["generate"].model_name, his.sessions["generate"].model_name) == ("poet", "storyteller")
+    assert verse.steps[0].row.size == 6699 != tale.steps[0].row.size
+    again = visitor()
+    assert again.run().token_ids == tale.token_ids
+
+
+def test_a_switch_keeps_what_a_person_wrote_and_changes_what_the_model_brought(visitor: Callable[..., Visitor]) -> None:
+    one = visitor()
+    one.texts[0] = "我写的"
+    one.pick("poet")
+    assert one.texts[0] == "我写的" and one.texts[1:] == Picker._own(VERSE)[1:]
+    assert one.texts[2] == "。"
+    one.pick("mine")
+    assert one.texts[0] == "我写的" and one.texts[1:] == Picker._own(of_any("en"))[1:]
+    assert one.texts[2] == ""
+    one.pick("storyteller")
+    assert one.texts[0] == "我写的" and one.texts[1:] == Picker._own(TALES)[1:]
+
+
+def test_no_number_of_the_old_model_is_left_under_the_new_name(visitor: Callable[..., Visitor]) -> None:
+    one = visitor()
+    tale = one.run()
+    one.pick("mine")
+    session = one.sessions["generate"]
+    assert session.trace is not tale and not session.trace.steps and session.past == []
+    frame = next(one.frames("generate", "arrive"))
+    assert frame["next_token"]["rows"] == [] and frame["strip"]["tokens"] == []
+    assert frame["model"] == {"parts": [t("model.loading", name="mine")], "kind": "wait"}
+    assert not one.sessions["beam"].trace.steps and one.sessions["compare"].comparison is None
+    assert "old king" not in json.dumps(frame)
+
+
+def test_a_model_brings_its_recorded_run_and_one_without_brings_none(visitor: Callable[..., Visitor]) -> None:
+    one = visitor()
+    one.pick("poet")
+    verse = recorded()[1]
+    assert one.sessions["generate"].trace.token_ids == verse.run.token_ids
+    assert one.sessions["beam"].trace.best.token_ids == verse.search[0].best.token_ids  # type: ignore[union-attr]
+    *_, last = one.frames("generate", "arrive")
+    assert last["badge"]["kind"] == "good", last["badge"]
+    *_, found = one.frames("beam", "arrive")
+    assert t("beam.badge.no_stop") in json.dumps(found["beam.badge"], ensure_ascii=False)
+
+
+def test_with_chinese_the_poet_is_the_first_and_its_session_the_poets(visitor: Callable[..., Visitor]) -> None:
+    one = visitor("zh")
+    list(one.frames("generate", "welcome"))
+    assert one.sessions["generate"].model_name == "poet"
+    assert one.sessions["generate"].trace.token_ids == recorded()[1].run.token_ids
+    assert one.run().steps[0].row.size == 6699
+
+
+def test_a_link_brings_its_model_and_one_that_names_none_or_another_leaves_it(visitor: Callable[..., Visitor]) -> None:
+    one = visitor()
+    assert one.follow("?tab=generate&prompt=a&strategy=greedy") is None
+    assert one.follow("?tab=generate&prompt=a&model=nobody") is None
+    assert one.follow("?tab=generate&prompt=a&model=storyteller") is None
+    assert not any(session.arrives for session in one.sessions.values())
+    assert one.follow("?tab=beam&prompt=a&strategy=beam&model=poet") == "poet"
+    assert all(session.model == "poet" and session.arrives for session in one.sessions.values())
+
+
+def test_the_address_of_a_run_names_the_model(visitor: Callable[..., Visitor]) -> None:
+    one = visitor()
+    one.pick("poet")
+    tab = one.tabs["generate"].of(one.sessions["generate"])
+    tab.heard(one.sessions["generate"], one.generate_values)
+    assert "model=poet" in one.sessions["generate"].asks.run
+
+
+def test_a_picture_stays_while_its_model_is_dropped_and_the_next_action_loads_it(
+    visitor: Callable[..., Visitor], shelf: Shelf
+) -> None:
+    one = visitor()
+    one.pick("poet")
+    trace = one.run()
+    assert shelf.slot("poet").drop() and one.sessions["generate"].trace is trace
+    assert one.run().token_ids == trace.token_ids
+    assert shelf.slot("poet").is_ready
+
+
+def test_a_name_that_is_not_there_is_said_in_a_line(picker: Picker, visitor: Callable[..., Visitor]) -> None:
+    one = visitor()
+    with pytest.raises(gr.Error, match="nobody"):
+        page.picker._guarded(picker.pick)("nobody", *one.sessions.values(), *one.texts)
+
+
+def test_the_picker_names_the_shipped_models_first(shelf: Shelf) -> None:
+    assert titles(shelf) == [("storyteller", "storyteller"), ("poet 诗人", "poet"), ("mine", "mine")]
+
+
+def test_what_the_poets_first_example_says_is_true() -> None:
+    run = recorded()[1].run
+    kept = [int(run.stages_at(i)[-1].outgoing.kept) for i in range(len(run.steps))]
+    label = recorded()[1].vocabulary.label
+    assert kept[0] == 351 and label(run.steps[5].choice.token_id) == "，" and kept[5] == 18
+    assert label(run.steps[11].choice.token_id) == "。" and kept[11] == 1
+    search, greedy = recorded()[1].search
+    text = recorded()[1].vocabulary.text
+    assert search.best is not None and greedy is not None
+    assert text(search.best.token_ids)[:2] == text(greedy.token_ids)[:2] == "春风"
+    assert text(search.best.token_ids)[2] != text(greedy.token_ids)[2]
+    assert search.best.cum_logprob > greedy.cum_logprob
+
+
+def test_what_any_model_brings_is_in_its_language_and_names_no_end(storyteller: Backend) -> None:
+    for language in ("en", "zh", ""):
+        entry = Entry("x", "somewhere", language=language)
+        brought = brought_by(entry)
+        assert brought.made_with == "" and brought.ends == ""
+        assert brought.examples[0].prompt.isascii() == (language != "zh")
+    assert brought_by(Entry("poet", "somewhere")).made_with == ""  # somebody's own of that name
