@@ -29,13 +29,13 @@ def test_the_controls_ask_for_the_run_of_the_link(storyteller: Backend) -> None:
         assert link.setup is not None
         wanted = replace(link.setup, seed=link.setup.dice, model=None)
         if link.tab == "generate":
-            values = Values.of(tuple(filled(link)))
+            values = Values.of(tuple(filled(link, "The fox")))
             found: Setup = replace(values, texts={}).setup(speller)
             assert {name: text for name, text in values.texts.items() if text} == link.texts
             assert values.speed == link.views.get("speed", "lively")
             assert values.unit_name == link.views.get("unit", "nats")
         else:
-            found = BeamValues.of(tuple(filled_search(link, t))).setup()
+            found = BeamValues.of(tuple(filled_search(link, t, "The fox"))).setup()
             separated = {name: _separated(name, value) for name, value in wanted.settings.items()}
             wanted = replace(wanted, settings=separated)
             found = replace(found, settings={n: _separated(n, v) for n, v in found.settings.items()})

@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import gradio as gr
@@ -39,13 +40,17 @@ UNFORESEEN = t("error.unexpected", kind="ZeroDivisionError")
 class Broken:
     """A slot whose model loads, and is then of a kind that nobody foresaw: all that it is asked fails."""
 
-    display_name = public_name = "odd"
+    display_name = public_name = name = "odd"
     is_ready = True
 
     def get(self) -> Any:
         raise ZeroDivisionError("a fault <b>that nobody foresaw")
 
     once = wait = get
+
+    def using(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
     state = property(get)
 
 
@@ -233,7 +238,7 @@ def test_a_comparison_that_fails_says_so_and_a_newer_run_is_left_alone(
 
 def test_an_endpoint_says_one_line(caplog: pytest.LogCaptureFixture) -> None:
     endpoints = Endpoints(Broken())  # type: ignore[arg-type]
-    for call in (lambda: endpoints.models(), lambda: endpoints.next_token("a"), lambda: next(endpoints.generate("a"))):
+    for call in (lambda: endpoints.next_token("a"), lambda: next(endpoints.generate("a"))):
         caplog.clear()
         with pytest.raises(gr.Error) as caught:
             call()

@@ -282,7 +282,7 @@ def test_where_the_recorded_run_is_put_away_nothing_is_said_to_have_made_a_text(
     found = [(b.fn, inspect.unwrap(b.fn, stop=inspect.ismethod)) for b in demo.fns.values() if b.fn is not None]
     ((welcome, method),) = [(fn, one) for fn, one in found if getattr(one, "__func__", None) is owner.welcome]
     session = copy.deepcopy(method.__self__.new_session())
-    shown: dict[str, Any] = {}
+    shown: dict[str, Any] = dict(method.__self__.first_frame())  # of a model that brings none: empty at once
     for sent in welcome(session):
         shown |= json.loads(sent)["channels"]
     assert [part["text"] for part in shown[made]["parts"]] == [t("state.ready")]
@@ -290,4 +290,4 @@ def test_where_the_recorded_run_is_put_away_nothing_is_said_to_have_made_a_text(
     assert shown[f"{prefix}run"]["kind"] == "ready"
     assert shown[f"{prefix}badge"]["parts"] == []
     notice = "".join(map(str, shown[f"{prefix}notice"]["parts"]))
-    assert notice
+    assert bool(notice) == (named == "storyteller")

@@ -82,8 +82,6 @@ class GenerateTab(Linked, Undo, Looking, Touring, Exporting):
     def welcome(self, session: Session) -> Iterator[str]:
         """A visitor came: say what is loaded as soon as it is; verify the recorded run if its model is this one, and
         put it away if it is not."""
-        if not self.slot.is_ready:
-            yield frame({"model": {"parts": [self.t("model.loading", name=self.slot.display_name)], "kind": "wait"}})
         try:
             backend = self.slot.get()
         except PlaygroundError as error:
