@@ -14,7 +14,7 @@ from playground.engines.shelf import GROUPS, Shelf
 from playground.i18n import Translator
 from playground.tabs import links
 from playground.tabs.brought import MOST, Brought
-from playground.tabs.built import Built
+from playground.tabs.built import Arriving, Built
 from playground.tabs.per_visitor import PerVisitor, Whose, language_of, whose
 from playground.tabs.tokenizer.layout import choices
 from playground.tabs.visitor import Visitor
@@ -75,6 +75,8 @@ class Picker:
         """A link was opened: the model that it names, if it is on the shelf; the links say so where it is not."""
         sessions, texts = self._split(given)
         before = whose(sessions[0])
+        for session in sessions:
+            session.query = query if isinstance(query, str) else ""
         named = links.model_of(query)
         if named not in self.shelf or self._slot(before).name == named:
             return [gr.skip()] * (1 + len(texts) + len(self._page.chips) + 1)
@@ -133,7 +135,7 @@ def wire(picker: Picker, page: Page, dropdown: gr.Dropdown) -> None:
 
     def arrive(chosen: Any, one: Built) -> Any:
         return chosen.then(
-            _arriving(one.arriving.handler), inputs=one.arriving.inputs, outputs=one.arriving.outputs,
+            _arriving(one.arriving), inputs=one.arriving.inputs, outputs=one.arriving.outputs,
             show_progress="hidden", trigger_mode="multiple", concurrency_limit=None, api_visibility="private",
         )  # fmt: skip
 
@@ -150,22 +152,27 @@ def wire(picker: Picker, page: Page, dropdown: gr.Dropdown) -> None:
             open_after(arrive(chosen, opened))
 
 
-def _arriving(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """Once for every model that was chosen."""
+def _arriving(arriving: Arriving) -> Callable[..., Any]:
+    """Once for every model that was chosen; otherwise nothing, said: what follows a generator that yields nothing does
+    not come about."""
+    handler, count = arriving.handler, len(arriving.outputs)
+    nothing = gr.skip() if count == 1 else [gr.skip()] * count
     if inspect.isgeneratorfunction(handler):
 
         @wraps(handler)
         def streaming(session: Visitor, *rest: Any) -> Iterator[Any]:
-            if session.arrives:
-                session.arrives = False
-                yield from handler(session, *rest)
+            if not session.arrives:
+                yield nothing
+                return
+            session.arrives = False
+            yield from handler(session, *rest)
 
         return marked(streaming)
 
     @wraps(handler)
     def answering(session: Visitor, *rest: Any) -> Any:
         if not session.arrives:
-            return gr.skip()
+            return nothing
         session.arrives = False
         return handler(session, *rest)
 
