@@ -76,7 +76,7 @@ class Picker:
         sessions, texts = self._split(given)
         before = whose(sessions[0])
         for session in sessions:
-            session.query = query if isinstance(query, str) else ""
+            session.link_query = query if isinstance(query, str) else ""
         named = links.model_of(query)
         if named not in self.shelf or self._slot(before).name == named:
             return [gr.skip()] * (1 + len(texts) + len(self._page.chips) + 1)

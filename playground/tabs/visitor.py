@@ -23,14 +23,14 @@ class Visitor:
         language: in which the visitor is answered; None before their first event.
         model: the name of the model that they have chosen; "" for the first of their language.
         on: the slot of the model that the session was put in order for last; None: as it was made.
-        query: of the link that was opened last: the door that it came through says it only once.
+        link_query: of the link that was opened last: the door that it came through says it only once.
         arrives: whether that model has just been chosen, and the page still shows another one's.
     """
 
     language: str | None = None
     model: str = ""
     on: ModelSlot | None = None
-    query: str = ""
+    link_query: str = ""
     arrives: bool = False
 
 

@@ -28,7 +28,7 @@ class Linked(Streaming):
     def open_link(self, session: Session, query: Any, *values: Any) -> list[Any]:
         """What the controls are to say, in the order of `Controls.all`, then the frame that says what was left out.
         Without settings that can be taken the controls stay as they are."""
-        session.link = link = links.opened(session.query or query, "generate")
+        session.link = link = links.opened(session.link_query or query, "generate")
         session.link_words = links.words_on(link, self.slot.name)
         session.asks = Asks()  # until the controls say what the link asks for
         if link.setup is None:
