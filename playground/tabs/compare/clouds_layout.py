@@ -4,6 +4,7 @@ from typing import Any
 
 import gradio as gr
 
+from playground.api.outright import outright
 from playground.catalog import BY_NAME
 from playground.components.gaze import Gaze, looked
 from playground.components.live_bus import LiveBus
@@ -20,7 +21,7 @@ from playground.runs.sweep import FEWEST_STEPS, MOST_STEPS, knobs
 from playground.tabs import delivery
 from playground.tabs.compare.handlers import SAVED, CompareTab
 from playground.tabs.delivery import lossless
-from playground.tabs.per_visitor import PerVisitor
+from playground.tabs.per_visitor import PerVisitor, language_of
 from playground.tabs.state_line import stated
 
 TEXTS = 40  # of each lane, at first
@@ -165,5 +166,6 @@ def _wire(
         **looking | {"inputs": [state, gaze, *controls]},
     )  # fmt: skip
     knob.input(
-        range_of, inputs=[knob], outputs=[first, last], show_progress="hidden", queue=False, api_visibility="private"
-    )
+        outright(lambda session, name: range_of(name), language_of), inputs=[state, knob], outputs=[first, last],
+        show_progress="hidden", queue=False, api_visibility="private",
+    )  # fmt: skip
