@@ -60,15 +60,18 @@ class Backend:
     vocabulary: Vocabulary
     info: Info
     in_float32: "HuggingFaceModel | None" = None
+    can: Capabilities = IN_TRANSFORMERS
+    adapter: lora.Adapter | None = None
+    base: "Backend | None" = None
 
     @property
     def reference(self) -> "HuggingFaceModel":
         """The same weights in float32: the model itself, if it is not rounded."""
         return self.in_float32 or self.model
 
-    can: Capabilities = IN_TRANSFORMERS
-    adapter: lora.Adapter | None = None
-    base: "Backend | None" = None
+    def rounded(self, dtype: rounding.Rounded) -> "HuggingFaceModel":
+        """The model in fewer bits: itself, or that of a copy. Raises rounding.NoInt8Error."""
+        return self.model if self.info.dtype == dtype else in_fewer_bits(self, dtype).model
 
 
 def load(

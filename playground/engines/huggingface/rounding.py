@@ -8,7 +8,7 @@ in torchao), and sums of products of whole numbers are exact, so a row says the 
 
 import copy
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -16,9 +16,6 @@ from transformers.pytorch_utils import Conv1D
 
 from playground.engines.huggingface import device
 from playground.settings import How
-
-if TYPE_CHECKING:
-    from playground.engines.huggingface.backend import Backend, HuggingFaceModel
 
 Rounded = Literal["bfloat16", "int8"]
 ROUNDED: tuple[Rounded, ...] = get_args(Rounded)
@@ -120,10 +117,3 @@ def is_exact() -> bool:
             return torch.equal(Int8Linear(layer)(x).round(), x @ layer.weight.T)
     except (RuntimeError, AttributeError):
         return False
-
-
-def model_of(backend: "Backend", dtype: Rounded) -> "HuggingFaceModel":
-    """The model of a backend rounded so: its own, or that of a copy. Raises NoInt8Error."""
-    from playground.engines.huggingface.backend import in_fewer_bits  # which rounds as it loads
-
-    return backend.model if backend.info.dtype == dtype else in_fewer_bits(backend, dtype).model

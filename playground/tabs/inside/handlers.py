@@ -238,7 +238,7 @@ class InsideTab:
         if size > SMALL_COPY and not is_asked and dtype != backend.info.dtype and not self.slot.has(key):
             return rounding_frames.asked(dtype, size, t)
         try:
-            rounded = self.slot.once(key, lambda: late.rounding.model_of(backend, cast("Rounded", dtype)))
+            rounded = self.slot.once(key, lambda: backend.rounded(cast("Rounded", dtype)))
         except late.rounding.NoInt8Error:
             return {rounding_frames.WORDS: {"parts": [t("inside.rounding.unavailable")]}}
         view = rounding(inspection.logits(session.ids), rounded.logits(session.ids), session.ids, backend.vocabulary)
