@@ -7,10 +7,12 @@ from playground.panels.figures.theme import Figure, colour, cut_colour, layout, 
 from playground.views.cutoffs import Cut, Cutoffs
 from playground.views.notation import percent, shorter
 
+LOWEST = 1e-9  # probability on the axis
+
 
 def cutoffs_figure(view: Cutoffs, t: Translator) -> Figure:
     last = view.ranks[-1]
-    floor = max(1e-9, min(view.probabilities))
+    floor = max(LOWEST, min(view.probabilities))
     low, high = 0.8, last * 1.25
     data = [
         {
@@ -53,8 +55,10 @@ def cutoffs_figure(view: Cutoffs, t: Translator) -> Figure:
                 "text": t("chart.cutoffs.nothing_cut", tokens=last), "font": {"color": colour("muted"), "size": 13},
             }
         )  # fmt: skip
-    annotations.append(_curve_note(view, 0.5, view.cumulative, t("chart.cutoffs.cumulative"), "good", "left"))
-    annotations.append(_curve_note(view, 0.5, view.probabilities, t("chart.cutoffs.probability"), "accent", "right"))
+    for values, name, ink, anchor in (
+        (view.cumulative, "cumulative", "good", "left"), (view.probabilities, "probability", "accent", "right"),
+    ):  # fmt: skip
+        annotations.append(_curve_note(view, values, floor, t(f"chart.cutoffs.{name}"), ink, anchor))
     ticks = [10.0**k for k in range(-9, 1) if 10.0**k >= floor / 3]
     return {
         "data": data,
@@ -113,14 +117,17 @@ def _cut_note(cut: Cut, row: int, low: float, high: float, t: Translator) -> dic
 
 
 def _curve_note(
-    view: Cutoffs, share: float, values: tuple[float, ...], text: str, ink: str, anchor: str
+    view: Cutoffs, values: tuple[float, ...], floor: float, text: str, ink: str, anchor: str
 ) -> dict[str, object]:
-    """The name of a curve, below it and where it can't meet it: left of a falling one, right of a rising one."""
-    at = round(share * (len(values) - 1))
+    """The name of a curve, below it and where it can't meet it: left of a falling one, right of a rising one; above
+    the axis, where the curve has fallen to it."""
+    at = round(0.5 * (len(values) - 1))
+    is_low = values[at] < 10 * LOWEST
     return {
-        "x": math.log10(view.ranks[at]), "y": math.log10(max(values[at], 1e-12)), "xref": "x", "yref": "y",
-        "text": text, "showarrow": False, "xanchor": anchor, "yanchor": "top",
-        "xshift": -4 if anchor == "right" else 4, "yshift": -3, "font": {"color": colour(ink), "size": 13},
+        "x": math.log10(view.ranks[at]), "y": math.log10(max(values[at], floor)), "xref": "x", "yref": "y",
+        "text": text, "showarrow": False, "xanchor": "left" if is_low else anchor,
+        "yanchor": "bottom" if is_low else "top", "xshift": -4 if anchor == "right" else 4,
+        "yshift": 8 if is_low else -3, "font": {"color": colour(ink), "size": 13},
     }  # fmt: skip
 
 

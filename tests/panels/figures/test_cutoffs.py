@@ -64,6 +64,15 @@ def test_every_note_is_inside_the_axes(figures: Callable[..., Figures]) -> None:
                 assert note["xanchor"] == ("left" if note["x"] < (low + high) / 2 else "right")
 
 
+def test_a_name_stands_above_the_axis_where_its_curve_has_fallen_to_it(figures: Callable[..., Figures]) -> None:
+    wide = [1.0] + [1e-12] * 500
+    for row, side in ((P, "top"), ([p / sum(wide) for p in wide], "bottom")):
+        figure = figures(row)["cutoffs"]
+        name = next(n for n in figure["layout"]["annotations"] if n["text"] == t("chart.cutoffs.probability"))
+        assert name["yanchor"] == side
+        assert name["y"] >= figure["layout"]["yaxis"]["range"][0]
+
+
 def test_the_scale_is_written_in_percent_and_powers(figures: Callable[..., Figures]) -> None:
     axis = figures((0.9, 0.1 - 1e-7, 1e-7))["cutoffs"]["layout"]["yaxis"]
     assert axis["type"] == "log"
