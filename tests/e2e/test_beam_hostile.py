@@ -45,7 +45,7 @@ def test_hostile_tokens_are_texts(
         page.locator("#beam-speed input").click()
         page.get_by_role("option", name=t("beam.speed.fast")).click()
         page.locator("#beam-run").click()
-        expect(tree).to_have_attribute("data-steps", "14")
+        expect(tree).to_have_attribute("data-steps", "20")
         expect(page.locator("#beam-badge .live-text")).to_have_attribute("data-kind", "good")
         labels = {backend.vocabulary.label(i) for i in range(len(TOKENS))}
         nodes = tree.evaluate("e => e.tree.nodes()")

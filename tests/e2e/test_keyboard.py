@@ -13,7 +13,7 @@ Tab = Any  # of conftest.py
 App = Any
 t = translator()
 
-TABS = ("tab.generate", "beam.tab", "tab.tokenizer", "tab.attention", "tab.inside")
+TABS = ("tab.generate", "beam.tab", "compare.tab", "tab.tokenizer", "tab.attention", "tab.inside", "tab.lockstep")
 
 
 @pytest.fixture(scope="module")
@@ -55,16 +55,16 @@ def test_the_first_stops_lead_to_run_and_to_the_text(tab: Tab) -> None:
 
 @pytest.mark.parametrize(("name", "run"), [("tab.generate", "run"), ("beam.tab", "beam-run")])
 def test_run_is_near_the_beginning(tab: Tab, name: str, run: str) -> None:
-    """After the skip links, the model (where its line is cut short), the other language, Share, the theme, the tabs
-    (one stop) and the prompt."""
+    """After the skip links, the picker, the model (where its line is cut short), the other language, Share, the theme,
+    the tabs (one stop) and the prompt."""
     tab.open(t(name))
     expect(tab.button(run)).to_be_visible()
     tab.page.locator(".skip-link").first.focus()
-    for _ in range(8):
+    for _ in range(9):
         press(tab.page, "Tab")
         if tab.button(run).evaluate("e => e === document.activeElement"):
             return
-    pytest.fail("Eight stops, and Run is not among them.")
+    pytest.fail("Nine stops, and Run is not among them.")
 
 
 @pytest.mark.parametrize("name", TABS)
@@ -92,7 +92,7 @@ def test_whatever_has_the_focus_is_seen_to_have_it(tab: Tab, name: str) -> None:
 def test_arrows_go_from_tab_to_tab_and_from_choice_to_choice(tab: Tab) -> None:
     page = tab.page
     page.get_by_role("tab", name=t("tab.generate"), exact=True).focus()
-    for key, name in (("ArrowRight", "beam.tab"), ("End", "tab.inside"), ("Home", "tab.generate")):
+    for key, name in (("ArrowRight", "beam.tab"), ("End", "tab.lockstep"), ("Home", "tab.generate")):
         press(page, key)
         expect(focused(page)).to_have_text(t(name))
         expect(focused(page)).to_have_attribute("aria-selected", "true")

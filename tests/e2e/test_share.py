@@ -43,9 +43,18 @@ def course(app: Any) -> Iterator[str]:
         server.shutdown()
 
 
-def test_two_embeds_on_a_page_of_another_origin(course: str, desktop: Any) -> None:
-    page: Page = desktop[0].new_page()
+@pytest.fixture
+def host(course: str, chromium: Any) -> Iterator[Page]:
+    """The page with the embeds, in a browser profile of its own: streams of other pages take up its connections."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    page = context.new_page()
     page.goto(course)
+    yield page
+    context.close()
+
+
+def test_two_embeds_on_a_page_of_another_origin(host: Page) -> None:
+    page = host
     one, two = (page.frame_locator(f"#{name}") for name in ("one", "two"))
     expect(one.locator(".beam-tree")).to_have_attribute("data-final", "true")
     page.locator("#two").scroll_into_view_if_needed()  # a browser paints no frame of another origin that is off screen
@@ -62,7 +71,6 @@ def test_two_embeds_on_a_page_of_another_origin(course: str, desktop: Any) -> No
     )
     for frame in page.frames[1:]:
         assert fits(frame)
-    page.close()
 
 
 def fits(frame: Frame) -> bool:
