@@ -56,9 +56,10 @@ def cutoffs_figure(view: Cutoffs, t: Translator) -> Figure:
             }
         )  # fmt: skip
     for values, name, ink, anchor in (
-        (view.cumulative, "cumulative", "good", "left"), (view.probabilities, "probability", "accent", "right"),
-    ):  # fmt: skip
-        annotations.append(_curve_note(view, values, floor, t(f"chart.cutoffs.{name}"), ink, anchor))
+        (view.cumulative, t("chart.cutoffs.cumulative"), "good", "left"),
+        (view.probabilities, t("chart.cutoffs.probability"), "accent", "right"),
+    ):
+        annotations.append(_curve_note(view, values, floor, name, ink, anchor))
     ticks = [10.0**k for k in range(-9, 1) if 10.0**k >= floor / 3]
     return {
         "data": data,
