@@ -92,7 +92,7 @@
 
   // What the page draws on a channel by itself for a moment; what comes from the server meanwhile may be held back.
   const preview = (name, payload) => {
-    for (const receive of channel(name).subscribers) receive(payload, frameNumber);
+    for (const receive of channel(name).subscribers) receive(payload, frameNumber, true);
   };
   const hold = (name, isHeld) => {
     channel(name).isHeld = isHeld;

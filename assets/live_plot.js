@@ -12,6 +12,8 @@
     let figure = null, number = 0, drawn = null, sketched = null, size = "", onScreen = false;
     let width = 0, height = 0, factor = 1; // told by the observer: asking makes the browser lay out the page
     let canvas = null, timer = 0, isPointedAt = false;
+    let isPassing = false; // a figure of the page's own: the server's is on its way
+    let written = ""; // the figure that Plotly has drawn, as text
 
     const made = () => { // the newest figure as Plotly takes it
       const { data, layout, narrow } = resolved(figure, paletteNow(holder));
@@ -46,6 +48,7 @@
       }
       if (drawn === null) window.livePage.plotKeys(holder, props.keys);
       drawn = figure;
+      written = props.sketched ? JSON.stringify(figure) : "";
       sketched = null;
       holder.classList.remove("is-sketched");
       size = width + "×" + height;
@@ -69,11 +72,17 @@
       sketched = figure;
       shows();
       clearTimeout(timer);
-      timer = setTimeout(() => soon(paint, true), STILL);
+      if (!isPassing) timer = setTimeout(() => soon(paint, true), STILL);
     };
-    const receive = (payload, frame) => {
+    const receive = (payload, frame, passes = false) => {
       figure = payload;
       number = frame;
+      isPassing = passes;
+      if (props.sketched && drawn !== null && !sketched && JSON.stringify(payload) === written) { // as it was
+        drawn = figure;
+        shows();
+        return;
+      }
       if (props.sketched && drawn !== null) soon(sketch, false); else soon(paint, true);
     };
     const pointed = (isOn) => () => {
