@@ -61,6 +61,10 @@
       window.Plotly.Fx.hover(holder, { xpx: mark.x - l, ypx: mark.y - t });
       setTimeout(say, 120); // Plotly draws the label a moment later
     };
+    const nearest = (marks) => {
+      const far = ({ x, y }) => Math.hypot(x - mark.x, y - mark.y);
+      return marks.reduce((a, b) => (a && far(a) <= far(b) ? a : b), null);
+    };
     const near = (marks, dx, dy) => { // the next one in a direction; across it as little as can be
       let best = null, least = Infinity;
       for (const one of marks) {
@@ -81,8 +85,7 @@
       const marks = marksOf(holder);
       if (!marks.length) return;
       // frames may have moved what is under the mark: it is the one now nearest to it
-      const now = mark && marks.reduce((a, b) => (Math.hypot(b.x - mark.x, b.y - mark.y) < Math.hypot(a.x - mark.x, a.y - mark.y) ? b : a));
-      mark = now;
+      const now = mark = mark && nearest(marks);
       if (isPick) { if (now) holder.emit("plotly_click", { points: [{ customdata: now.picked }] }); return; }
       if (!now) { show(marks[event.key === "End" ? marks.length - 1 : 0]); return; }
       if (isEnd) {
@@ -93,5 +96,7 @@
       show(near(marks, ...way) ?? now);
     });
     holder.addEventListener("blur", () => show(null));
+    // a chart that is drawn anew forgets what it was pointed at, and what it was about to show
+    holder.on("plotly_afterplot", () => { if (mark) show(nearest(marksOf(holder)) ?? mark); });
   };
 })();

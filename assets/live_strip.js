@@ -44,6 +44,7 @@
         lead.textContent = leadText;
         leadText = null;
       }
+      const focused = document.activeElement, at = strip.contains(focused) ? Number(focused.dataset.index) : -1;
       while (strip.children.length > first) strip.lastElementChild.remove();
       const fresh = document.createDocumentFragment();
       for (let i = first; i < tokens.length; i += 1) fresh.append(made(tokens[i], i));
@@ -56,6 +57,7 @@
       const now = strip.children[inspected];
       for (const button of strip.children) if (button.tabIndex !== -1) button.tabIndex = -1;
       if (now) { now.setAttribute("aria-pressed", "true"); now.tabIndex = 0; }
+      if (at >= 0 && !strip.contains(document.activeElement)) strip.children[at]?.focus({ preventScroll: true });
       strip.dataset.count = tokens.length;
       strip.dataset.frame = number;
     };

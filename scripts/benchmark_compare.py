@@ -18,7 +18,8 @@ from playground.decoding.trace import GenerationRequest
 from playground.engines.huggingface import backend as huggingface
 from playground.engines.huggingface.backend import Backend, HuggingFaceModel
 from playground.runs.setup import Setup
-from playground.tabs.compare import base as compare_base
+from playground.tabs import page
+from playground.tabs.brought import TALES
 from playground.tabs.compare.examples import COMPARE_EXAMPLES
 from playground.tabs.compare.handlers import CompareTab
 from playground.tabs.compare.session import CompareSession
@@ -119,29 +120,29 @@ def live(report: Report, backend: Backend) -> None:
     first = replace(COMPARE_EXAMPLES[0], lanes=lanes)
     with (
         patch.object(CompareTab, "panels", timed),
-        patch.object(compare_base, "COMPARE_EXAMPLES", (first, *COMPARE_EXAMPLES[1:])),
+        patch.object(page, "brought_by", lambda entry: replace(TALES, comparisons=(first, *COMPARE_EXAMPLES[1:]))),
         served(backend) as address,
         visited(address) as visit,
     ):
-        page = visit.page
-        page.evaluate(OBSERVER)
-        page.locator("#tabs [role=tab]").filter(has_text="Compare").first.click()
-        page.wait_for_selector(".lane")
+        tab = visit.page
+        tab.evaluate(OBSERVER)
+        tab.locator("#tabs [role=tab]").filter(has_text="Compare").first.click()
+        tab.wait_for_selector(".lane")
 
         def run() -> None:
             made.clear()
-            page.evaluate("() => { laneBench.strips = []; laneBench.charts = []; }")
-            page.locator("#compare-run button").evaluate("one => one.click()")  # what is on screen stays there
-            page.wait_for_function("() => document.querySelector('#compare-run button').dataset.kind === 'running'")
-            page.wait_for_function(
+            tab.evaluate("() => { laneBench.strips = []; laneBench.charts = []; }")
+            tab.locator("#compare-run button").evaluate("one => one.click()")  # what is on screen stays there
+            tab.wait_for_function("() => document.querySelector('#compare-run button').dataset.kind === 'running'")
+            tab.wait_for_function(
                 "n => document.querySelectorAll('.lane-badge:not(:empty, [data-kind=wait])').length === n",
                 arg=LIVE_LANES, timeout=180_000, polling=200,
             )  # fmt: skip
 
         run()
-        page.locator("#chart-lane-surprisal").scroll_into_view_if_needed()
+        tab.locator("#chart-lane-surprisal").scroll_into_view_if_needed()
         run()
-        _lateness(report, page.evaluate("() => laneBench"), made, tokens)
+        _lateness(report, tab.evaluate("() => laneBench"), made, tokens)
         visit.growth(report, run, f"another {tokens} tokens of {LIVE_LANES} lanes")
         report.invariant("uncaught and console errors", not visit.errors, str(visit.errors)[:200])
 

@@ -126,6 +126,15 @@ def test_home_end_up_and_down_move_in_the_text_and_escape_lets_go(tab: Tab) -> N
     expect(tab.tokens.last).to_have_attribute("aria-pressed", "true")
 
 
+def test_the_focus_stays_on_its_token_when_the_text_is_drawn_anew(tab: Tab) -> None:
+    third = tab.tokens.nth(3)
+    third.focus()
+    for i, unit in ((1, "bits"), (0, "nats")):
+        tab.page.locator("#unit input").nth(i).evaluate("one => one.click()")  # as another control would, by itself
+        expect(third).to_have_attribute("title", re.compile(unit))
+        expect(third).to_be_focused()
+
+
 def test_escape_closes_a_help(tab: Tab) -> None:
     ask = tab.page.locator("#knob-temperature .knob-ask")
     ask.focus()
