@@ -63,6 +63,8 @@ def test_a_link_to_a_search_opens_its_tab(desktop: tuple[BrowserContext, Any], a
     page = desktop[0].new_page()
     page.goto(app.url + BEAM_LINK)
     expect(page.locator("#tabs > .tab-wrapper [data-tab-id=beam]")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#beam-prompt textarea")).to_have_value("The princess")  # not the recorded one
+    expect(page.locator(".beam-tree")).to_have_attribute("data-steps", "6")
     expect(page.locator("#beam-badge .live-text")).to_have_attribute("data-kind", "good")
     expect(page.locator("#beam-made .live-text")).to_contain_text(t("state.ended"))
     controls = page.evaluate(SHOWN, BEAM_CONTROLS)

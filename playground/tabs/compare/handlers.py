@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from playground.engines.protocol import Engine
 
 SAVED = ("lanes", "texts", "everything")
-PANEL_SECONDS = 0.3  # between two drawings of the bars while a run goes on
+PANEL_SECONDS = 0.25  # between two drawings of the bars while a run goes on
 
 
 class CompareTab(Clouds):
