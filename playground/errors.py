@@ -164,6 +164,12 @@ class NoChatTemplateError(PlaygroundError):
     key = "error.no_chat_template"
 
 
+class OtherBaseError(PlaygroundError):
+    """values: first, second. Names of a model and of an adapter that was trained on another."""
+
+    key = "error.other_base"
+
+
 class OtherTokensError(PlaygroundError):
     """values: first, second. Names of models."""
 

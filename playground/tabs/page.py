@@ -85,7 +85,7 @@ def build(models: Shelf | ModelSlot, is_public: bool = False) -> gr.Blocks:
         PerVisitor(lambda whose: TokenizerTab(slot(whose), whose.t, tokenizers(slot(whose))), using),
         PerVisitor(attention_tab, using),
         PerVisitor(lambda whose: InsideTab(slot(whose), whose.t, brought(whose)), using),
-        PerVisitor(lambda whose: LockstepTab(slot(whose), whose.t), using),
+        PerVisitor(lambda whose: LockstepTab(shelf.slot(), whose.t), lambda whose: shelf.using()),
     )
     at_hand = tokenizers(shelf.slot())
 

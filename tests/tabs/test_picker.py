@@ -15,6 +15,7 @@ from playground.i18n import DEFAULT_LANGUAGE, translator
 from playground.runs import late
 from playground.tabs import page
 from playground.tabs.brought import TALES, VERSE, brought_by, of_any
+from playground.tabs.per_visitor import Whose
 from playground.tabs.picker import Picker, titles
 from playground.tabs.recorded import recorded
 from tests.visitors import gradio_litter
@@ -206,3 +207,12 @@ def test_what_any_model_brings_is_in_its_language_and_names_no_end(storyteller: 
         assert brought.made_with == "" and brought.ends == ""
         assert brought.examples[0].prompt.isascii() == (language != "zh")
     assert brought_by(Entry("poet", "somewhere")).made_with == ""  # somebody's own of that name
+
+
+def test_two_models_shows_the_shipped_pair_whatever_model_the_other_tabs_have(shelf: Shelf) -> None:
+    made: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch, gradio_litter():
+        patch.setattr(page.lockstep, "build", lambda tabs, *rest: made.append(tabs))
+        page.build(shelf)
+    assert shelf.first("zh") == "poet"
+    assert {made[0].tab(Whose(language)).slot.name for language in ("en", "zh")} == {"storyteller"}

@@ -13,7 +13,7 @@ from playground.engines.huggingface import backend as huggingface
 from playground.engines.huggingface import lora
 from playground.engines.huggingface.backend import Backend, HuggingFaceModel
 from playground.engines.huggingface.twin import twin
-from playground.errors import NothingToInspectError, OtherTokensError, RoundedModelError
+from playground.errors import NothingToInspectError, OtherBaseError, OtherTokensError, RoundedModelError
 
 Second = Literal["adapter", "apprentice"]
 SECONDS: tuple[Second, ...] = ("adapter", "apprentice")
@@ -68,7 +68,8 @@ class Pairs:
     def pair(self, second: str, scale: float) -> Pair:
         """The loaded model (the base, where that has an adapter) and the second.
 
-        Raises OtherTokensError where the two don't read the same tokens; ModelUnavailableError.
+        Raises OtherTokensError where the two don't read the same tokens, OtherBaseError where the adapter was trained
+        on another model; ModelUnavailableError.
         """
         with self._lock:
             return self._with_adapter(scale) if second == "adapter" else self._with_apprentice()
@@ -76,8 +77,8 @@ class Pairs:
     def _with_adapter(self, scale: float) -> Pair:
         if self._adapter is None:
             shipped = lora.read(_ADAPTER)
-            if not lora.fits(self.first.model.module, shipped):
-                raise OtherTokensError(first=self.first.info.name, second=shipped.name)
+            if not lora.was_trained_on(self.first.model.module, shipped):
+                raise OtherBaseError(first=self.first.info.name, second=shipped.name)
             self._adapter = shipped
         name = self._adapter.name
         if scale not in self._seconds:

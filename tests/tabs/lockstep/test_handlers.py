@@ -165,12 +165,25 @@ def test_the_loaded_model_is_left_alone(storyteller: Backend, visitor: Visitor) 
 def test_what_does_not_go_together_is_said(visitor: Visitor, storyteller: Backend) -> None:
     own = from_parts(build_llama(8192, 64, 0.4), storyteller.tokenizer.tokenizer, "tiny")
     said = Visitor(LockstepTab(ModelSlot.filled(own, "tiny"), t)).do("look", EXAMPLE_TEXT, "adapter", 1.0)
-    assert t("error.other_tokens", first="tiny", second="detective") in str(said["lockstep.notice"])
+    assert t("error.other_base", first="tiny", second="detective") in str(said["lockstep.notice"])
     rounded = replace(storyteller, info=replace(storyteller.info, dtype="bfloat16"))
     said = Visitor(LockstepTab(ModelSlot.filled(rounded, "rounded"), t)).do("look", EXAMPLE_TEXT, "adapter", 1.0)
     assert t("error.rounded_model", name="storyteller", dtype="bfloat16") in str(said["lockstep.notice"])
     assert "scale" in str(visitor.do("look", EXAMPLE_TEXT, "adapter", 3)["lockstep.notice"])
     assert "256" in str(visitor.do("look", "king " * 400, "adapter", 1.0)["lockstep.notice"])
+
+
+@pytest.mark.parametrize("name", ["poet", "other weights"])
+def test_an_adapter_is_not_put_on_another_model_of_the_same_size(storyteller: Backend, name: str) -> None:
+    if name == "poet":  # as wide and as deep, with other tokens
+        other = backend.load(str(settings.MODELS / name))
+    else:
+        module = AutoModelForCausalLM.from_pretrained(settings.DEFAULT_MODEL, dtype=torch.float32)
+        module.transformer.h[0].attn.c_attn.weight.data[0, 0] += 1
+        other = from_parts(module, storyteller.tokenizer.tokenizer, name)
+    said = Visitor(LockstepTab(ModelSlot.filled(other, name), t)).do("look", EXAMPLE_TEXT, "adapter", 1.0)
+    assert t("error.other_base", first=name, second="detective") in str(said["lockstep.notice"])
+    assert "lockstep.chart" not in said
 
 
 def test_a_single_token_and_hostile_text(visitor: Visitor) -> None:
