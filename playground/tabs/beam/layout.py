@@ -32,6 +32,7 @@ from playground.tabs.delivery import lossless
 from playground.tabs.generate.controls import SPEEDS, knob
 from playground.tabs.per_visitor import PerVisitor, Whose, language_of
 from playground.tabs.state_line import stated
+from playground.tabs.ways import ways
 from playground.views.beam_length_penalty import HIGHEST, LOWEST
 
 FATES = ("kept", "finished", "outscored", "late", "unfulfilled", "pruned")
@@ -180,25 +181,14 @@ def _wire(
     alpha: Knob, ban: gr.Button,
 ) -> Linked:  # fmt: skip
     inputs = [state, *controls.all]
-    streaming: dict[str, Any] = {
-        "inputs": inputs, "outputs": [bus], "show_progress": "hidden", "trigger_mode": "multiple",
-        "concurrency_limit": None, "api_visibility": "private",
-    }  # fmt: skip
-    looking: dict[str, Any] = {
-        "inputs": [state], "outputs": [bus], "show_progress": "hidden", "trigger_mode": "always_last", "queue": False,
-        "api_visibility": "private",
-    }  # fmt: skip
-    after: dict[str, Any] = {
-        "inputs": [state], "outputs": [bus, alpha], "show_progress": "hidden", "concurrency_limit": 4,
-        "api_visibility": "private",
-    }  # fmt: skip
+    streaming, looking, verifying = ways(bus, inputs)
+    looking, after = looking | {"inputs": [state]}, verifying | {"outputs": [bus, alpha]}
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
     def told(handler: Callable[..., Any]) -> Callable[..., Any]:
         return lossless(stated(tab, handler, len(controls.all)))
 
     conclude, verify = lossless(tab.conclude), lossless(tab.verify)
-    verifying = after | {"outputs": [bus]}
     for event, handler in (
         (controls.run.press, tab.run),
         (controls.prompt.submit, tab.run),

@@ -24,6 +24,7 @@ from playground.tabs.delivery import lossless
 from playground.tabs.generate.controls import SPEEDS
 from playground.tabs.per_visitor import PerVisitor, Whose
 from playground.tabs.state_line import stated
+from playground.tabs.ways import ways
 
 EDITOR = (
     "edit", "close", "copy", "remove", "up", "down", "add", "name", "strategy", "seed", "length", "more", "off",
@@ -117,18 +118,7 @@ def _wire(
     examples: dict[int, gr.Button], lanes: CompareLanes,
 ) -> None:  # fmt: skip
     inputs = [state, *controls]
-    streaming: dict[str, Any] = {
-        "inputs": inputs, "outputs": [bus], "show_progress": "hidden", "trigger_mode": "multiple",
-        "concurrency_limit": None, "api_visibility": "private",
-    }  # fmt: skip
-    looking: dict[str, Any] = {
-        "inputs": inputs, "outputs": [bus], "show_progress": "hidden", "trigger_mode": "always_last", "queue": False,
-        "api_visibility": "private",
-    }  # fmt: skip
-    verifying: dict[str, Any] = {
-        "inputs": [state], "outputs": [bus], "show_progress": "hidden", "concurrency_limit": 4,
-        "api_visibility": "private",
-    }  # fmt: skip
+    streaming, looking, verifying = ways(bus, inputs)
 
     def told(handler: Callable[..., Any]) -> Callable[..., Any]:
         return lossless(stated(tab, handler, len(controls)))

@@ -36,6 +36,7 @@ from playground.tabs.generate.handlers import GenerateTab
 from playground.tabs.generate.session import Session
 from playground.tabs.per_visitor import PerVisitor, Whose, language_of
 from playground.tabs.state_line import stated
+from playground.tabs.ways import ways
 from playground.views.notation import UNITS
 
 SHADINGS = ("probability", "surprisal", "rank", "entropy", "watermark")
@@ -169,19 +170,7 @@ def _wire(
     bars: LiveBars, made: LiveText, panels: DicePanels,
 ) -> Linked:  # fmt: skip
     inputs = [state, *controls.all]
-    # Runs of many visitors go on side by side (the model takes one forward pass at a time by itself).
-    streaming: dict[str, Any] = {
-        "inputs": inputs, "outputs": [bus], "show_progress": "hidden", "trigger_mode": "multiple",
-        "concurrency_limit": None, "api_visibility": "private",
-    }  # fmt: skip
-    looking: dict[str, Any] = {
-        "inputs": inputs, "outputs": [bus], "show_progress": "hidden", "trigger_mode": "always_last", "queue": False,
-        "api_visibility": "private",
-    }  # fmt: skip
-    verifying: dict[str, Any] = {
-        "inputs": [state], "outputs": [bus], "show_progress": "hidden", "concurrency_limit": 4,
-        "api_visibility": "private",
-    }  # fmt: skip
+    streaming, looking, verifying = ways(bus, inputs)
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
     count = len(controls.all)
