@@ -18,6 +18,7 @@ PlaygroundError
 ├── TokenizerUnavailableError a tokenizer can't be loaded
 ├── NoChatTemplateError       a model that knows no turns
 ├── OtherTokensError          two models that don't read the same tokens
+├── OtherBaseError            an adapter beside a model that it was not trained on
 ├── RoundedModelError         a model in fewer bits, where its own numbers are wanted
 ├── NotOfferedError           a tokenizer that a public server does not load for strangers
 ├── InvalidModelOutputError   NaN logits
