@@ -1,5 +1,5 @@
 // Address: what the page's address says goes through the door of its tab (see playground/components/door.py), and what
-// the server says of a tab's run, {run, view, ended}, is what the address says.
+// the server says of a tab's run, {run, view, ended, gave}, is what the address says.
 (() => {
   "use strict";
   const page = window.livePage;
@@ -96,6 +96,13 @@
     deliver();
   };
 
+  // The address of what is on the page now, and for Share the tokens that it gave (playground/runs/gave.py).
+  const addressNow = () => {
+    const tab = selected();
+    return !homes || !tab || waiting || (entry.key === null && !said.get(tab)?.run) ? location.href : address(tab);
+  };
+  const gave = () => said.get(selected())?.gave ?? "";
+
   // A link from elsewhere than the address: a file that was dropped on the page.
   const openLink = (link) => {
     const before = new URLSearchParams(location.search), kept = new URLSearchParams();
@@ -112,5 +119,5 @@
     if (isFirst) enter(); else deliver();
   };
 
-  Object.assign(page, { brings, door, openLink });
+  Object.assign(page, { addressNow, brings, door, gave, openLink });
 })();

@@ -373,6 +373,10 @@
         { step, index, label, fate, line, colour, y, parent: parent.index, drawn: box?.label ?? "", x: box?.x, top: box?.y, width: box?.w })),
     };
     live.subscribe(props.channel, receive);
+    live.subscribe(props.channel + "_at", ({ steps: count }) => { // a link looks back at a step
+      upto = count < layers.length ? count : null;
+      soon(refresh, false);
+    });
   };
 
   live.beamTree = beamTree;

@@ -11,8 +11,9 @@
 
   // The address without what belongs to who looks: on a Space it is that of the host itself, not of the page around it.
   const link = () => {
-    const address = new URL(page.addressNow?.() ?? location.href, location.href);
+    const address = new URL(page.addressNow(), location.href);
     for (const name of [...address.searchParams.keys()]) if (name.startsWith("__") || name.startsWith("utm_")) address.searchParams.delete(name);
+    for (const [name, value] of new URLSearchParams(page.gave())) address.searchParams.set(name, value);
     return address;
   };
   const embedded = () => {

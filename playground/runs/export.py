@@ -4,15 +4,13 @@ import csv
 import io
 import json
 import math
-import platform
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from playground.decoding.beam_trace import BeamTrace
 from playground.decoding.trace import Step, Trace
 from playground.runs.beam_recording import facts_of
-from playground.settings import VERSION as PLAYGROUND
+from playground.runs.versions import versions
 from playground.views.next_token import Candidate, next_token
 from playground.vocabulary import Vocabulary
 
@@ -70,17 +68,7 @@ def search_json(trace: BeamTrace, vocabulary: Vocabulary, model: str, link: str)
 
 
 def _head(kind: str, model: str, link: str) -> dict[str, Any]:
-    return {"format": kind, "version": VERSION, "link": link, "model": model, "made_with": _versions()}
-
-
-def _versions() -> dict[str, str]:
-    found = {"decoding-playground": PLAYGROUND, "python": platform.python_version()}
-    for name in ("torch", "transformers"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    return {"format": kind, "version": VERSION, "link": link, "model": model, "made_with": dict(versions())}
 
 
 def _piece(ids: Sequence[int], vocabulary: Vocabulary) -> dict[str, Any]:

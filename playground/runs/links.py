@@ -10,6 +10,7 @@ from playground import catalog
 from playground.errors import OutOfRangeError, PlaygroundError
 from playground.i18n import Said, say
 from playground.lists import LISTS
+from playground.runs.gave import LONGEST, PARAMETERS, Gave
 from playground.runs.setup import MAX_TEXT, Setup
 from playground.runs.strategies import STRATEGIES, StrategyKind
 from playground.runs.strategies.kind import USUAL_ORDER
@@ -38,14 +39,14 @@ class Room(NamedTuple):
         kinds: its strategies; the first is the one where a link names none.
         longest: the most tokens it takes.
         views: what else its page can be told, each name with its values.
-        has_place: whether a step can be named that is looked at.
+        is_steered: whether tokens can be chosen by hand.
     """
 
     tab: str
     kinds: Sequence[StrategyKind]
     longest: int
     views: Mapping[str, Collection[str]]
-    has_place: bool = True
+    is_steered: bool = True
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Link:
         by_hand: the tokens that were chosen by hand, as (number of the step, from 1, token id), in their order.
         views: what else it says of how the page looks.
         runs: whether opening it runs it.
+        gave: the tokens that its run gave where it was made, if it says so.
         notes: what of it could not be taken, a sentence each.
     """
 
@@ -70,6 +72,7 @@ class Link:
     by_hand: tuple[tuple[int, int], ...] = ()
     views: Mapping[str, str] = field(default_factory=dict)
     runs: bool = True
+    gave: Gave | None = None
     notes: tuple[Said, ...] = ()
 
 
@@ -110,7 +113,8 @@ def query_of(link: Link) -> str:
     at = {} if link.at is None else {"at": str(link.at)}
     run = "&".join(part for part in (run, query_of_choices(link.by_hand)) if part)
     more = urlencode({**at, **link.views, **({} if link.runs else {"autorun": "0"})})
-    return "&".join(part for part in (urlencode({"tab": link.tab}), run, more) if part)
+    gave = "" if link.gave is None else link.gave.query
+    return "&".join(part for part in (urlencode({"tab": link.tab}), run, more, gave) if part)
 
 
 def query_of_choices(by_hand: Sequence[tuple[int, int]]) -> str:
@@ -195,16 +199,17 @@ class _Reading:
                 settings |= self.checked(kind, name, self.option(options[name]))
             elif name in kind.processors and name not in LISTS:
                 settings |= self.checked(kind, name, self.figure(name))
-        at = self.number("at", 1, room.longest) if room.has_place else None
-        by_hand = self.by_hand(room.longest) if room.has_place else ()
+        at = self.number("at", 1, room.longest)
+        by_hand = self.by_hand(room.longest) if room.is_steered else ()
+        gave = self.gave()
         views = {name: self.choice(name, values) for name, values in room.views.items()}
         for name in [one for one in self.given if not is_beside(one)]:
-            is_known = any(name in one.settings for one in STRATEGIES.values()) or name in ("at", "by_hand")
+            is_known = any(name in one.settings for one in STRATEGIES.values()) or name == "by_hand"
             foreign = say("link.not_taken", name=name, strategy=say(kind.label))
             self.note(foreign if is_known else say("link.unknown", name=_brief(name)))
         setup = Setup(kind.name, settings, **own)
         chosen = {name: value for name, value in views.items() if value is not None}
-        return Link(room.tab, setup, texts, at, by_hand, chosen, runs, tuple(self.notes))
+        return Link(room.tab, setup, texts, at, by_hand, chosen, runs, gave, tuple(self.notes))
 
     def checked(self, kind: StrategyKind, name: str, value: Any) -> dict[str, Any]:
         """The setting under its name, if it counts and is allowed."""
@@ -304,6 +309,15 @@ class _Reading:
             return ()
         self.is_heeded = True
         return tuple((number, token_id) for number, token_id in pairs)
+
+    def gave(self) -> Gave | None:
+        values = [self.given.pop(name, [""])[0] for name in PARAMETERS]
+        if not values[0]:
+            return None
+        found = Gave.read(*values) if all(len(value) <= LONGEST for value in values) else None
+        if found is None:
+            self.note(say("link.value", name=PARAMETERS[0], value=_brief(values[0])))
+        return found
 
     def order(self) -> tuple[str, ...] | None:
         value = self.take("order")

@@ -1,12 +1,13 @@
 """Links on the page: which tabs one can fill, and what the page says of one that it could not take as it is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 from playground.errors import PlaygroundError
 from playground.i18n import Joined, Said, Translator, say
 from playground.panels import wording
+from playground.runs.gave import Difference, Gave
 from playground.runs.links import MOST_NOTES, Link, Room, home, query_of_run, read
 from playground.runs.setup import Setup
 from playground.runs.strategies import STRATEGIES
@@ -14,13 +15,14 @@ from playground.tabs.beam.controls import MAX_STEPS, searches
 from playground.tabs.generate.controls import MAX_LENGTH, SPEEDS, kinds
 from playground.tabs.visitor import Asks
 from playground.views.notation import NATS, UNITS
+from playground.vocabulary import Vocabulary
 
 SPEED = {"generate": "lively", "beam": "aloud"}  # at first
 _SPEEDS = {"speed": tuple(SPEEDS)}
 _SAMPLE_FIRST = sorted(kinds(), key=lambda kind: not kind.draws)
 ROOMS = (
     Room("generate", _SAMPLE_FIRST, MAX_LENGTH, {**_SPEEDS, "unit": tuple(UNITS)}),
-    Room("beam", searches(), MAX_STEPS, _SPEEDS, has_place=False),
+    Room("beam", searches(), MAX_STEPS, _SPEEDS, is_steered=False),
 )
 
 
@@ -53,6 +55,34 @@ def words_on(link: Link, model: str) -> Said | None:
     return Joined(tuple(notes)) if notes else None
 
 
+def other_tokens(link: Link, ids: Sequence[int], model: str, vocabulary: Vocabulary) -> Said | None:
+    """What is to be said once the run of a link is on the page, with the tokens `ids`; None where they are those that
+    it gave where it was made. Of another model's tokens it has been said that they differ."""
+    if link.gave is None or link.setup is None or link.setup.model not in (None, model):
+        return None
+    found = link.gave.difference(ids)
+    if found is None:
+        return None
+    words = [_parting(found, len(link.gave.ids), vocabulary)]
+    for name, there, here in link.gave.other_versions():
+        words.append(say("link.other_version", name=name, there=there, here=here))
+    return Joined(tuple(words))
+
+
+def both(words: Said | None, more: Said | None) -> Said | None:
+    """What was said of a link, and what there is to be added."""
+    found = tuple(one for one in (words, more) if one is not None)
+    return Joined(found) if found else None
+
+
+def _parting(found: Difference, known: int, vocabulary: Vocabulary) -> Said:
+    if found.number is None:
+        return say("link.parts_later", count=known)
+    here, there = ("" if one is None else vocabulary.label(one) for one in (found.here, found.there))
+    which = "link.ended_there" if not there else "link.ended_here" if not here else "link.parts"
+    return say(which, number=found.number, here=here, there=there)
+
+
 def asks(
     setup: Callable[[], Setup], views: Mapping[str, str], tab: str, texts: Mapping[str, str], before: Asks
 ) -> Asks:
@@ -65,11 +95,13 @@ def asks(
         return Asks(before.run, view)
 
 
-def address(asked: Asks, at: int | None, is_ended: bool) -> dict[str, object]:
-    """The payload for the page's address: of a run that is on the page as asked for (`is_ended`), or of controls that
-    have not been run yet. `at` is the index of the step that is looked at."""
+def address(asked: Asks, at: int | None, gave: Sequence[int] | None) -> dict[str, object]:
+    """The payload for the page's address: of a run that is on the page as asked for, and gave these tokens, or of
+    controls that have not been run yet (None). `at` is the index of the step that is looked at."""
     place = "" if at is None else urlencode({"at": at + 1})
-    return {"run": asked.run, "view": "&".join(part for part in (place, asked.view) if part), "ended": is_ended}
+    view = "&".join(part for part in (place, asked.view) if part)
+    shared = "" if gave is None or not asked.run else Gave.of(gave).query
+    return {"run": asked.run, "view": view, "ended": gave is not None, "gave": shared}
 
 
 def notice(words: Said | None, t: Translator) -> dict[str, object]:

@@ -27,7 +27,7 @@ LINK = (
 )
 BEAM_LINK = (
     "?strategy=diverse&prompt=The+princess&num_beams=4&num_beam_groups=2&diversity_penalty=1.5&max_new_tokens=6"
-    "&speed=fast"
+    "&speed=fast&at=3"
 )
 
 
@@ -67,6 +67,12 @@ def test_a_link_to_a_search_opens_its_tab(desktop: tuple[BrowserContext, Any], a
     expect(page.locator(".beam-tree")).to_have_attribute("data-steps", "6")
     expect(page.locator("#beam-badge .live-text")).to_have_attribute("data-kind", "good")
     expect(page.locator("#beam-made .live-text")).to_contain_text(t("state.ended"))
+    expect(page.locator(".beam-tree")).to_have_attribute("data-at", "3")
+    expect(page).to_have_url(re.compile("at=3"))
+    page.locator(".beam-bar [data-act=next]").click()
+    expect(page).to_have_url(re.compile("at=4"))
+    page.locator(".beam-bar [data-act=last]").click()
+    expect(page).not_to_have_url(re.compile("at="))
     controls = page.evaluate(SHOWN, BEAM_CONTROLS)
     assert controls["beam-prompt"] == ["The princess"] and controls["beam-length"][1] == "6"
     assert controls["beam-num-beams"][1] == "4" and controls["beam-groups"][1] == "2"

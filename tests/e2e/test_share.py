@@ -4,12 +4,14 @@ import http.server
 import re
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from playwright.sync_api import Frame, Page, expect
 
 from playground.i18n import translator
+from playground.runs.gave import Gave
 
 t = translator()
 RUN = "prompt=The+fox&temperature=0.7&seed=4&max_new_tokens=6&speed=fast"
@@ -85,6 +87,7 @@ def test_share_gives_the_link_of_what_is_on_the_page(visit: Callable[..., Any]) 
     page.get_by_role("button", name=t("share.open"), exact=True).click()
     link = page.locator("#share-link").input_value()
     assert "temperature=0.7" in link and "seed=4" in link and "__theme" not in link
+    assert re.search(r"&gave=6-[0-9a-f]{8}-[0-9a-z.]+&made_with=", link)
     page.wait_for_function("() => document.getElementById('share-qr').naturalWidth > 100")
     page.locator("#share-view").select_option("next-token")
     page.locator("#share-controls").uncheck()
@@ -92,6 +95,16 @@ def test_share_gives_the_link_of_what_is_on_the_page(visit: Callable[..., Any]) 
     assert re.search(r'<iframe src="[^"]*embed=1&amp;view=next-token&amp;controls=0"', code)
     page.keyboard.press("Escape")
     expect(page.locator("#share")).to_be_hidden()
+
+
+def test_a_link_whose_tokens_are_others_here_says_so(visit: Callable[..., Any]) -> None:
+    there = replace(Gave.of([300, 301]), made_with={"transformers": "4.1.0"})
+    tab = visit(query=f"?{RUN}&{there.query}")
+    tab.ran(6)
+    said = tab.page.locator("#link .live-text")
+    expect(said).to_contain_text("transformers 4.1.0")
+    expect(tab.page).to_have_url(re.compile("seed=4"))
+    assert "gave=" not in tab.page.url
 
 
 def test_keys_of_a_presenter(visit: Callable[..., Any]) -> None:

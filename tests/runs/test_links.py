@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from playground import catalog
 from playground.i18n import said, translator
+from playground.runs.gave import Gave
 from playground.runs.links import MAX_QUERY, Link, query_of, query_of_run, read
 from playground.runs.setup import Setup
 from playground.runs.strategies import STRATEGIES
@@ -57,10 +58,19 @@ def links(draw: st.DrawFn) -> Link:
     typed = [name for name in kind.processors if name not in catalog.BY_NAME]
     texts = {name: draw(phrases.filter(str.strip)) for name in draw(st.sets(st.sampled_from(typed)))} if typed else {}
     views = {name: draw(st.sampled_from(sorted(values))) for name, values in room.views.items() if draw(st.booleans())}
-    at = draw(st.none() | st.integers(1, room.longest)) if room.has_place else None
+    at = draw(st.none() | st.integers(1, room.longest))
     numbers_of = st.lists(st.integers(1, room.longest), unique=True, max_size=4).map(sorted)
-    by_hand = tuple((number, draw(st.integers(0, 10**6))) for number in draw(numbers_of)) if room.has_place else ()
-    return Link(room.tab, setup, texts, at, by_hand, views, draw(st.booleans()))
+    by_hand = tuple((number, draw(st.integers(0, 10**6))) for number in draw(numbers_of)) if room.is_steered else ()
+    return Link(
+        room.tab,
+        setup,
+        texts,
+        at,
+        by_hand,
+        views,
+        draw(st.booleans()),
+        draw(st.none() | st.lists(st.integers(0, 10**6), max_size=60).map(Gave.of)),
+    )
 
 
 @settings(max_examples=300, deadline=None)

@@ -7,13 +7,15 @@ from hypothesis import given, settings
 from playground.engines.huggingface.backend import Backend
 from playground.engines.prompts import speller_of
 from playground.i18n import translator
+from playground.runs.gave import Gave
 from playground.runs.links import Link
 from playground.runs.setup import Setup
+from playground.runs.versions import versions
 from playground.tabs.beam.controls import BeamValues
 from playground.tabs.beam.linked import filled as filled_search
 from playground.tabs.generate.controls import Values
 from playground.tabs.generate.linked import filled
-from playground.tabs.links import address, asks, opened, words_on
+from playground.tabs.links import address, asks, opened, other_tokens, words_on
 from playground.tabs.visitor import Asks
 from tests.runs.test_links import links
 
@@ -69,5 +71,30 @@ def test_the_address_is_of_the_controls_and_stays_where_they_ask_for_nothing_tha
     assert opened(f"{said.run}&{said.view}", "generate").setup == setup
     kept = asks(lambda: Setup("greedy", seed=-1), {"speed": "lively"}, "generate", {}, said)
     assert kept == Asks(said.run, "")
-    assert address(said, 5, True) == {"run": said.run, "view": "at=6&speed=fast", "ended": True}
-    assert address(Asks(), None, False) == {"run": "", "view": "", "ended": False}
+    shared = Gave.of([7, 9]).query
+    assert address(said, 5, [7, 9]) == {"run": said.run, "view": "at=6&speed=fast", "ended": True, "gave": shared}
+    assert address(Asks(), None, None) == {"run": "", "view": "", "ended": False, "gave": ""}
+
+
+def test_other_tokens_are_said_with_the_first_of_them(storyteller: Backend) -> None:
+    vocabulary, ids = storyteller.vocabulary, [300 + i for i in range(60)]
+
+    def words(ids: list[int], **changes: object) -> str | None:
+        link = opened(f"prompt=a&{Gave.of([300 + i for i in range(60)]).query}", "generate")
+        said = other_tokens(replace(link, **changes), ids, "storyteller", vocabulary)  # type: ignore[arg-type]
+        return None if said is None else said.words(t)
+
+    label = vocabulary.label
+    assert words(ids) is None
+    assert words([*ids[:6], 9, *ids[7:]]) == t("link.parts", number=7, there=label(306), here=label(9))
+    assert words(ids[:6]) == t("link.ended_here", number=7, there=label(306))
+    assert words([*ids[:50], 9, *ids[51:]]) == t("link.parts_later", count=48)
+    short = opened(f"prompt=a&{Gave.of(ids[:3]).query}", "generate").gave
+    assert words(ids, gave=short) == t("link.ended_there", number=4, here=label(303))
+    old = replace(Gave.of(ids[:3]), made_with={"transformers": "4.1.0"})
+    here = words([1], gave=old)
+    assert here is not None and here.endswith(
+        t("link.other_version", name="transformers", there="4.1.0", here=versions()["transformers"])
+    )
+    assert words([1], setup=Setup(model="poet")) is None  # the other model has been named
+    assert words([1], gave=None) is None

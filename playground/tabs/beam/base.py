@@ -107,9 +107,15 @@ class BeamBase:
         t, state = self.t, self.state(session)
         made = state_line.line(state, ((0, session.made),), session.controls, t, [])
         said = links.notice(session.link_words, t)
-        is_ended = made["kind"] == "ended" and not session.is_recorded
-        address = links.address(session.asks, None, is_ended)
+        is_ended = made["kind"] == "ended" and not session.is_recorded and session.trace.best is not None
+        at = None if session.pinned is None or not session.asks.run else session.pinned - 1
+        address = links.address(session.asks, at, self.best_ids(session) if is_ended else None)
         return {"beam.made": made, "beam.link": said, "beam.address": address, **state_line.buttons(state, t, "beam.")}
+
+    def best_ids(self, session: BeamSession) -> tuple[int, ...]:
+        """Of the winner of a search that has ended."""
+        best = session.trace.best
+        return () if best is None else best.token_ids
 
     def first_frame(self) -> dict[str, object]:
         """Every panel filled with the recorded search, before anybody presses a button."""
@@ -132,6 +138,14 @@ class BeamBase:
         alpha = trace.length_penalty if session.alpha is None else session.alpha
         look = self.look(session)
         return frames.whole(trace, session.tree, session.inspected, session.greedy, session.picked, alpha, look)
+
+    def looked_back(self, session: BeamSession) -> dict[str, object]:
+        """Tables, pool and sentence as they stood at the step on show; nothing where there is none."""
+        if session.inspected < 0:
+            return {}
+        trace, tree, look = session.trace, session.tree, self.look(session)
+        headline = frames.headline(trace, tree, session.inspected, session.greedy, look)
+        return frames.step_panels(trace, tree, session.inspected, session.greedy, look) | {"beam.headline": headline}
 
     def request(self, session: BeamSession, values: BeamValues, backend: "Engine") -> tuple[BeamTrace, str]:
         """What the controls ask for, its length cut to what fits, and a word on that. Raises PlaygroundErrors."""

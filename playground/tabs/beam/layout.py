@@ -203,7 +203,7 @@ def _wire(
 
     for name, look in (("beam.node", tab.pick), ("beam.step", tab.scrub)):
         gaze = Gaze(name)
-        gaze.input(lossless(looked(name, look)), **looking | {"inputs": [state, gaze]})
+        gaze.input(lossless(looked(name, stated(tab, look, 0))), **looking | {"inputs": [state, gaze]})
     alpha.input(lossless(tab.change_alpha), **looking | {"inputs": [state, alpha]})
     bus.resync(lossless(tab.resync), **looking)
     controls.prompt_end.act(lossless(tab.leave_end_off), **looking | {"inputs": [state]})

@@ -41,10 +41,19 @@ class Linked(Streaming):
 
     @reported(ends_run=True)
     def run_link(self, session: BeamSession, *values: Any) -> Iterator[Update]:
-        """The search of the link."""
+        """The search of the link, as it stood at the step that it looks at."""
         link = session.link
-        if link is not None and link.setup is not None and link.runs:
-            yield from self.new_search(session, *values)
+        if link is None or link.setup is None or not link.runs:
+            return
+        yield from self.new_search(session, *values)
+        if session.is_running or not session.trace.is_finished:
+            return
+        vocabulary = self.slot.get().vocabulary
+        other = links.other_tokens(link, self.best_ids(session), self.slot.name, vocabulary)
+        session.link_words = links.both(session.link_words, other)
+        if link.at is not None and link.at < len(session.trace.steps) and session.pinned is None:
+            session.pinned = link.at
+            yield frame(self.looked_back(session) | {"beam.tree_at": {"steps": link.at}})
 
     def export(self, session: BeamSession, event: gr.EventData) -> str:
         """The search as JSON, for a Saver. Its link is empty where the settings have changed since."""

@@ -1,6 +1,6 @@
 """Looking: a node, an earlier step, another length penalty; without a forward pass."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
@@ -10,9 +10,6 @@ from playground.panels.beam import frames
 from playground.tabs.beam.base import BeamBase
 from playground.tabs.beam.session import BeamSession
 from playground.tabs.shell import reported
-
-if TYPE_CHECKING:
-    pass
 
 
 class Looking(BeamBase):
@@ -31,12 +28,8 @@ class Looking(BeamBase):
         """The person looks back at an earlier step, or at None, the newest: the tables and the pool as they stood."""
         steps = as_index(picked)
         session.pinned = None if steps is None else max(1, steps)
-        if session.inspected < 0:
-            return gr.skip()  # type: ignore[no-any-return]
-        trace, tree, look = session.trace, session.tree, self.look(session)
-        channels = frames.step_panels(trace, tree, session.inspected, session.greedy, look)
-        channels["beam.headline"] = frames.headline(trace, tree, session.inspected, session.greedy, look)
-        return frame(channels)
+        channels = self.looked_back(session)
+        return frame(channels) if channels else gr.skip()
 
     @reported()
     def change_alpha(self, session: BeamSession, alpha: float) -> str:

@@ -138,7 +138,7 @@ class GenerateBase:
         return {
             "made": made,
             "link": links.notice(session.link_words, t),
-            "address": links.address(asked, at, is_ended),
+            "address": links.address(asked, at, session.trace.token_ids if is_ended else None),
             **state_line.buttons(state, t),
         }
 

@@ -48,7 +48,11 @@ class Linked(Streaming):
             return
         yield from self.new_text(session, *values)
         yield from self.choose(session, link, Values.of(values))
-        if link.at is None or session.is_running or session.pinned is not None or not session.trace.finish_reason:
+        if session.is_running or not session.trace.finish_reason:
+            return
+        other = links.other_tokens(link, session.trace.token_ids, self.slot.name, self.slot.get().vocabulary)
+        session.link_words = links.both(session.link_words, other)
+        if link.at is None or session.pinned is not None:
             return
         session.pinned = min(link.at, len(session.trace.steps)) - 1
         yield frame(self.inspected(session, Values.of(values)))
