@@ -14,7 +14,16 @@
   };
 
   // ---- the editor of one lane --------------------------------------------------------------------------------------
-  const editor = (lane, schema, texts, act, close) => {
+  // Which model writes or reads a lane; one that is on the shelf no longer keeps its name.
+  const modelSelect = (models, name, change) => {
+    const select = node("select", "lane-model");
+    const known = models.some(([one]) => one === name) ? models : [...models, [name, name]];
+    for (const [one, title] of known) select.append(new Option(title, one, false, one === name));
+    select.addEventListener("change", () => change(select.value));
+    return select;
+  };
+
+  const editor = (lane, schema, models, texts, act, close) => {
     const box = node("div", "lane-editor");
     const setup = structuredClone(lane.setup), written = {}; // lists that were typed here, as texts
     const kind = () => schema.strategies.find((one) => one.name === setup.strategy);
@@ -62,7 +71,9 @@
         draw();
       });
       const row = node("div", "lane-fields");
-      row.append(labelled(texts.name, nameField), labelled(texts.strategy, strategy));
+      row.append(labelled(texts.name, nameField));
+      if (models.length > 2 || setup.model) row.append(labelled(texts.model, modelSelect(models, setup.model ?? "", (name) => { if (name) setup.model = name; else delete setup.model; send(); })));
+      row.append(labelled(texts.strategy, strategy));
       if (kind().draws) row.append(labelled(texts.seed, number(setup.seed ?? 0, { minimum: 0, maximum: schema.seed, whole: true }, texts.seed, (value) => { setup.seed = value; send(); })));
       row.append(labelled(texts.length, number(setup.max_new_tokens, { minimum: 1, maximum: schema.max_new_tokens, whole: true }, texts.length, (value) => { setup.max_new_tokens = value; send(); })));
       if (kind().draws) {
@@ -118,18 +129,19 @@
   };
 
   // ---- the editor of a text that the model only reads --------------------------------------------------------------
-  const textEditor = (lane, texts, act, close) => {
-    const box = node("div", "lane-editor"), name = node("input"), text = node("textarea");
-    const send = () => act({ do: "text", key: lane.key, name: name.value, text: text.value });
+  const textEditor = (lane, models, texts, act, close) => {
+    const box = node("div", "lane-editor"), name = node("input"), text = node("textarea"), model = modelSelect(models, lane.model, () => send());
+    const send = () => act({ do: "text", key: lane.key, name: name.value, text: text.value, model: model.value });
     name.value = lane.name;
     name.maxLength = 24;
     text.value = lane.text;
     text.rows = 4;
     text.placeholder = texts.placeholder;
-    for (const [words, control] of [[texts.name, name], [texts.text, text]]) {
+    const choice = models.length > 2 || lane.model ? [[texts.model, model]] : [];
+    for (const [words, control] of [[texts.name, name], ...choice, [texts.text, text]]) {
       const field = node("label", "lane-field");
       field.append(node("span", "", words), control);
-      control.addEventListener("change", send);
+      if (control !== model) control.addEventListener("change", send);
       box.append(field);
     }
     box.append(button("lane-close", texts.close, "", close));
@@ -141,7 +153,7 @@
   const compareLanes = ({ element, props, trigger }) => {
     const holder = element.querySelector(".compare-lanes");
     const { schema, texts } = props;
-    let payload = null, open = null, opened = null, looked = null, isNew = false;
+    let payload = null, models = [], open = null, opened = null, looked = null, isNew = false;
     const strips = Array.from({ length: MOST }, () => ({ tokens: [], first: 0, lead: "" }));
     const rows = [];
     const act = (picked) => trigger("act", { picked });
@@ -205,10 +217,12 @@
         row.strip.append(token);
       }
       strip.first = strip.tokens.length;
+      const lane = payload.lanes[place];
+      const beside = !looked ? null : payload.by_text && looked[0] !== place ? lane.at : looked[1];
       const at = looked && looked[0] === place ? looked[1] : 0;
       [...row.strip.children].forEach((token, i) => {
-        token.classList.toggle("is-parting", i === payload.parts_at);
-        token.classList.toggle("is-at", Boolean(looked) && i === looked[1]);
+        token.classList.toggle("is-parting", i === lane.parts_at);
+        token.classList.toggle("is-at", i === beside);
         token.setAttribute("aria-pressed", Boolean(looked) && looked[0] === place && i === looked[1]);
         const stop = i === at ? 0 : -1;
         if (token.tabIndex !== stop) token.tabIndex = stop;
@@ -236,7 +250,7 @@
           return one;
         })));
         row.title.setAttribute("aria-expanded", lane.key === open);
-        if (lane.key === open && opened?.key !== open) { opened = { key: open, box: (lane.text === null ? editor.bind(null, lane, schema) : textEditor.bind(null, lane))(texts, act, () => { toggle(open); row.title.focus(); }) }; }
+        if (lane.key === open && opened?.key !== open) { opened = { key: open, box: (lane.text === null ? editor.bind(null, lane, schema) : textEditor.bind(null, lane))(models, texts, act, () => { toggle(open); row.title.focus(); }) }; }
         const inside = lane.key === open ? [opened.box] : [];
         if (row.edit.firstChild !== (inside[0] ?? null)) row.edit.replaceChildren(...inside);
         paintStrip(row, place);
@@ -245,6 +259,7 @@
       if (opensText) opened.box.querySelector("textarea").focus();
     };
     subscribe(props.channel, (value) => { payload = value; soon(paint, false); });
+    subscribe(props.models, (value) => { models = value.models; });
     strips.forEach((strip, place) => subscribe(`${props.channel}.${place}`, ({ start, tokens, lead }) => {
       if (start > strip.tokens.length) { resync(`${props.channel}.${place}`); return; }
       strip.first = Math.min(strip.first, start);

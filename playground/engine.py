@@ -75,6 +75,37 @@ def compare(
         steps.close()  # type: ignore[attr-defined]  # a generator
 
 
+def compare_each(
+    models: Sequence[LanguageModel], requests: Sequence[GenerationRequest], before: Comparison | None = None
+) -> Iterator[Comparison]:
+    """The same with a model for each lane: those of one model are rows of its batch, the others run beside them, a step
+    of each in turn. Closing and errors as in `compare`."""
+    groups: dict[int, list[int]] = {}
+    for place, model in enumerate(models):
+        groups.setdefault(id(model), []).append(place)
+    parts = []
+    for places in groups.values():
+        old = Comparison(tuple(before.lanes[i] for i in places)) if before else None
+        parts.append((places, compare(models[places[0]], [requests[i] for i in places], old)))
+    newest_of = list(before.lanes) if before else [Lane.before(request) for request in requests]
+    try:
+        while parts:
+            going = []
+            for places, comparisons in parts:
+                newest = next(comparisons, None)
+                if newest is None:
+                    continue
+                going.append((places, comparisons))
+                for place, lane in zip(places, newest.lanes, strict=True):
+                    newest_of[place] = lane
+            parts = going
+            if parts:
+                yield Comparison(tuple(newest_of))
+    finally:
+        for _, comparisons in parts:
+            comparisons.close()  # type: ignore[attr-defined]  # a generator
+
+
 def draw(model: LanguageModel, request: GenerationRequest, count: int, first: int = 0) -> Iterator[Cloud]:
     """Yield the cloud of samples `first` to `first + count - 1` of a request as it grows; sample i has the dice
     seed + i. Closing as in `generate`; what raises there ends its sample here, with the error in it."""

@@ -11,8 +11,10 @@ class CompareLanes(gr.HTML):
 
     Comes through `channel`: {"lanes": [{"key", "name", "colour", "chips": [text], "setup": object | None, "text": of
     one that is only read | None, "written": its lists as texts by name, "note", "numbers": [[value, name]], "badge":
-    {"text", "kind"}, "error"}], "parts_at":
-    index | None, "most": lanes, "token": [lane, index]}. The text of row n comes through "<channel>.<n>": {"start",
+    {"text", "kind"}, "error", "parts_at": index | None, "model": name, "at": index | None}], "most": lanes, "token":
+    [lane, index], "by_text"}. `by_text`: token n does not stand beside token n, `at` is the one that does.
+    What may write a lane comes through `models`: {"models": [[name, title]]}.
+    The text of row n comes through "<channel>.<n>": {"start",
     "tokens": [{"text", "title", "shade"}], "lead"}.
     What a person changes triggers `act`; the event's `picked` is an object, "do" among its keys. A token that is
     clicked sets the Gaze `gaze` to [row, index].
@@ -20,13 +22,21 @@ class CompareLanes(gr.HTML):
     """
 
     def __init__(
-        self, *, channel: str, gaze: str, schema: Mapping[str, Any], texts: Mapping[str, str], **arguments: Any
+        self,
+        *,
+        channel: str,
+        models: str,
+        gaze: str,
+        schema: Mapping[str, Any],
+        texts: Mapping[str, str],
+        **arguments: Any,
     ) -> None:
         super().__init__(
             html_template='<div class="compare-lanes"></div>',
             js_on_load="window.livePage.compareLanes({element, props, trigger}); // triggers 'act'",
             apply_default_css=False,
             channel=channel,
+            models=models,
             gaze=gaze,
             schema=schema,
             texts=texts,

@@ -250,13 +250,14 @@ def lane_bytes(model: LanguageModel, request: GenerationRequest, length: int) ->
     return 3 * beams * length * _CANDIDATE_BYTES + sequences
 
 
-def longest_comparison(model: LanguageModel, requests: Sequence[GenerationRequest], held: int = 0) -> int:
-    """The most tokens a lane that fit into TRACE_BYTES, all lanes together, with one desk for all, beside so many bytes
-    that are held already; at least 1."""
-    held += DESK_BYTES if model.step_bytes < 4 * model.vocab_size else 0
+def longest_comparison(lanes: Sequence[tuple[LanguageModel, GenerationRequest]], held: int = 0) -> int:
+    """The most tokens a lane that fit into TRACE_BYTES, all lanes together, with one desk for those of one model,
+    beside so many bytes that are held already; at least 1."""
+    models = {id(model): model for model, _ in lanes}.values()
+    held += sum(DESK_BYTES for model in models if model.step_bytes < 4 * model.vocab_size)
 
     def taken(length: int) -> int:
-        return held + sum(lane_bytes(model, request, length) for request in requests)
+        return held + sum(lane_bytes(model, request, length) for model, request in lanes)
 
     low, high = 1, 2**20
     while low < high:

@@ -1,6 +1,7 @@
 """A comparison before it is made: Setups on one prompt, their dice, and how long its lanes may be."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from playground import catalog
@@ -48,17 +49,27 @@ def placed(error: PlaygroundError, place: int) -> PlaygroundError:
     return type(error)(**{**error.values, called: own})
 
 
+@dataclass(frozen=True)
+class Writer:
+    """Who writes a lane: a model, and the prompt in its own tokens."""
+
+    backend: "Engine"
+    prompt_ids: tuple[int, ...]
+
+
 def requests_of(
-    setups: Sequence[Setup], prompt_ids: tuple[int, ...], backend: "Engine", same_dice: bool, held: int | None = 0
+    setups: Sequence[Setup], writers: Sequence[Writer], same_dice: bool, held: int | None = 0
 ) -> tuple[GenerationRequest, ...]:
-    """One a lane, each with the length that its setup asks for.
+    """One a lane, each with its writer and the length that its setup asks for.
 
     Raises PlaygroundErrors for what does not fit the model, OutOfRangeError for a length that does not fit into the
     context, or with which the comparison would not fit into TRACE_BYTES beside the bytes that are `held` already (None:
     of these runs nothing is kept); they say whose it is.
     """
     requests = []
-    for place, (setup, seed) in enumerate(zip(setups, seeds_of(setups, same_dice), strict=True)):
+    seeds = seeds_of(setups, same_dice)
+    for place, (setup, seed, writer) in enumerate(zip(setups, seeds, writers, strict=True)):
+        backend, prompt_ids = writer.backend, writer.prompt_ids
         try:
             strategy: Any = setup.with_seed(seed).build(backend)
             guidance = getattr(strategy, "guidance", None)
@@ -68,7 +79,8 @@ def requests_of(
         except PlaygroundError as error:
             raise placed(error, place) from error
         requests.append(GenerationRequest(prompt_ids, strategy, length))
-    most = longest_comparison(backend.model, requests, held) if held is not None else MAX_TOKENS
+    lanes = [(writer.backend.model, request) for writer, request in zip(writers, requests, strict=True)]
+    most = longest_comparison(lanes, held) if held is not None else MAX_TOKENS
     for place, request in enumerate(requests):
         try:
             catalog.check_whole("max_new_tokens", request.max_new_tokens, 1, most)

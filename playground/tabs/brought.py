@@ -1,17 +1,17 @@
 """What a model brings that is its own: examples and what to notice in them, texts to look at, where its texts end."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from playground import examples, settings
-from playground.engines.shelf import Entry
+from playground.engines.shelf import Entry, Shelf
 from playground.examples import BATCH, EXAMPLES, LOOKED_AT, Example
 from playground.tabs.beam import examples as searches
 from playground.tabs.beam.examples import BEAM_EXAMPLES, BeamExample
 from playground.tabs.compare import examples as comparisons
 from playground.tabs.compare.examples import COMPARE_EXAMPLES, CompareExample
 
-MOST = 5  # examples on a tab
+MOST = 6  # examples on a tab
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,11 @@ class Brought:
     batch: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: BATCH)
     looked_at: str = LOOKED_AT
     walked: str = "The old king said to his son: take the golden"
+
+    def beside(self, shelf: Shelf) -> "Brought":
+        """Without comparisons of models that this shelf lacks; itself where it has all."""
+        found = tuple(one for one in self.comparisons if all(name in shelf for name in one.models))
+        return self if found == self.comparisons else replace(self, comparisons=found)
 
     @property
     def ends(self) -> str:

@@ -55,10 +55,10 @@ def build(models: Shelf | ModelSlot, is_public: bool = False) -> gr.Blocks:
         return shelf.slot(name(whose))
 
     def brought(whose: Whose) -> Brought:
-        return brought_by(shelf.entry(name(whose)))
+        return brought_by(shelf.entry(name(whose))).beside(shelf)
 
     def recordings(whose: Whose) -> Recorded:
-        found = brought(whose)
+        found = brought_by(shelf.entry(name(whose)))
         return tales if found is TALES else verse if found is VERSE else tales.unrecorded
 
     def tokenizers(slot: ModelSlot) -> TokenizerShelf:
@@ -81,7 +81,7 @@ def build(models: Shelf | ModelSlot, is_public: bool = False) -> gr.Blocks:
     tabs = Tabs(
         PerVisitor(generate_tab, using),
         PerVisitor(beam_tab, using),
-        PerVisitor(lambda whose: CompareTab(slot(whose), whose.t, brought(whose)), using),
+        PerVisitor(lambda whose: CompareTab(slot(whose), whose.t, brought(whose), shelf), using),
         PerVisitor(lambda whose: TokenizerTab(slot(whose), whose.t, tokenizers(slot(whose))), using),
         PerVisitor(attention_tab, using),
         PerVisitor(lambda whose: InsideTab(slot(whose), whose.t, brought(whose)), using),

@@ -8,10 +8,17 @@ from playground.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class Surprisals:
-    """Per token of a text: its label, and -ln p under the raw model in nats."""
+    """Per token of a text: its label, and -ln p under the raw model in nats; the character, from 1, at which it begins,
+    where characters are counted."""
 
     labels: tuple[str, ...]
     nats: tuple[float, ...]
+    begins: tuple[int, ...] = ()
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Where each token stands: its number from 1, or the character at which it begins."""
+        return self.begins or tuple(range(1, len(self.nats) + 1))
 
     @property
     def mean(self) -> float:

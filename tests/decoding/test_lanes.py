@@ -208,11 +208,13 @@ def test_a_comparison_stays_within_64_mib() -> None:
     class Sizes:
         vocab_size, step_bytes = 50257, 4 * 768
 
+    sizes = Sizes()
     rows = [GenerationRequest(PROMPT, catalog.sampling({}, True, 0), 9)] * 5
     guided = GenerationRequest(PROMPT, catalog.sampling({"guidance_scale": 2.0}, True, 0), 9)
-    most = longest_comparison(Sizes(), [*rows, guided])  # type: ignore[arg-type]
+    most = longest_comparison([(sizes, one) for one in [*rows, guided]])  # type: ignore[arg-type]
     assert DESK_BYTES + most * 7 * Sizes.step_bytes <= TRACE_BYTES < DESK_BYTES + (most + 1) * 7 * Sizes.step_bytes
-    searched = longest_comparison(Sizes(), [*rows, GenerationRequest(PROMPT, BeamSearch(8), 9)])  # type: ignore[arg-type]
+    search = GenerationRequest(PROMPT, BeamSearch(8), 9)
+    searched = longest_comparison([(sizes, one) for one in [*rows, search]])  # type: ignore[arg-type]
     assert 100 < searched < most
     Sizes.step_bytes = 4 * 50257  # rows kept whole: no desk
-    assert longest_comparison(Sizes(), rows) == TRACE_BYTES // (5 * 4 * 50257)  # type: ignore[arg-type]
+    assert longest_comparison([(sizes, one) for one in rows]) == TRACE_BYTES // (5 * 4 * 50257)  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ from playground.views.notation import percent, significant
 from playground.views.plane import CloudView
 from playground.views.strip import spelt
 from playground.views.token_histogram import taken_after, token_histogram
+from playground.vocabulary import Vocabulary
 
 BEGINNING = 60  # characters of a text that stand beside its dot
 SWEPT = "ink"  # the colour of a sweep
@@ -36,6 +37,7 @@ class CloudRow:
     place: int | None
     samples: Sequence[Sample]
     view: CloudView | None
+    vocabulary: Vocabulary | None = None  # of the model that drew it; None: that of the look
 
     @property
     def tint(self) -> str:
@@ -92,7 +94,8 @@ def _measured(view: CloudView, name: str, t: Translator) -> str:
 
 def _beginnings(row: CloudRow, look: Look) -> list[str]:
     assert look.vocabulary is not None
-    texts = (look.vocabulary.text(one.token_ids).replace("\n", " ").strip() for one in row.samples)
+    vocabulary = row.vocabulary or look.vocabulary
+    texts = (vocabulary.text(one.token_ids).replace("\n", " ").strip() for one in row.samples)
     return [theme.shortened(text, BEGINNING) for text in texts]
 
 
@@ -112,7 +115,7 @@ def text(
     shown: list[object] = [{"text": lead, "kind": "lead"}]
     for token_id, logprob in zip(sample.token_ids, sample.logprobs, strict=True):
         shade = 0 if is_blind else min(SHADES - 1, int(SHADES * math.exp(logprob)))
-        shown.append({"text": spelt(token_id, look.vocabulary), "kind": f"shade-{shade}"})
+        shown.append({"text": spelt(token_id, row.vocabulary or look.vocabulary), "kind": f"shade-{shade}"})
     whose: list[object] = []
     if is_blind:
         whose.append(t("compare.rate.blind") + " ")
@@ -165,7 +168,7 @@ def histogram(
         return found | {
             "compare.clouds.chi": {"parts": [words]}, "compare.clouds.histogram": theme.nothing(words),
         }  # fmt: skip
-    made = token_histogram(ids, probabilities, look.vocabulary)
+    made = token_histogram(ids, probabilities, row.vocabulary or look.vocabulary)
     after = t("compare.histogram.counted", counted=len(ids), texts=len(row.samples)) if before else ""
     if made.chi_square is None or made.p_value is None:
         said = t("compare.histogram.few", draws=made.draws)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,9 @@ from playground.panels.figures import theme
 from playground.panels.figures.lane_surprisal import surprisal_figure
 from playground.panels.wording import MARK, verification_badge, with_tokens
 from playground.runs import late
-from playground.views.kept import kept
+from playground.views import lane_alignment
 from playground.views.lane_parting import Taken, lane_parting
 from playground.views.measures import Measures, measures, text_of
-from playground.views.next_token import next_token
 from playground.views.notation import percent, significant
 from playground.views.scored_text import among_first
 from playground.views.strip import spelt
@@ -47,6 +46,8 @@ class Row:
     badge: Mapping[str, str] | None
     text: str | None = None
     written: Mapping[str, str] = field(default_factory=dict)  # the setup's lists as a person types them
+    vocabulary: Vocabulary | None = None  # of the model that wrote the lane; None: that of the look
+    model: str = ""  # the lane's own, by name; "" for that of the page
 
 
 @dataclass(frozen=True)
@@ -61,27 +62,76 @@ def colour(place: int) -> str:
     return COLOURS[place % len(COLOURS)]
 
 
+Places = Mapping[int, int | None]  # of the token on show, by the key of the row; None where the text ended before
+
+
+def vocabulary_of(row: Row, look: Look) -> Vocabulary:
+    found = row.vocabulary or look.vocabulary
+    assert found is not None
+    return found
+
+
+def read(rows: Sequence[Row]) -> list[Row]:
+    """The rows that have a text."""
+    return [row for row in rows if row.lane is not None]
+
+
+def is_by_text(rows: Sequence[Row], look: Look) -> bool:
+    """Whether the rows are of models that cut text into other tokens: then characters stand beside each other."""
+    return look.vocabulary is not None and not lane_alignment.is_one([vocabulary_of(row, look) for row in read(rows)])
+
+
+def places_at(rows: Sequence[Row], key: int, index: int, look: Look) -> Places:
+    """Token `index` of one row, and in every other row the token beside it: of the same number, or, of another
+    vocabulary, the one that holds the character at which that token begins."""
+    found = read(rows)
+    own = next((row for row in found if row.key == key), None)
+    if own is None or own.lane is None or not is_by_text(rows, look):
+        return {row.key: index for row in found}
+    begins = lane_alignment.starts(own.lane.token_ids, vocabulary_of(own, look))
+    at = begins[index] if index < len(begins) else -1
+
+    def place(row: Row) -> int | None:
+        assert row.lane is not None
+        if lane_alignment.is_one([vocabulary_of(row, look), vocabulary_of(own, look)]):
+            return index
+        return lane_alignment.holding(row.lane.token_ids, vocabulary_of(row, look), at)
+
+    return {row.key: place(row) for row in found}
+
+
+def last_places(rows: Sequence[Row], steps: int, look: Look) -> Places:
+    """The newest token: of all lanes, or of each where they have other tokens."""
+    found = read(rows)
+    if is_by_text(rows, look):
+        return {row.key: max(0, len(row.lane.token_ids) - 1) for row in found if row.lane}
+    return {row.key: max(0, steps - 1) for row in found}
+
+
 def in_order(rows: Sequence[Row]) -> Comparison:
     """The lanes of the rows that have one, in the order of the page."""
     return Comparison(tuple(row.lane for row in rows if row.lane is not None))
 
 
-def lanes(rows: Sequence[Row], token: tuple[int, int] | None, parts: int | None, most: int, look: Look) -> Channels:
-    """Everything of the rows but their texts."""
-    made = []
+def lanes(
+    rows: Sequence[Row], token: tuple[int, int] | None, parts: Places, most: int, look: Look, at: Places | None = None
+) -> Channels:
+    """Everything of the rows but their texts. `parts`: where they part; `at`: the token on show."""
+    made, by_text = [], is_by_text(rows, look)
     for place, row in enumerate(rows):
-        found = _measured(row.lane, look) if row.lane and look.vocabulary else None
+        found = _measured(row, look) if row.lane and look.vocabulary else None
         error = row.lane.error if row.lane else None
         made.append(
             {
                 "key": row.key, "name": row.name, "colour": colour(place), "chips": list(row.chips),
                 "setup": row.setup, "text": row.text, "written": dict(row.written), "note": _note(row, look.t),
-                "numbers": _numbers(found, look.t) if found and found.tokens else [],
+                "numbers": _numbers(found, row.lane if by_text else None, row, look) if found and found.tokens else [],
+                "parts_at": parts.get(row.key), "at": (at or {}).get(row.key) if token else None, "model": row.model,
                 "badge": row.badge or {"text": "", "kind": ""},
                 "error": error.message(look.t) if isinstance(error, PlaygroundError) else "",
             }
         )  # fmt: skip
-    return {"compare.lanes": {"lanes": made, "parts_at": parts, "most": most, "token": token}}
+    return {"compare.lanes": {"lanes": made, "most": most, "token": token, "by_text": by_text}}
 
 
 def _note(row: Row, t: Translator) -> str:
@@ -103,19 +153,32 @@ def _among_first(lane: Lane) -> list[int] | None:
     return [among_first(ranks, n) for n in RANKS]
 
 
-def _measured(lane: Lane, look: Look) -> Measures:
-    assert look.vocabulary is not None
-    return measures([text_of(lane, look.vocabulary)])
+def _measured(row: Row, look: Look) -> Measures:
+    assert row.lane is not None
+    return measures([text_of(row.lane, vocabulary_of(row, look))])
 
 
-def _numbers(found: Measures, t: Translator) -> list[list[str]]:
+def _by_character(row: Row, look: Look) -> float | None:
+    """Nats a character: what compares where tokens are of other sizes."""
+    assert row.lane is not None
+    characters = len(vocabulary_of(row, look).text(row.lane.token_ids))
+    return -sum(row.lane.logprobs) / characters if characters else None
+
+
+def _numbers(found: Measures, lane: Lane | None, row: Row, look: Look) -> list[list[str]]:
+    """With the `lane` nats a character stand for the perplexity, which counts tokens."""
+    t = look.t
+
     def said(value: float | None) -> str:
         return "–" if value is None else significant(value)
 
     repeats = "–" if found.seq_rep_4 is None else f"{100 * found.seq_rep_4:.0f} %"
     distinct = "–" if found.distinct_2 is None else f"{found.distinct_2:.2f}"
+    first = [said(found.perplexity), t("compare.short.perplexity")]
+    if lane is not None:
+        first = [said(_by_character(row, look)), t("compare.measure.by_character")]
     return [
-        [said(found.perplexity), t("compare.short.perplexity")], [distinct, t("compare.short.distinct")],
+        first, [distinct, t("compare.short.distinct")],
         [repeats, t("compare.short.repeats")],
     ]  # fmt: skip
 
@@ -132,49 +195,60 @@ def texts(rows: Sequence[Row], lead: str, shown: Mapping[int, tuple[int, ...]], 
         start = next((i for i, (a, b) in enumerate(zip(old, ids, strict=False)) if a != b), min(len(old), len(ids)))
         tokens = []
         if row.lane and look.vocabulary:
-            trace = row.lane.trace
+            trace, vocabulary = row.lane.trace, vocabulary_of(row, look)
             ranks = [one.reading.rank for one in trace.steps[start:]] if isinstance(trace, Trace) else []
             logprobs = row.lane.logprobs[start:]
             for token_id, logprob, rank in zip_longest(ids[start:], logprobs, ranks):
                 probability = math.exp(logprob)
                 said = {
-                    "token": look.vocabulary.label(token_id), "probability": percent(probability),
+                    "token": vocabulary.label(token_id), "probability": percent(probability),
                     "surprisal": significant(-logprob),
                 }  # fmt: skip
                 known = rank is not None
                 title = look.t("compare.token_ranked", rank=rank, **said) if known else look.t("compare.token", **said)
-                tokens.append(
-                    {"text": spelt(token_id, look.vocabulary), "title": title, "shade": round(probability, 4)}
-                )
+                tokens.append({"text": spelt(token_id, vocabulary), "title": title, "shade": round(probability, 4)})
         found[f"compare.lanes.{place}"] = {"start": start, "tokens": tokens, "lead": lead}
     return found
 
 
-def parting(rows: Sequence[Row], look: Look) -> tuple[Channels, int | None]:
-    """Where the lanes part, in one sentence, and the index of that token."""
-    read = [row for row in rows if row.lane is not None]
-    first = next((row for row in read if row.text is None), read[0] if read else None)
+def parting(rows: Sequence[Row], look: Look) -> tuple[Channels, Places]:
+    """Where the lanes part, in one sentence, and the place of that token in each; none where they don't."""
+    with_text = read(rows)
+    first = next((row for row in with_text if row.text is None), with_text[0] if with_text else None)
     # a text whose first token begins in the prompt stands after fewer tokens: its places are others
-    compared = [row for row in read if row.lane and first and first.lane and _after(row.lane) == _after(first.lane)]
+    compared = [row for row in with_text if first and look.vocabulary and _goes_on(row, first, look)]
     comparison, t = in_order(compared), look.t
     if look.vocabulary is None or len(compared) < 2 or not comparison.steps:
-        return {"compare.parting": {"parts": []}}, None
-    found = lane_parting(comparison, look.vocabulary)
+        return {"compare.parting": {"parts": []}}, {}
+    found = lane_parting(comparison, [vocabulary_of(row, look) for row in compared])
     if found is None:
         key = "compare.same_all" if comparison.is_over else "compare.same_so_far"
-        return {"compare.parting": {"parts": [t(key, tokens=comparison.steps)]}}, None
+        if is_by_text(compared, look):
+            key = "compare.same_all.text" if comparison.is_over else "compare.same_so_far.text"
+        return {"compare.parting": {"parts": [t(key, tokens=comparison.steps)]}}, {}
     said, labels = [], []
     for row, taken in zip(compared, found.taken, strict=True):
         said.append(_took(row.name, taken, t))
         labels += [taken.label] if taken.token_id is not None else []
     key = "compare.part_same_dice" if found.same_dice else "compare.part"
     sentence = t(key, number=found.index + 1, taken=t.listed(said))
+    if found.character is not None:
+        sentence = t("compare.part.text", number=found.character, taken=t.listed(said))
     parts = with_tokens(sentence, labels[0] if labels else "", labels=labels[1:]) if labels else [sentence]
-    return {"compare.parting": {"parts": parts}}, found.index
+    if found.character is None:  # marked in every row, those that stand after other tokens too
+        return {"compare.parting": {"parts": parts}}, {row.key: found.index for row in with_text}
+    places = zip(compared, found.places, strict=True)
+    return {"compare.parting": {"parts": parts}}, {row.key: place for row, place in places}
 
 
-def _after(lane: Lane) -> tuple[int, ...]:
-    return lane.request.prompt_ids
+def _goes_on(row: Row, first: Row, look: Look) -> bool:
+    """Whether a row goes on where the first one does."""
+    assert row.lane is not None and first.lane is not None
+    ids, others = row.lane.request.prompt_ids, first.lane.request.prompt_ids
+    own, other = vocabulary_of(row, look), vocabulary_of(first, look)
+    if lane_alignment.is_one([own, other]):
+        return ids == others
+    return row.text is None or lane_alignment.text_of(ids, own) == lane_alignment.text_of(others, other)
 
 
 def _took(name: str, taken: Taken, t: Translator) -> str:
@@ -186,111 +260,46 @@ def _took(name: str, taken: Taken, t: Translator) -> str:
     return t(key, name=name, token=MARK, probability=percent(taken.probability))
 
 
-def step(rows: Sequence[Row], index: int | None, look: Look) -> Channels:
-    """The next token of every lane at one step, after its settings: the same tokens in the same rows, one axis."""
-    compared = [(place, row, row.lane) for place, row in enumerate(rows) if row.lane is not None]
-    if look.vocabulary is None or index is None or not compared:
-        return {"compare.step": {"label": "", "columns": [], "rows": []}}
-    t, vocabulary = look.t, look.vocabulary
-    shares: list[
-        dict[int, float] | None
-    ] = []  # of a lane: probability by id; None where no one text has a distribution
-    taken: list[int | None] = []
-    for _, _, lane in compared:
-        ids = lane.token_ids
-        taken.append(ids[index] if index < len(ids) else None)
-        trace = lane.trace
-        shares.append(
-            _final(trace, index, vocabulary) if isinstance(trace, Trace) and index < len(trace.steps) else None
-        )
-    known = [one for one in shares if one]
-    largest: dict[int, float] = {}
-    for distribution in known:
-        for token_id, share in distribution.items():
-            largest[token_id] = max(largest.get(token_id, 0.0), share)
-    chosen = list(dict.fromkeys(i for i in taken if i is not None))
-    ranked = sorted(largest, key=lambda i: -largest[i])
-    listed = set(ranked[:ROWS]) | set(chosen)
-    top = max((largest[i] for i in listed if i in largest), default=1.0) or 1.0
-    made = []
-    for token_id in sorted(listed, key=lambda i: -largest.get(i, 0.0)):
-        cells = []
-        for (_, _, lane), mine, one in zip(compared, taken, shares, strict=True):
-            probability = None if one is None else _exactly(lane, index, token_id, one)
-            is_taken = mine == token_id
-            text = (
-                t("compare.no_bar")
-                if probability is None
-                else percent(probability)
-                if probability
-                else t("compare.cut")
-            )
-            if one is None and is_taken:
-                raw = math.exp(lane.logprobs[index])
-                text = t("compare.raw", probability=percent(raw))
-            cells.append({"share": round((probability or 0.0) / top, 4), "text": text, "taken": is_taken})
-        made.append({"name": vocabulary.label(token_id), "cells": cells})
-    columns = [
-        {"name": row.name, "colour": colour(place), "kept": _kept(lane, index, t)} for place, row, lane in compared
-    ]
-    return {"compare.step": {"label": t("compare.step.label", number=index + 1), "columns": columns, "rows": made}}
-
-
-def _kept(lane: Lane, index: int, t: Translator) -> str:
-    """What the cuts of a lane leave of the step; "" where they leave all."""
-    if not isinstance(lane.trace, Trace) or index >= len(lane.trace.steps):
-        return ""
-    found = kept(lane.trace, index)
-    if found.tokens == found.vocab_size:
-        return ""
-    return t("compare.kept", tokens=found.tokens, mass=percent(found.mass))
-
-
-def _final(trace: Trace, index: int, vocabulary: Vocabulary) -> dict[int, float]:
-    """The most probable tokens of a step, and the one that was taken: their probabilities after the settings."""
-    one = trace.steps[index]
-    view = next_token(one.logits, trace.stages_at(index), vocabulary, ROWS, one.choice.token_id)
-    return {c.token_id: c.final_probability for c in view.candidates}
-
-
-def _exactly(lane: Lane, index: int, token_id: int, known: Mapping[int, float]) -> float:
-    """The probability of one token; of one that another lane brought it is looked up."""
-    if token_id in known:
-        return known[token_id]
-    assert isinstance(lane.trace, Trace)
-    one, stages = lane.trace.steps[index], lane.trace.stages_at(index)
-    if stages:
-        return float(stages[-1].outgoing.probabilities[token_id])
-    return math.exp(float(one.logits.double().log_softmax(-1)[token_id]))
-
-
 def table(rows: Sequence[Row], look: Look) -> Channels:
     """Every measure of every lane."""
     t = look.t
     compared = [(place, row, row.lane) for place, row in enumerate(rows) if row.lane is not None and row.lane.token_ids]
     if look.vocabulary is None or not compared:
         return {"compare.measures": {"parts": []}}
+    by_text = is_by_text(rows, look)
     head = [t("compare.measure.lane"), *(t(f"compare.measure.{name}") for name in SHOWN)]
+    head += [t("compare.measure.by_character")] if by_text else []
     body = []
     for _, row, lane in compared:
-        found = _measured(lane, look)
+        found = _measured(row, look)
         ranks: Sequence[int | None] = _among_first(lane) or [None] * len(RANKS)
         body.append([row.name, *(cell(getattr(found, name)) for name in MEASURES), *map(cell, ranks)])
+        body[-1] += [cell(_by_character(row, look))] if by_text else []
     dots = [colour(place) for place, _, _ in compared]
     return {"compare.measures": {"table": {"head": head, "rows": body, "dots": dots}}}
 
 
-def surprisal(rows: Sequence[Row], at: int | None, look: Look) -> Channels:
-    """How surprising each token of each lane was."""
+def surprisal(rows: Sequence[Row], at: Places, look: Look) -> Channels:
+    """How surprising each token of each lane was; of other tokens side by side each stands where its text begins."""
     if look.vocabulary is None:
         return {"compare.surprisal": theme.nothing()}
-    lines = [
-        (place, row.name, surprisals(row.lane, look.vocabulary))
-        for place, row in enumerate(rows)
-        if row.lane is not None and row.lane.token_ids
-    ]
-    named = [(place, name, colour(place), line) for place, name, line in lines]
-    return {"compare.surprisal": surprisal_figure(named, at, look.t) if named else theme.nothing(look.t("chart.empty"))}
+    shown = [(place, row, row.lane) for place, row in enumerate(rows) if row.lane is not None and row.lane.token_ids]
+    by_text = is_by_text(rows, look)
+    lines = []
+    for place, row, lane in shown:
+        vocabulary = vocabulary_of(row, look)
+        line = surprisals(lane, vocabulary)
+        if by_text:
+            line = replace(line, begins=lane_alignment.characters(lane.token_ids, vocabulary))
+        lines.append((place, row.name, colour(place), line))
+    marked = next((at.get(row.key) for _, row, _ in shown if at.get(row.key) is not None), None)
+    if by_text and marked is not None:
+        place = next(i for i, (_, row, _) in enumerate(shown) if at.get(row.key) is not None)
+        begins = lines[place][3].begins
+        marked = begins[marked] if marked < len(begins) else None
+    return {
+        "compare.surprisal": surprisal_figure(lines, marked, look.t) if lines else theme.nothing(look.t("chart.empty"))
+    }
 
 
 def text_badge(found: "TextVerification", t: Translator) -> dict[str, str]:

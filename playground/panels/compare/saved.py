@@ -33,9 +33,10 @@ def lanes_csv(rows: Sequence[Row], vocabulary: Vocabulary) -> str:
     lines = []
     for row in rows:
         if row.lane is not None:
+            own = row.vocabulary or vocabulary
             readings = zip_longest(row.lane.token_ids, row.lane.logprobs, *_read(row.lane))
             for place, (token_id, logprob, rank, entropy) in enumerate(readings):
-                lines.append((row.name, place + 1, token_id, vocabulary.label(token_id), logprob, rank, entropy))
+                lines.append((row.name, place + 1, token_id, own.label(token_id), logprob, rank, entropy))
     return _table(LANE_COLUMNS, lines)
 
 
@@ -52,7 +53,7 @@ def clouds_csv(rows: Sequence[CloudRow], votes: Thumbs, vocabulary: Vocabulary) 
                 (
                     row.name, number + 1, one.seed, one.finish_reason, type(one.error).__name__ if one.error else None,
                     len(one.token_ids), mean, perplexity(mean), *numbers, thumbs.up, thumbs.down,
-                    vocabulary.text(one.token_ids), " ".join(map(str, one.token_ids)),
+                    (row.vocabulary or vocabulary).text(one.token_ids), " ".join(map(str, one.token_ids)),
                 )
             )  # fmt: skip
     return _table(CLOUD_COLUMNS, lines)
@@ -69,7 +70,7 @@ def everything(
         "lanes": [_lane(row, vocabulary) for row in rows],
         "clouds": [
             {"name": row.name, "setup": setup, "measures": asdict(row.view.measures) if row.view else None,
-             "samples": [_sample(row.key, one, votes, vocabulary) for one in row.samples]}
+             "samples": [_sample(row.key, one, votes, row.vocabulary or vocabulary) for one in row.samples]}
             for row, setup in clouds
         ],
     }  # fmt: skip
@@ -78,8 +79,10 @@ def everything(
 
 def _lane(row: Row, vocabulary: Vocabulary) -> dict[str, Any]:
     found: dict[str, Any] = {"name": row.name, "setup": row.setup, "own_text": row.text}
+    found |= {"model": row.model} if row.model else {}
     if row.lane is None:
         return found
+    vocabulary = row.vocabulary or vocabulary
     lane, (ranks, entropies) = row.lane, _read(row.lane)
     known: Measures | None = measures([text_of(lane, vocabulary)]) if lane.token_ids else None
     return found | {

@@ -11,12 +11,16 @@ from playground.views.surprisals import Surprisals
 def surprisal_figure(
     lines: Sequence[tuple[int, str, str, Surprisals]], at: int | None, t: Translator
 ) -> Figure:  # fmt: skip
-    """From (row of the page, name, colour, surprisals) of each lane. customdata is [row, index of the token]."""
-    longest = max(len(line.nats) for *_, line in lines)
+    """From (row of the page, name, colour, surprisals) of each lane, by token or by character; `at` is the token from
+    0, or the character from 1. customdata is [row, index of the token]."""
+    longest = max(line.places[-1] for *_, line in lines)
+    by_character = any(line.begins for *_, line in lines)
+    axis = t("compare.surprisal.axis.character") if by_character else t("compare.surprisal.axis")
+    marked_at = None if at is None else at if by_character else at + 1
     top = max(1.0, *(max(line.nats) for *_, line in lines)) * (1.06 + 0.09 * len(lines))  # room for the legend
     data = [
         {
-            "type": "scatter", "mode": "lines+markers", "x": list(range(1, len(line.nats) + 1)),
+            "type": "scatter", "mode": "lines+markers", "x": list(line.places),
             "y": rounded(line.nats), "name": literal(name, 24), "line": {"color": colour(tint), "width": 1.6},
             "marker": {"size": 5, "color": colour(tint)}, "customdata": [[place, i] for i in range(len(line.nats))],
             "text": [literal(label, 20) for label in line.labels],
@@ -29,7 +33,9 @@ def surprisal_figure(
     ]
     legend = [f"{tinted('●', tint)} {words}" for words, (_, _, tint, _) in zip(means, lines, strict=True)]
     marked = {"type": "rect", "yref": "paper", "y0": 0, "y1": 1, "line": {"width": 0}, "layer": "below"}
-    shapes = [marked | {"x0": at + 0.5, "x1": at + 1.5, "fillcolor": colour("accent-pale")}] if at is not None else []
+    shapes = []
+    if marked_at is not None:
+        shapes = [marked | {"x0": marked_at - 0.5, "x1": marked_at + 0.5, "fillcolor": colour("accent-pale")}]
     return {
         "data": data,
         "layout": layout(
@@ -39,7 +45,7 @@ def surprisal_figure(
             margin={"l": 40, "r": 12, "t": 10, "b": 40},
             shapes=shapes,
             xaxis=titled(
-                t("compare.surprisal.axis"), showgrid=False, fixedrange=True, range=[0.4, max(8, longest) + 0.6],
+                axis, showgrid=False, fixedrange=True, range=[0.4, max(8, longest) + 0.6],
                 tickformat="d", nticks=12,
             ),
             yaxis=titled("", range=[0, top], fixedrange=True, nticks=6),

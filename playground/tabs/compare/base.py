@@ -1,22 +1,33 @@
 """What all handlers of the Compare tab use: how its run stands, and every panel of its page."""
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
 
 from playground.components.live_bus import frame
+from playground.engines import prompts
+from playground.engines.huggingface import context
 from playground.engines.loading import ModelSlot
-from playground.i18n import Translator, said
+from playground.engines.protocol import check_whole
+from playground.engines.shelf import Shelf
+from playground.i18n import Translator, said, say
 from playground.lists import LISTS
 from playground.panels import wording
 from playground.panels.compare import frames
-from playground.panels.compare.frames import Look, Row
+from playground.panels.compare.frames import Look, Places, Row
 from playground.panels.compare.schema import chips
+from playground.panels.compare.step import step
+from playground.runs.comparison import Writer
 from playground.runs.setup import Setup
 from playground.tabs import state_line
 from playground.tabs.brought import TALES, Brought
-from playground.tabs.compare.session import MOST_LANES, CompareSession, OwnText
+from playground.tabs.compare.session import MOST_LANES, CompareSession, OwnText, Source
 from playground.tabs.state_line import Parts, State
 from playground.views.strip import spelt_together
 from playground.written import typed
+
+if TYPE_CHECKING:
+    from playground.engines.protocol import Engine
 
 LEAD = 24  # characters of the prompt that stand before a text
 
@@ -24,8 +35,10 @@ LEAD = 24  # characters of the prompt that stand before a text
 class CompareBase:
     """What all handlers of the tab use."""
 
-    def __init__(self, slot: ModelSlot, t: Translator, brought: Brought = TALES) -> None:
+    def __init__(self, slot: ModelSlot, t: Translator, brought: Brought = TALES, shelf: Shelf | None = None) -> None:
+        """`slot` is the model of the page, which writes what names no other; `shelf` those that may be named."""
         self.slot = slot
+        self.shelf = shelf or Shelf.of(slot)
         self.brought = brought
         self.t = t
 
@@ -37,8 +50,51 @@ class CompareBase:
         """The session comes to this model from another one: what that one wrote goes; the lanes stay as they are."""
         session.stop()
         session.put(None, None)
+        session.vocabularies = {}
         session.clouds.clear()
         session.lesson, session.is_stopped, session.told = "", False, {}
+
+    # models
+
+    def slot_of(self, source: Source) -> ModelSlot:
+        """The model of a lane: its own, or that of the page. Raises UnknownModelError."""
+        return self.shelf.slot(source.model) if source.model else self.slot
+
+    def backend_of(self, source: Source) -> "Engine":
+        """Waits for the model. Raises UnknownModelError, ModelUnavailableError."""
+        return self.slot_of(source).get()
+
+    @contextmanager
+    def using(self, sources: Iterable[Source]) -> Iterator[None]:
+        """Meanwhile the models of these lanes are not dropped."""
+        with ExitStack() as held:
+            for slot in {id(slot): slot for slot in map(self.slot_of, sources)}.values():
+                held.enter_context(slot.using())
+            yield
+
+    def writer(self, source: Source, prompt: str, session: CompareSession) -> Writer:
+        """Who writes a lane, and the prompt as it reads it. Raises what `prompts.prompt` raises, PromptTooLongError."""
+        backend = self.backend_of(source)
+        check_whole(backend, say("compare.tab"))
+        ids = prompts.prompt(prompt, backend, not session.leaves_end_off)
+        context.room(backend.model.context_length, ids)
+        return Writer(backend, ids)
+
+    def model_name(self, source: Source) -> str:
+        """Of a lane that has a model of its own, as the page calls it; "" for that of the page."""
+        if not source.model:
+            return ""
+        return self.shelf.entry(source.model).shown if source.model in self.shelf else source.model
+
+    def coming(self, sources: Iterable[Source]) -> str:
+        """Which models are waited for; "" for none."""
+        names = [slot.display_name for slot in map(self.slot_of, sources) if not slot.is_ready]
+        return self.t("compare.model.coming", names=self.t.listed(list(dict.fromkeys(names)))) if names else ""
+
+    def models(self) -> dict[str, object]:
+        """What a lane may be written by: [name, title], that of the page first, without a name."""
+        own = self.t("compare.editor.model.page", name=self.slot.display_name)
+        return {"compare.models": {"models": [["", own], *([e.name, e.shown] for e in self.shelf.entries)]}}
 
     def failed(self, session: CompareSession, words: str, ends_run: bool) -> dict[str, object]:
         return {"compare.notice": wording.notice(words, "bad")}
@@ -80,17 +136,21 @@ class CompareBase:
         for one in session.lanes:
             source, name = one.setup, said(one.name, self.t)
             lane, badge = session.lane_of(one.key), session.badges.get(one.key)
+            whose: dict[str, Any] = {"vocabulary": session.vocabularies.get(one.key), "model": source.model or ""}
+            model = [title] if (title := self.model_name(source)) else []
             if isinstance(source, OwnText):
-                found.append(Row(one.key, name, [self.t("compare.text.chip")], None, lane, badge, source.text))
+                made = [*model, self.t("compare.text.chip")]
+                found.append(Row(one.key, name, made, None, lane, badge, source.text, **whose))
             else:
-                made = chips(source, same, self.t)
-                found.append(Row(one.key, name, made, source.to_json(), lane, badge, written=self.typed(source)))
+                made = [*model, *chips(source, same, self.t)]
+                written = self.typed(source)
+                found.append(Row(one.key, name, made, source.to_json(), lane, badge, written=written, **whose))
         return found
 
     def typed(self, setup: Setup) -> dict[str, str]:
         """The lists of a setup as a person types them."""
         lists = {name: value for name, value in setup.settings.items() if name in LISTS}
-        vocabulary = self.slot.get().vocabulary if lists else None
+        vocabulary = self.backend_of(setup).vocabulary if lists else None
         return {name: typed(name, value, vocabulary) for name, value in lists.items() if vocabulary}
 
     def look(self, session: CompareSession) -> Look:
@@ -106,26 +166,27 @@ class CompareBase:
         self, session: CompareSession, shown: dict[int, tuple[int, ...]], look: Look, with_step: bool = True
     ) -> dict[str, object]:
         rows = self.rows(session)
-        parting, index = frames.parting(rows, look)
-        token = None
-        at = index
-        if session.token is not None:
-            place = session.place(session.token[0])
-            token = None if place is None else (place, session.token[1])
-            at = session.token[1]
-        elif at is None:
-            at = max(0, (session.written.steps or session.comparison.steps) - 1) if session.comparison else None
+        parting, parts = frames.parting(rows, look)
+        at = self.at(session, rows, parts, look)
         found = {**frames.texts(rows, self.lead(session, look), shown, look), **parting}
-        found |= frames.lanes(rows, token, index, MOST_LANES, look)
+        found |= frames.lanes(rows, self.token(session), parts, MOST_LANES, look, at)
         if with_step:
-            found |= frames.step(rows, at, look) | frames.table(rows, look) | frames.surprisal(rows, at, look)
+            found |= step(rows, at, look) | frames.table(rows, look) | frames.surprisal(rows, at, look)
         shown.clear()
         shown.update({row.key: row.lane.token_ids if row.lane else () for row in rows})
         return found
 
+    def at(self, session: CompareSession, rows: list[Row], parts: Places, look: Look) -> Places:
+        """The token on show in each row: the one that was picked, or where they part, or the newest."""
+        if session.token is not None:
+            return frames.places_at(rows, *session.token, look)
+        if parts or session.comparison is None:
+            return parts
+        return frames.last_places(rows, session.written.steps or session.comparison.steps, look)
+
     def whole(self, session: CompareSession) -> dict[str, object]:
         """All panels of what the session has on the page."""
-        return self.panels(session, {}, self.look(session))
+        return {**self.panels(session, {}, self.look(session)), **self.models()}
 
     def first_frame(self) -> dict[str, object]:
         session = self.new_session()
@@ -144,8 +205,9 @@ class CompareBase:
 
     def badged(self, session: CompareSession) -> str:
         rows, look = self.rows(session), self.look(session)
-        _, index = frames.parting(rows, look)
-        return frame(frames.lanes(rows, self.token(session), index, MOST_LANES, look))
+        _, parts = frames.parting(rows, look)
+        at = self.at(session, rows, parts, look)
+        return frame(frames.lanes(rows, self.token(session), parts, MOST_LANES, look, at))
 
     def token(self, session: CompareSession) -> tuple[int, int] | None:
         if session.token is None:

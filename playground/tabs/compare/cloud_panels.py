@@ -4,14 +4,14 @@ from dataclasses import replace
 
 from playground import engine
 from playground.decoding.clouds import reseeded, seed_of
-from playground.i18n import said
+from playground.i18n import Said, said
 from playground.panels.compare import clouds as panels
 from playground.panels.compare.clouds import CloudRow
 from playground.panels.compare.frames import Look, colour
 from playground.runs.comparison import seeds_of
 from playground.runs.setup import Setup
 from playground.tabs import state_line
-from playground.tabs.compare.cloud_session import AXES, Law
+from playground.tabs.compare.cloud_session import AXES, Drawn, Law
 from playground.tabs.compare.editing import Editing
 from playground.tabs.compare.session import CompareSession, OwnText
 from playground.views.token_histogram import exact_probabilities
@@ -59,13 +59,16 @@ class CloudPanels(Editing):
         """Of the lanes that are there, in the order of the page, then those of the sweep."""
         drawn = session.clouds.drawn
         found = [
-            CloudRow(one.key, said(one.name, self.t), place, drawn[one.key].samples, drawn[one.key].view)
+            self.cloud_row(drawn[one.key], one.name, place)
             for place, one in enumerate(session.lanes)
             if one.key in drawn
         ]
-        return found + [
-            CloudRow(key, said(one.name, self.t), None, one.samples, one.view) for key, one in drawn.items() if key < 0
-        ]
+        return found + [self.cloud_row(one, one.name, None) for key, one in drawn.items() if key < 0]
+
+    def cloud_row(self, one: Drawn, name: str | Said, place: int | None) -> CloudRow:
+        """With the vocabulary of its own model, if it has one."""
+        vocabulary = self.backend_of(one.setup).vocabulary if one.setup.model else None
+        return CloudRow(one.key, said(name, self.t), place, one.samples, one.view, vocabulary)
 
     def cloud_panels(self, session: CompareSession) -> dict[str, object]:
         """Every panel of the clouds, and how their drawing stands."""
@@ -116,7 +119,7 @@ class CloudPanels(Editing):
     def law(self, session: CompareSession, key: int) -> Law:
         """The exact probabilities of the token at the place on show, after the first tokens of the lane's first text,
         or of the text that is read if it is the lane's."""
-        clouds, backend = session.clouds, self.slot.get()
+        clouds = session.clouds
         one = clouds.drawn[key]
         number = clouds.reading[1] if clouds.reading and clouds.reading[0] == key else 0
         asked = (key, one.setup, clouds.place, number)
@@ -127,7 +130,8 @@ class CloudPanels(Editing):
             return clouds.law
         strategy = reseeded(one.request.strategy, (seed_of(one.request.strategy) + number) % 2**32)
         request = replace(one.request, strategy=strategy, max_new_tokens=clouds.place + 1)
-        *_, trace = engine.generate(backend.model, request)
+        with self.using([one.setup]):
+            *_, trace = engine.generate(self.backend_of(one.setup).model, request)
         place = len(trace.steps) - 1  # of a text that ends before, its last token
         law = exact_probabilities(trace, place)
         clouds.place = place

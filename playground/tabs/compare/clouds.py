@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
@@ -13,8 +13,6 @@ from playground.components.gaze import as_pair
 from playground.components.live_bus import frame
 from playground.decoding.clouds import CLOUD_BYTES, MAX_SAMPLES, rows_at_once, sample_bytes
 from playground.decoding.trace import TRACE_BYTES
-from playground.engines import prompts
-from playground.engines.protocol import check_whole
 from playground.errors import OutOfRangeError
 from playground.i18n import say
 from playground.panels import wording
@@ -31,9 +29,6 @@ from playground.views.likelihood_trap import Votes, next_to_rate
 from playground.views.notation import shorter
 from playground.views.plane import cloud_view
 
-if TYPE_CHECKING:
-    from playground.engines.protocol import Engine
-
 PROGRESS_SECONDS = 0.15
 VIEW_SECONDS = 1.5  # between two drawings of a plane while texts are drawn
 MOST_PLACES = 64  # tokens that the histogram goes along a text
@@ -45,7 +40,6 @@ class Clouds(CloudPanels):
     @reported()
     def draw(self, session: CompareSession, count: Any, *values: Any) -> Iterator[str]:
         """So many texts of every lane; those that are there already are kept."""
-        backend = self.slot.get()
         lanes = [(one.key, one.name, one.setup) for one in session.lanes if isinstance(one.setup, Setup)]
         seeds = seeds_of([setup for *_, setup in lanes], bool(values[1]))
         wanted = [
@@ -53,14 +47,14 @@ class Clouds(CloudPanels):
             for (key, name, setup), seed in zip(lanes, seeds, strict=True)
         ]
         kept = [one for key, one in session.clouds.drawn.items() if key < 0]
-        yield from self.fill(session, wanted, kept, count, values, backend)
+        with self.using(one.setup for one in wanted):
+            yield from self.fill(session, wanted, kept, count, values)
 
     @reported()
     def sweep(
         self, session: CompareSession, count: Any, knob: str, first: Any, last: Any, steps: Any, *values: Any
     ) -> Iterator[str]:
         """So many texts at each value of one knob of a lane."""
-        backend = self.slot.get()
         base = session.lanes[self.chosen_lane(session)].setup
         assert isinstance(base, Setup)
         made = sweep(base, knob, first, last, steps)
@@ -72,23 +66,28 @@ class Clouds(CloudPanels):
         ]
         kept = [one for key, one in session.clouds.drawn.items() if key >= 0]
         session.clouds.knob = knob
-        yield from self.fill(session, wanted, kept, count, values, backend)
+        with self.using([base]):
+            yield from self.fill(session, wanted, kept, count, values)
 
     def fill(
         self, session: CompareSession, wanted: Sequence[Drawn], kept: Sequence[Drawn], count: Any,
-        values: tuple[Any, ...], backend: "Engine",
+        values: tuple[Any, ...],
     ) -> Iterator[str]:  # fmt: skip
         """Draw what is wanted and not there yet, batch by batch, a batch of every cloud in turn."""
-        check_whole(backend, say("compare.tab"))
+        if coming := self.coming(one.setup for one in wanted):
+            yield frame({"compare.notice": wording.notice(coming)})
+        prompt = values[0] or ""
+        own = self.writer(Setup(), prompt, session)
+        backend, ids = own.backend, own.prompt_ids
         clouds, look = session.clouds, Look(self.t, backend.vocabulary)
-        ids = prompts.prompt(values[0] or "", backend, not session.leaves_end_off)
         count = checked_count(count, MAX_SAMPLES)
-        requests = requests_of([one.setup for one in wanted], ids, backend, same_dice=False, held=None)
+        writers = [self.writer(one.setup, prompt, session) for one in wanted]
+        requests = requests_of([one.setup for one in wanted], writers, same_dice=False, held=None)
         clouds.stop()
         is_same = (clouds.prompt_ids, clouds.model_name) == (ids, backend.info.name)
         kept = kept if is_same else []
         held = sum(one.bytes for one in kept)
-        room = min(CLOUD_BYTES, TRACE_BYTES - session.lanes_bytes(backend.model))
+        room = min(CLOUD_BYTES, TRACE_BYTES - session.lanes_bytes(lambda source: self.backend_of(source).model))
         most = (room - held) // max(1, sum(sample_bytes(one.max_new_tokens) for one in requests))
         checked_count(count, max(0, most))
         old = clouds.drawn if is_same else {}
@@ -107,15 +106,13 @@ class Clouds(CloudPanels):
         run = clouds.begin()
         try:
             yield frame({**self.cloud_panels(session), "compare.notice": wording.notice("")})
-            yield from self.batches(session, run, list(drawn), count, look, backend)
+            yield from self.batches(session, run, list(drawn), count, look)
         finally:
             clouds.end(run)
         if clouds.version == run:
             yield frame(self.cloud_panels(session))
 
-    def batches(
-        self, session: CompareSession, run: int, keys: Sequence[int], count: int, look: Look, backend: "Engine"
-    ) -> Iterator[str]:
+    def batches(self, session: CompareSession, run: int, keys: Sequence[int], count: int, look: Look) -> Iterator[str]:
         clouds = session.clouds
         names = {row.key: row.name for row in self.cloud_rows(session)}
         starts = {key: len(clouds.drawn[key].samples) for key in keys}
@@ -124,10 +121,11 @@ class Clouds(CloudPanels):
         while going := [key for key in keys if starts[key] < count]:
             for key in going:
                 one = clouds.drawn.get(key)
-                size = min(count - starts[key], rows_at_once(backend.model, one.request)) if one else 0
                 if one is None:  # its lane was removed
                     starts[key] = count
                     continue
+                backend = self.backend_of(one.setup)
+                size = min(count - starts[key], rows_at_once(backend.model, one.request))
                 growing = engine.draw(backend.model, one.request, size, first=starts[key])
                 tokens = 0
                 try:
@@ -157,8 +155,8 @@ class Clouds(CloudPanels):
         if not clouds.is_running:
             return
         clouds.stop()
-        vocabulary = self.slot.get().vocabulary
         for key, one in list(clouds.drawn.items()):
+            vocabulary = self.backend_of(one.setup).vocabulary
             if one.samples and (one.view is None or one.view.measures.texts != len(one.samples)):
                 clouds.drawn[key] = replace(one, view=cloud_view(one.samples, vocabulary), wanted=len(one.samples))
         yield frame(self.cloud_panels(session))

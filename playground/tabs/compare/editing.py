@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -20,9 +20,12 @@ from playground.runs.setup import MAX_TEXT, Setup
 from playground.tabs.beam.controls import BeamValues
 from playground.tabs.compare.base import CompareBase
 from playground.tabs.compare.examples import CompareExample
-from playground.tabs.compare.session import MOST_LANES, Asked, CompareSession, OwnText
+from playground.tabs.compare.session import MOST_LANES, Asked, CompareSession, OwnText, Source
 from playground.tabs.generate.controls import Values
 from playground.tabs.shell import reported
+
+if TYPE_CHECKING:
+    from playground.engines.protocol import Engine
 
 LONGEST_NAME = 24
 
@@ -44,7 +47,8 @@ class Editing(CompareBase):
         elif do == "text" and (place := session.place(key)) is not None:
             name = str(picked.get("name") or "")[:LONGEST_NAME] or self.t("compare.unnamed")
             before = session.lanes[place].name
-            session.change(key, before if said(before, self.t) == name else name, own_text(picked.get("text")))
+            source = own_text(picked.get("text"), picked.get("model"))
+            session.change(key, before if said(before, self.t) == name else name, source)
             self.read_text(session, place)
         elif do in ("add", "copy", "add_text"):
             place = session.place(key)
@@ -74,7 +78,8 @@ class Editing(CompareBase):
         if not typed or not isinstance(setup, dict):
             return Setup.from_json(setup)
         lists: dict[str, Any] = dict.fromkeys(typed, ())
-        lists |= written.settings(typed, speller_of(self.slot.get()))
+        bare = Setup.from_json({name: value for name, value in setup.items() if name not in LISTS})
+        lists |= written.settings(typed, speller_of(self.backend_of(bare)))
         return Setup.from_json(setup | lists)
 
     def read_text(self, session: CompareSession, place: int) -> None:
@@ -89,9 +94,19 @@ class Editing(CompareBase):
         if session.comparison is None:
             session.made = session.now or session.made
         prompt, same_dice = session.made
-        lane = text_lane(prompt, one.setup.text, backend)
+        with self.using([one.setup]):
+            reader = self.backend_of(one.setup)
+            lane = text_lane(prompt, one.setup.text, reader)
+        self.note_vocabulary(session, one.key, one.setup, reader)
         ids = prompts.prompt(prompt, backend, not session.leaves_end_off)
         session.put_text(one.key, one.setup, lane, Asked(ids, (), same_dice, backend.info.name))
+
+    def note_vocabulary(self, session: CompareSession, key: int, source: Source, backend: "Engine") -> None:
+        """What a lane's ids stand for, if they are not those of the page's model."""
+        if source.model:
+            session.vocabularies[key] = backend.vocabulary
+        else:
+            session.vocabularies.pop(key, None)
 
     @reported(send=lambda made: (gr.skip(), made))
     def from_generate(self, session: CompareSession, with_prompt: bool, *values: Any) -> tuple[Any, Frame]:
@@ -137,8 +152,10 @@ class Editing(CompareBase):
         return [example.prompt, example.same_dice, frame({**self.whole(session), **cleared})]
 
 
-def own_text(value: object) -> OwnText:
+def own_text(value: object, model: object = None) -> OwnText:
     """Raises InvalidArgumentError."""
+    if model is not None and not isinstance(model, str):
+        raise InvalidArgumentError(name="model", rule="text", value=model)
     if not isinstance(value, str) or len(value) > MAX_TEXT:
         raise InvalidArgumentError(name="text", rule=f"text of at most {MAX_TEXT:,} characters", value=value)
-    return OwnText(value)
+    return OwnText(value, model or None)

@@ -19,6 +19,11 @@ class CompareExample:
     lanes: tuple[tuple[str | Said, Source], ...]
     same_dice: bool = True
 
+    @property
+    def models(self) -> frozenset[str]:
+        """Those that its lanes name."""
+        return frozenset(source.model for _, source in self.lanes if source.model)
+
 
 # Parker Fillmore, The Laughing Prince (1921), one of the five books that the storyteller's training held out
 TALE = (
@@ -62,6 +67,13 @@ COMPARE_EXAMPLES = (
     CompareExample(
         "human", "There was once a King who had an only daughter.",
         ((say("compare.lane.author"), OwnText(TALE)), (say("compare.lane.greedy"), Setup("greedy", {}, None, 70))),
+    ),
+    CompareExample(
+        "adapter", "The old man opened the door.",
+        (
+            (say("compare.lane.base"), Setup("greedy", {}, None, 40, model="storyteller")),
+            (say("compare.lane.with_adapter"), Setup("greedy", {}, None, 40, model="detective")),
+        ),
     ),
 )  # fmt: skip
 

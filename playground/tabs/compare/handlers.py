@@ -1,7 +1,7 @@
 """The handlers of the Compare tab: the run of all lanes, their verification, and looking at a step."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from playground import engine
@@ -9,18 +9,17 @@ from playground.components.gaze import as_pair
 from playground.components.live_bus import frame
 from playground.decoding.lanes import Comparison, Lane
 from playground.engines import prompts
-from playground.engines.huggingface import context
-from playground.engines.protocol import check_whole, runs_in_transformers
-from playground.i18n import say
+from playground.engines.protocol import runs_in_transformers
 from playground.panels import wording
 from playground.panels.compare import frames, saved
 from playground.panels.compare.frames import Look
+from playground.panels.compare.step import step as show_step
 from playground.runs import late
-from playground.runs.comparison import requests_of
+from playground.runs.comparison import Writer, requests_of
 from playground.runs.scoring import text_lane
 from playground.runs.setup import Setup
 from playground.tabs.compare.clouds import Clouds
-from playground.tabs.compare.session import MOST_LANES, TEXT_LANE_BYTES, Asked, CompareSession, OwnText
+from playground.tabs.compare.session import MOST_LANES, TEXT_LANE_BYTES, Asked, CompareSession, OwnText, is_empty
 from playground.tabs.generate.controls import SPEEDS
 from playground.tabs.shell import FRAME_SECONDS, reported
 
@@ -69,7 +68,7 @@ class CompareTab(Clouds):
 
     def go_on(self, session: CompareSession, values: tuple[Any, ...], single: bool) -> Iterator[str]:
         session.stop()
-        asked = self.asked(session, values, self.slot.get())
+        asked = self.asked(session, values)
         before: Comparison | None = session.written
         if session.comparison is None or session.asked != asked or not session.comparison.steps:
             before = None
@@ -78,38 +77,50 @@ class CompareTab(Clouds):
             return
         yield from self.stream(session, values, before, single)
 
-    def asked(self, session: CompareSession, values: tuple[Any, ...], backend: "Engine") -> Asked:
-        check_whole(backend, say("compare.tab"))
+    def asked(self, session: CompareSession, values: tuple[Any, ...]) -> Asked:
         prompt, same_dice, _ = values
-        ids = prompts.prompt(prompt or "", backend, not session.leaves_end_off)
-        context.room(backend.model.context_length, ids)
-        lanes = tuple((one.key, one.setup) for one in session.lanes if one.setup != OwnText(""))
-        return Asked(ids, lanes, bool(same_dice), backend.info.name)
+        own = self.writer(Setup(), prompt or "", session)
+        lanes = tuple((one.key, one.setup) for one in session.lanes if not is_empty(one.setup))
+        return Asked(own.prompt_ids, lanes, bool(same_dice), own.backend.info.name)
 
     def stream(
         self, session: CompareSession, values: tuple[Any, ...], before: Comparison | None, single: bool
     ) -> Iterator[str]:
         """Take steps after `before`, of all lanes that write, and show each, until the end or until something else is
         begun. Texts are read first."""
+        with self.using(one.setup for one in session.lanes):
+            yield from self.stream_lanes(session, values, before, single)
+
+    def stream_lanes(
+        self, session: CompareSession, values: tuple[Any, ...], before: Comparison | None, single: bool
+    ) -> Iterator[str]:
+        if coming := self.coming(one.setup for one in session.lanes):
+            yield frame({"compare.notice": wording.notice(coming)})
         backend = self.slot.get()
-        asked = self.asked(session, values, backend)
+        asked, prompt = self.asked(session, values), values[0] or ""
         if not asked.lanes:
             yield frame({"compare.notice": wording.notice(self.t("compare.text.empty"), "bad")})
             return
         setups = [source for _, source in asked.lanes if isinstance(source, Setup)]
         held = session.clouds.bytes + (len(asked.lanes) - len(setups)) * TEXT_LANE_BYTES
-        requests = requests_of(setups, asked.prompt_ids, backend, asked.same_dice, held)
+        writers = [self.writer(setup, prompt, session) for setup in setups]
+        requests = requests_of(setups, writers, asked.same_dice, held)
         texts: dict[int, Lane] = {}
+        vocabularies = {}
         for key, source in asked.lanes:
+            reader = self.backend_of(source)
+            if source.model:
+                vocabularies[key] = reader.vocabulary
             if isinstance(source, OwnText):
                 known = session.lane_of(key) if before else None
-                texts[key] = known or text_lane(values[0] or "", source.text, backend)
+                texts[key] = known or text_lane(prompt, source.text, reader)
 
         def together(written: Comparison) -> Comparison:
             rest = iter(written.lanes)
             return Comparison(tuple(texts[key] if key in texts else next(rest) for key, _ in asked.lanes))
 
-        kept = session.comparison, session.asked, session.badges, session.made
+        kept = session.comparison, session.asked, session.badges, session.made, session.vocabularies
+        session.vocabularies = vocabularies
         session.now = session.made = (values[0] or "", bool(values[1]))
         if before is None:
             session.put(None, None)
@@ -119,13 +130,14 @@ class CompareTab(Clouds):
         run = session.begin()
         speed = None if single else SPEEDS.get(values[2])
         unbegun = Comparison(tuple(Lane.before(request) for request in requests))
-        running = engine.compare(backend.model, requests, before if before and before.lanes else None)
+        models = [one.backend.model for one in writers]
+        running = engine.compare_each(models, requests, before if before and before.lanes else None)
         steps = engine.paced(running, speed, lambda: session.is_current(run))
         look = Look(self.t, backend.vocabulary)
         shown: dict[int, tuple[int, ...]] = {}
         next_panels = 0.0
         try:
-            dropped = prompts.dropped_note(values[0] or "", backend, self.t)
+            dropped = self.dropped(prompt, backend, writers)
             yield frame({"compare.notice": wording.notice(dropped)})
             if texts and session.take(run, together(before or unbegun)):
                 yield frame(self.panels(session, shown, look), session.frames.now())
@@ -145,13 +157,25 @@ class CompareTab(Clouds):
                     break
         except Exception:
             if (session.comparison is None or not session.comparison.steps) and session.is_current(run):
-                session.comparison, session.asked, session.badges, session.made = kept  # the last good picture
+                # the last good picture
+                session.comparison, session.asked, session.badges, session.made, session.vocabularies = kept
             raise
         finally:
             steps.close()  # type: ignore[attr-defined]  # engine.paced is a generator
             session.end(run)
         if session.version == run and session.comparison is not None:
             yield frame(self.whole(session), session.frames.now())
+
+    def dropped(self, prompt: str, own: "Engine", writers: Sequence[Writer]) -> str:
+        """A sentence on the characters of the prompt that a model reads nothing of, by its name if it is a lane's."""
+        others = {id(one.backend): one.backend for one in writers if one.backend is not own}.values()
+        notes = [prompts.dropped_note(prompt, own, self.t)] if len(others) < len(writers) or not writers else []
+        notes += [
+            self.t("compare.model.note", name=one.info.name, note=note)
+            for one in others
+            if (note := prompts.dropped_note(prompt, one, self.t))
+        ]
+        return " ".join(filter(None, notes))
 
     @reported(if_current=True)
     def verify(self, session: CompareSession) -> Iterator[str]:
@@ -162,12 +186,17 @@ class CompareTab(Clouds):
         if session.verified is comparison or session.asked.model_name != self.slot.get().info.name:
             return
         session.verified = comparison
-        backend = self.slot.get()
+        with self.using(source for _, source in session.asked.lanes):
+            yield from self.verify_lanes(session, comparison, session.asked, version)
 
+    def verify_lanes(
+        self, session: CompareSession, comparison: Comparison, asked: Asked, version: int
+    ) -> Iterator[str]:
         def is_wanted() -> bool:
             return session.version == version
 
-        for (key, source), lane in zip(session.asked.lanes, comparison.lanes, strict=True):
+        for (key, source), lane in zip(asked.lanes, comparison.lanes, strict=True):
+            backend = self.backend_of(source)
             is_known = session.badges.get(key, {}).get("kind", "wait") != "wait"
             if not lane.token_ids or lane.error is not None or is_known:
                 continue
@@ -204,12 +233,12 @@ class CompareTab(Clouds):
         is_there = pair is not None and 0 <= pair[0] < len(session.lanes) and pair[1] >= 0
         session.token = (session.lanes[pair[0]].key, pair[1]) if pair and is_there else None
         rows, look = self.rows(session), self.look(session)
-        _, index = frames.parting(rows, look)
-        at = session.token[1] if session.token else index
+        _, parts = frames.parting(rows, look)
+        at = self.at(session, rows, parts, look)
         return frame(
             {
-                **frames.lanes(rows, self.token(session), index, MOST_LANES, look),
-                **frames.step(rows, at, look),
+                **frames.lanes(rows, self.token(session), parts, MOST_LANES, look, at),
+                **show_step(rows, at, look),
                 **frames.surprisal(rows, at, look),
             }
         )

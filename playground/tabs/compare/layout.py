@@ -28,7 +28,7 @@ from playground.tabs.ways import ways
 
 EDITOR = (
     "edit", "close", "copy", "remove", "up", "down", "add", "name", "strategy", "seed", "length", "more", "off",
-    "add_text", "text", "placeholder", "order", "own_order",
+    "add_text", "text", "placeholder", "order", "own_order", "model",
 )  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def build(
         LiveText(channel="compare.notice", style="notice", live=True)
         with gr.Group(elem_classes="panel"):
             lanes = CompareLanes(
-                channel="compare.lanes", gaze="compare.token", schema=schema(t),
+                channel="compare.lanes", models="compare.models", gaze="compare.token", schema=schema(t),
                 texts={name: t(f"compare.editor.{name}") for name in EDITOR}, elem_id="compare-lanes",
             )  # fmt: skip
             with gr.Row(elem_classes="compare-more"):
@@ -92,6 +92,7 @@ def build(
             help_texts = "".join(
                 f"<dt>{t(f'compare.measure.{n}')}</dt><dd>{t(f'compare.help.{n}')}</dd>" for n in SHOWN
             )
+            help_texts += f"<dt>{t('compare.measure.by_character')}</dt><dd>{t('compare.help.by_character')}</dd>"
             summary = f"<summary>? {t('compare.help')}</summary>"
             gr.HTML(
                 f'<details class="compare-help">{summary}<dl>{help_texts}</dl></details>', js_on_load=None,

@@ -1,6 +1,6 @@
 """The Compare session: what one visitor compares, and the comparison on the page."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -12,6 +12,7 @@ from playground.runs.scoring import TEXT_BYTES, TOKEN_BYTES
 from playground.runs.setup import Setup
 from playground.tabs.compare.cloud_session import CloudSession
 from playground.tabs.visitor import Running
+from playground.vocabulary import Vocabulary
 
 MOST_LANES = 6
 FEWEST_LANES = 2
@@ -20,12 +21,19 @@ TEXT_LANE_BYTES = TEXT_BYTES + 2048 * TOKEN_BYTES  # at most, of a text that is 
 
 @dataclass(frozen=True)
 class OwnText:
-    """A text that a person brought, which the model reads instead of writing one; it goes on where the prompt ends."""
+    """A text that a person brought, which the model reads instead of writing one; it goes on where the prompt ends.
+    `model` is the name of the one that reads it; None: that of the page."""
 
     text: str
+    model: str | None = None
 
 
 Source = Setup | OwnText  # what a lane's text comes from
+
+
+def is_empty(source: Source) -> bool:
+    """Whether it is a text that nobody has written yet."""
+    return isinstance(source, OwnText) and not source.text
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,7 @@ class CompareSession(Running):
         verified: the comparison that is being verified, or has been.
         lesson: key of the example chosen last.
         clouds: many texts of each lane.
+        vocabularies: of the lanes that have a model of their own, by key, as it was when they were written.
     """
 
     def __init__(self, lanes: Sequence[tuple[str | Said, Source]], lesson: str) -> None:
@@ -75,6 +84,7 @@ class CompareSession(Running):
         self.token: tuple[int, int] | None = None
         self.verified: Comparison | None = None
         self.clouds = CloudSession()
+        self.vocabularies: dict[int, Vocabulary] = {}
 
     def __deepcopy__(self, memo: object) -> "CompareSession":
         return CompareSession(self._first, self.lesson)
@@ -119,14 +129,16 @@ class CompareSession(Running):
         pairs = zip(self.asked.lanes, self.comparison.lanes, strict=True)
         return Comparison(tuple(one for (_, source), one in pairs if isinstance(source, Setup)))
 
-    def lanes_bytes(self, model: LanguageModel) -> int:
+    def lanes_bytes(self, model_of: Callable[[Source], LanguageModel]) -> int:
         """What the comparison on the page keeps, the texts that were read included."""
-        if self.comparison is None:
+        if self.comparison is None or self.asked is None:
             return 0
-        written = self.written.lanes
-        texts = len(self.comparison.lanes) - len(written)
-        steps = sum(lane_bytes(model, one.request, len(one.trace.steps)) for one in written)
-        return steps + DESK_BYTES + texts * TEXT_LANE_BYTES
+        taken = DESK_BYTES * len({source.model for _, source in self.asked.lanes})
+        for (_, source), lane in zip(self.asked.lanes, self.comparison.lanes, strict=True):
+            is_read = isinstance(source, OwnText)
+            steps = len(lane.trace.steps)
+            taken += TEXT_LANE_BYTES if is_read else lane_bytes(model_of(source), lane.request, steps)
+        return taken
 
     def put_text(self, key: int, source: OwnText, lane: Lane, asked: Asked) -> None:
         """A text was read after the prompt of what is on the page, or of `asked` where nothing is: it takes its place
@@ -151,7 +163,7 @@ class CompareSession(Running):
         found: list[str | Said] = [
             one.name
             for one in self.lanes
-            if made.get(one.key) != one.setup and (one.setup != OwnText("") or one.key in made)
+            if made.get(one.key) != one.setup and (not is_empty(one.setup) or one.key in made)
         ]
         return found + ["" for key in made if key not in {one.key for one in self.lanes}]
 

@@ -205,11 +205,14 @@ def test_lanes_texts_and_clouds_share_one_bound(comparer: Comparer, storyteller:
     comparer.session.clouds.drawn = {one.key: replace(one, wanted=CLOUD_BYTES // sample_bytes(8))}
     held = comparer.session.clouds.bytes + 5 * TEXT_LANE_BYTES
     request = GenerationRequest(prompts.prompt(PROMPT, storyteller), COOL.build(storyteller), 1)
-    most = longest_comparison(model, [request], held)
+    most = longest_comparison([(model, request)], held)
     total = held + DESK_BYTES + lane_bytes(model, request, most)
     assert total <= TRACE_BYTES < total + lane_bytes(model, request, 1)
     comparer.do("run")
-    assert comparer.session.lanes_bytes(model) == DESK_BYTES + lane_bytes(model, request, 6) + 5 * TEXT_LANE_BYTES
+    assert (
+        comparer.session.lanes_bytes(lambda source: model)
+        == DESK_BYTES + lane_bytes(model, request, 6) + 5 * TEXT_LANE_BYTES
+    )
 
 
 def test_clouds_of_lanes_that_are_gone_are_forgotten(comparer: Comparer) -> None:

@@ -15,6 +15,7 @@ from playground.engines import prompts
 from playground.engines.huggingface.backend import Backend
 from playground.engines.loading import ModelSlot
 from playground.engines.prompts import speller_of
+from playground.engines.shelf import Shelf, shipped
 from playground.i18n import translator
 from playground.runs.setup import Setup
 from playground.tabs.compare.examples import COMPARE_EXAMPLES
@@ -70,7 +71,11 @@ class Comparer:
 
 @pytest.fixture(scope="module")
 def compare_tab(storyteller: Backend) -> CompareTab:
-    return CompareTab(ModelSlot.filled(storyteller, "assets/models/storyteller"), translator())
+    """On a shelf of all models that are shipped."""
+    slot = ModelSlot.filled(storyteller, "assets/models/storyteller")
+    shelf = Shelf(shipped(), lambda: None)
+    shelf._slots["storyteller"] = slot
+    return CompareTab(slot, translator(), shelf=shelf)
 
 
 @pytest.fixture
@@ -103,7 +108,7 @@ def test_the_sentence_names_the_first_token_that_differs_with_its_probability(co
     comparer.lanes(GREEDY, DRAWN).do("run")
     first, second = comparer.texts[0], comparer.texts[1]
     index = next(i for i, (a, b) in enumerate(zip(first, second, strict=True)) if a["text"] != b["text"])
-    assert comparer.page["compare.lanes"]["parts_at"] == index
+    assert [lane["parts_at"] for lane in comparer.page["compare.lanes"]["lanes"]] == [index, index]
     said = comparer.said("compare.parting")
     assert f"token {index + 1}" in said and "L0 takes" in said and "L1 draws" in said
     taken = [[row["name"] for row in comparer.page["compare.step"]["rows"] if row["cells"][i]["taken"]] for i in (0, 1)]
@@ -253,6 +258,13 @@ def test_an_example_shows_what_it_says(comparer: Comparer, example: Any) -> None
     comparer.take(update)
     comparer.values = (prompt, same, "fast")
     comparer.do("run")
+    if example.key == "adapter":
+        assert "Holmes" not in comparer.text(0) and "Mr. Holmes" in comparer.text(1)
+        assert [lane["chips"][0] for lane in comparer.page["compare.lanes"]["lanes"]] == [
+            "storyteller", "storyteller + detective"
+        ]  # fmt: skip
+        assert comparer.page["compare.lanes"]["lanes"][0]["parts_at"] == 4
+        return
     found = [[number[0] for number in lane["numbers"]] for lane in comparer.page["compare.lanes"]["lanes"]]
     perplexity = [float(one[0].replace(",", "")) for one in found]
     repeats = [int(one[2].removesuffix(" %")) for one in found]
@@ -265,7 +277,7 @@ def test_an_example_shows_what_it_says(comparer: Comparer, example: Any) -> None
     elif example.key == "rigid":
         columns = comparer.page["compare.step"]["columns"]  # of token 3, where they part
         assert [one["kept"].partition(",")[0] for one in columns] == ["10 tokens stay", "1 token stays"]
-        assert comparer.page["compare.lanes"]["parts_at"] == 2 and "98.2 %" in columns[0]["kept"]
+        assert comparer.page["compare.lanes"]["lanes"][0]["parts_at"] == 2 and "98.2 %" in columns[0]["kept"]
         first = comparer.do("inspect", [0, 0]).page["compare.step"]["columns"]
         assert [one["kept"].partition(",")[0] for one in first] == ["10 tokens stay", "664 tokens stay"]
         assert "53.6 %" in first[0]["kept"]
