@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 from playground.errors import ModelUnavailableError
@@ -33,10 +34,11 @@ class CalledOffError(ModelUnavailableError):
 
 
 class Progress:
-    """How far a model has come: `done` of `total` bytes are here (0 of 0: not known, or nothing is fetched)."""
+    """How far a model has come: `done` of `total` bytes are here (0 of 0: not known, or nothing is fetched); what it
+    will take in memory (`takes`, 0 where that is not known)."""
 
     def __init__(self) -> None:
-        self.done = self.total = 0
+        self.done = self.total = self.takes = 0
         self.is_called_off = False
 
     def go_on(self) -> None:
@@ -72,8 +74,8 @@ class ModelSlot:
         load: "Callable[[], Engine] | None" = None,
     ) -> None:  # fmt: skip
         """A slot that is told how to `prepare` (see `start`) loads by itself whenever its model is asked for. `fetch`
-        brings what lies elsewhere and may take its time; `load` makes the model, of several slots one after another
-        (None: from `name_or_path`)."""
+        brings what lies elsewhere and may take its time, and says in which folder it lies then, if in one; `load` makes
+        the model, of several slots one after another (None: from that folder, or `name_or_path`)."""
         self.name_or_path = name_or_path
         self.how = how
         self.display_name = display_name or shown_name(name_or_path)
@@ -136,11 +138,11 @@ class ModelSlot:
         found: Engine | None = None
         failure: BaseException | None = None
         try:
-            self._fetch(attempt.progress)
+            folder = self._fetch(attempt.progress)
             with _one_at_a_time:
                 attempt.progress.go_on()
                 prepare()
-                found = self._load_model() if self._load_model else self._from_files()
+                found = self._load_model() if self._load_model else self._from_files(folder)
         except ModelUnavailableError as error:
             if not isinstance(error, CalledOffError):
                 _log.error("%s", error, exc_info=error.__cause__)
@@ -160,10 +162,15 @@ class ModelSlot:
         del found, attempt  # this thread holds no model while others are made room for
         self.on_change()
 
-    def _from_files(self) -> "Engine":
+    def _from_files(self, folder: object) -> "Engine":
         from playground.engines.huggingface import backend as huggingface
 
-        return huggingface.load(self.name_or_path, self.display_name, self.how)
+        if not isinstance(folder, Path):
+            return huggingface.load(self.name_or_path, self.display_name, self.how)
+        try:
+            return huggingface.load(str(folder), self.display_name, self.how)
+        except ModelUnavailableError as error:  # by the name that people know it by
+            raise ModelUnavailableError(name=self.name_or_path, reason=reason_of(error)) from error.__cause__
 
     # ---- being here
 

@@ -34,8 +34,9 @@ class Entry:
         language: of its texts, "" where that is not known.
         licence: as its card names it, None where that is not known.
         bytes: of its weights in float32, 0 where that is not known.
-        fetch: brings what lies elsewhere; may take its time, and tells how far it is.
-        load: makes the model; None: from the files of `source`.
+        fetch: brings what lies elsewhere; may take its time, and tells how far it is. Says the folder in which it lies
+            then, or anything else.
+        load: makes the model; None: from the files of that folder, or of `source`.
     """
 
     name: str
@@ -138,9 +139,10 @@ class Shelf:
             return self._slots[entry.name]
 
     def _made(self, entry: Entry) -> ModelSlot:
-        def fetch(progress: Progress) -> None:
-            entry.fetch(progress)
-            self.make_room(entry.bytes)
+        def fetch(progress: Progress) -> object:
+            found = entry.fetch(progress)
+            self.make_room(progress.takes or entry.bytes)
+            return found
 
         slot = ModelSlot(
             entry.source, entry.shown, entry.public_name or None, self._how, prepare=self._prepare, fetch=fetch,
