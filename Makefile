@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: venv run test test-long lint bench clean
+.PHONY: venv run test test-long test-mcp lint bench clean
 
 venv: $(VENV)/.run
 
@@ -34,6 +34,15 @@ endif
 test-long: $(VENV)/.dev
 	$(BIN)/python -m pytest -m long $(ARGS)
 
+# The endpoints as tools, asked by a real MCP client, in an environment of its own: the extra takes an older pydantic.
+$(VENV)-mcp/.ready: requirements-dev.txt requirements.txt
+	$(PYTHON) -m venv $(VENV)-mcp
+	$(VENV)-mcp/bin/python -m pip install --quiet -r requirements-dev.txt "gradio[mcp]"
+	touch $@
+
+test-mcp: $(VENV)-mcp/.ready
+	$(VENV)-mcp/bin/python -m pytest -m mcp tests/mcp $(ARGS)
+
 lint: $(VENV)/.dev
 	rm -f playground/components/*.pyi
 	$(BIN)/ruff check .
@@ -45,4 +54,4 @@ bench: $(VENV)/.dev
 	$(BIN)/python scripts/benchmark.py $(ARGS)
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-mcp .pytest_cache .mypy_cache .ruff_cache

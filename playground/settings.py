@@ -1,6 +1,7 @@
 """Settings: what the command line and the environment say about how the page is served."""
 
 import argparse
+import importlib.util
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -56,6 +57,7 @@ class Settings:
         public: whether the visitors are strangers, as said by hand (see `is_public`).
         dtype: in how many bits models compute, as of How.
         memory: the bytes that all models together may take; None: half of what this machine has.
+        mcp: whether the endpoints are served as tools of the Model Context Protocol too.
     """
 
     model: str = str(DEFAULT_MODEL)
@@ -68,6 +70,7 @@ class Settings:
     public: bool = False
     memory: int | None = None
     dtype: Dtype = "float32"
+    mcp: bool = False
 
     @property
     def how(self) -> How:
@@ -170,7 +173,17 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] = os.environ, 
         help="what all loaded models together may take: beyond it the one that was used longest ago is dropped "
         "(default: half of the machine's)",
     )
+    parser.add_argument(
+        "--mcp",
+        action="store_true",
+        help="serve the endpoints as tools of the Model Context Protocol too (the extra [mcp])",
+    )
     options = parser.parse_args(arguments)
+    if options.mcp and importlib.util.find_spec("mcp") is None:
+        parser.error(
+            "--mcp: the package mcp is not installed. Install the extra: pip install '.[mcp]' (or 'gradio[mcp]'); it "
+            "takes an older pydantic, so best in a virtual environment of its own"
+        )
     folder = Path(os.path.expanduser(options.model))  # leaves ~nobody as it is
     looks_like_a_path = folder.is_absolute() or options.model.startswith((".", "~")) or options.model.count("/") > 1
     if folder.is_dir():
@@ -184,7 +197,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] = os.environ, 
         parser.error(f"--model {options.model}: there is no such folder")
     return Settings(
         options.model, options.host, options.port, options.share, on_space, options.exact, options.device,
-        options.public, options.memory, options.dtype,
+        options.public, options.memory, options.dtype, options.mcp,
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Command line before environment before defaults; what can't be is refused with a message."""
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -169,3 +170,13 @@ def test_what_is_no_size_is_refused(text: str, capsys: pytest.CaptureFixture[str
 
 def test_half_of_the_machine_is_for_models_unless_something_is_said() -> None:
     assert Settings().memory_budget == machine_memory() // 2 > 2**20
+
+
+def test_tools_need_the_extra_and_a_page_without_them_does_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert not read([], {}).mcp
+    assert "[mcp]" in refused(capsys, ["--mcp"])
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    assert read(["--mcp"], {}).mcp

@@ -6,6 +6,7 @@ from functools import wraps
 from typing import Any
 
 from playground.api.outright import marked, outright
+from playground.api.tools import described
 from playground.engines.loading import ModelSlot
 from playground.engines.shelf import Shelf
 from playground.errors import InvalidArgumentError
@@ -53,5 +54,5 @@ def for_each_model(shelf: Shelf, make: Callable[[ModelSlot], Callable[..., Any]]
     function: Any = wraps(usual)(streaming if inspect.isgeneratorfunction(usual) else answering)
     function.__signature__ = signature
     function.__annotations__ = {**usual.__annotations__, MODEL: str}
-    function.__doc__ = f"{inspect.getdoc(usual)}{HELP.rstrip()}"
+    function.__doc__ = f"{described(usual)}{HELP.rstrip()}"
     return marked(outright(function))

@@ -215,6 +215,7 @@ def launch(demo: gr.Blocks, options: Settings, **changes: Any) -> None:
         "show_error": False,
         "max_threads": 200,  # a run at reading pace holds one while it waits
         "ssr_mode": False,
+        "mcp_server": options.mcp,
         "pwa": False,
     }
     demo.launch(**(arguments | changes))

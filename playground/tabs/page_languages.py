@@ -12,6 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from playground.api import tools
 from playground.i18n import DEFAULT_LANGUAGE, translator
 from playground.tabs.reader import COOKIE, PARAMETER, wanted
 
@@ -73,6 +74,17 @@ class Page(gr.Blocks):
     @config.setter
     def config(self, value: Any) -> None:
         self._config = value
+
+    @property
+    def mcp_server_obj(self) -> Any:
+        """Gradio's server of the endpoints as tools, where there is one (--mcp): it answers in JSON."""
+        return self._tools
+
+    @mcp_server_obj.setter
+    def mcp_server_obj(self, server: Any) -> None:
+        if server is not None:
+            tools.in_json(server)
+        self._tools = server
 
     def get_config_file(self) -> Any:
         config: Any = super().get_config_file()
