@@ -6,7 +6,7 @@
   const { node, resync, soon, subscribe } = page;
 
   // ---- TokenStrip: every token a button -----------------------------------------------------------------------
-  // Payload: {start, tokens: [{text, title, shades}], lead?: text}
+  // Payload: {start, tokens: [{text, title, shades}], lead?: text, or what a chat template made: [{text, kind}]}
   //   start: how many tokens of the strip stay; `tokens` follow them. A run begins with start 0 and its lead.
   // Payload of the channel "<channel>.look": {index, pinned}: the token on show, and whether the person chose it.
   const tokenStrip = ({ element, props }) => {
@@ -41,7 +41,11 @@
     const paint = () => {
       offer();
       if (leadText !== null) {
-        lead.textContent = leadText;
+        const parts = Array.isArray(leadText) ? leadText : null;
+        // a line of the template's ends where it says so
+        if (parts) lead.replaceChildren(...parts.map(({ text, kind }) => node("span", "lead-" + kind, kind === "own" ? text : text.replaceAll("⏎", "⏎\n"))));
+        else lead.textContent = leadText;
+        element.querySelector(".lead-legend").hidden = !parts;
         leadText = null;
       }
       const focused = document.activeElement, at = strip.contains(focused) ? Number(focused.dataset.index) : -1;
@@ -54,6 +58,8 @@
         old.setAttribute("aria-pressed", "false");
         old.tabIndex = -1;
       }
+      const box = lead.parentElement; // of a dialogue the newest is in sight, not its beginning
+      if (!isPinned && lead.firstElementChild) box.scrollTop = box.scrollHeight;
       const now = strip.children[inspected];
       for (const button of strip.children) if (button.tabIndex !== -1) button.tabIndex = -1;
       if (now) { now.setAttribute("aria-pressed", "true"); now.tabIndex = 0; }

@@ -47,7 +47,7 @@ class Visitor:
         self.settings: dict[str, Any] = {
             "prompt": "The fox went out to", "mode": "sample", "seed": 1, "length": 6, "speed": "fast", "unit": "nats",
             "order": None,
-            **{p.name: p.neutral for p in PARAMETERS}, **dict.fromkeys(LISTS, ""),
+            **{p.name: p.neutral for p in PARAMETERS}, **dict.fromkeys(LISTS, ""), "turns": "",
         }  # fmt: skip
 
     def set(self, **changes: Any) -> "Visitor":
@@ -59,8 +59,9 @@ class Visitor:
     def values(self) -> tuple[Any, ...]:
         """What Gradio would deliver, in the order of Controls.all."""
         knobs = {p.name: self.settings[p.name] for p in PARAMETERS}
-        first = [value for name, value in self.settings.items() if name not in knobs and name not in LISTS]
-        return *first, bank_value(knobs), *(self.settings[name] for name in LISTS)
+        apart = {*knobs, *LISTS, "turns"}
+        first = [value for name, value in self.settings.items() if name not in apart]
+        return *first, bank_value(knobs), *(self.settings[name] for name in LISTS), self.settings["turns"]
 
     def begin(self, handler: str, picked: Any = None) -> Iterator[Channels]:
         """The frames of a handler, each taken when it is asked for."""

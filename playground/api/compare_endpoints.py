@@ -160,6 +160,9 @@ class CompareEndpoints:
 def _refuse_others(setups: Sequence[Setup], prompt: str) -> None:
     """Raises InvalidArgumentError for a setup of another prompt."""
     for place, setup in enumerate(setups):
+        if setup.dialogue is not None:
+            rule, value = "left out: lanes go on from a text", setup.dialogue.messages
+            raise placed(InvalidArgumentError(name="messages", rule=rule, value=value), place)
         if setup.prompt is not None and setup.prompt != prompt:
             rule = f"left out, or that of the comparison ({prompt!r})"
             raise placed(InvalidArgumentError(name="prompt", rule=rule, value=setup.prompt), place)

@@ -8,7 +8,7 @@ from gradio.events import api
 
 from playground import catalog, engine
 from playground.api import beam_endpoints, compare_endpoints, dice_endpoints, inside_endpoints, tokenizer_endpoints
-from playground.api.answers import Json, prompt_ids, room, truth
+from playground.api.answers import Json, asked, room, truth
 from playground.api.chat_endpoint import ChatEndpoint
 from playground.api.model_argument import for_each_model
 from playground.api.outright import english, in_words, outright
@@ -80,6 +80,8 @@ class Endpoints:
         seed: int = 0,
         *,
         leave_end_off: bool = False,
+        messages: list | None = None,  # type: ignore[type-arg]
+        continue_final_message: bool = False,
         values: Json,
     ) -> dict:  # type: ignore[type-arg]  # gradio reads the annotation at run time: a bare dict is any JSON object
         """The distribution of the token that follows a prompt, before and after the processors.
@@ -90,11 +92,14 @@ class Endpoints:
             order: of the processors: "transformers", "llama.cpp" or a list of their names.
             seed: the coin of XTC.
             leave_end_off: without the special tokens that the tokenizer puts behind a text, as BERT's [SEP].
+            messages: beside an empty prompt, turns, {"role": "system", "user" or "assistant", "content": text},
+                rendered by the model's chat template as apply_chat_template does.
+            continue_final_message: the last turn goes on; otherwise the template opens one of the assistant.
         """
         count = catalog.check_whole("n", n, 1, MAX_CANDIDATES)
         backend = self._slot.get()
         strategy = _strategy(values, "sample", seed, order, backend)
-        ids = prompt_ids(prompt, backend, leave_end_off)
+        ids, rendered = asked(prompt, messages, continue_final_message, backend, leave_end_off)
         logits = _logits_after(ids, backend)
         negative = _logits_after(strategy.guidance.negative_prompt(ids), backend) if strategy.guidance else None
         if negative is not None:
@@ -103,7 +108,8 @@ class Endpoints:
             except InfiniteLogitsError as error:
                 raise InfiniteModelOutputError(name=backend.model.name, value=str(error)) from error
         guidance = Row(negative) if negative is not None else None
-        situation = Situation(len(ids), backend.model.eos_ids, strategy.selection.seed, guidance)
+        ends = GenerationRequest(ids, strategy, 1, rendered=rendered).ends(backend.model)
+        situation = Situation(len(ids), ends, strategy.selection.seed, guidance)
         stages = pipeline.run(strategy.processors, torch.tensor([ids]), logits[None], situation)
         if bool(pipeline.processed_logits(stages, logits[None]).isneginf().all()):
             raise NothingLeftToChooseError.by(pipeline.removers(stages))
@@ -140,6 +146,8 @@ class Endpoints:
         order: str | list[str] = "transformers",
         *,
         leave_end_off: bool = False,
+        messages: list | None = None,  # type: ignore[type-arg]
+        continue_final_message: bool = False,
         strategy: str = "",
         values: Json,
     ) -> Iterator[dict]:  # type: ignore[type-arg]
@@ -152,19 +160,22 @@ class Endpoints:
             max_new_tokens: at most this many tokens, from 1 to what fits into the context and into 64 MB of logits.
             order: of the processors: "transformers", "llama.cpp" or a list of their names.
             leave_end_off: without the special tokens that the tokenizer puts behind a text, as BERT's [SEP].
+            messages: beside an empty prompt, turns, {"role": "system", "user" or "assistant", "content": text},
+                rendered by the model's chat template as apply_chat_template does.
+            continue_final_message: the last turn goes on; otherwise the template opens one of the assistant.
             strategy: by its name, as in a setup; without one do_sample tells greedy search from sampling.
         """
         backend = self._slot.get()
         name = _named(strategy) or ("sample" if truth("do_sample", do_sample) else "greedy")
         chosen = _strategy(values, name, seed, order, backend)
-        ids = prompt_ids(prompt, backend, leave_end_off)
+        ids, rendered = asked(prompt, messages, continue_final_message, backend, leave_end_off)
         rows = 1
         most = room(ids, backend)
         if chosen.guidance:  # a second text is read, and its logits are kept too
             rows, most = 2, min(most, room(chosen.guidance.negative_prompt(ids), backend))
         most = min(most, longest_run(backend.model, rows))
         length = catalog.check_whole("max_new_tokens", max_new_tokens, 1, most)
-        for trace in engine.generate(backend.model, GenerationRequest(ids, chosen, length)):
+        for trace in engine.generate(backend.model, GenerationRequest(ids, chosen, length, rendered=rendered)):
             yield {
                 "step": len(trace.steps),
                 "token_ids": list(trace.token_ids),

@@ -20,14 +20,15 @@ class TokenStrip(gr.HTML):
     on show through `<channel>.look`: {"index", "pinned"}.
 
     `start` tokens stay and the new ones follow, so a growing text costs only its growth; `lead` is the text before
-    it. `shades` holds a number from 0 to 1 for each Shading. Shading number `on_demand`, a yes (1) or no (0), is
-    offered only while tokens have it, and chosen when it comes. A click (or an arrow key) sets the Gaze `gaze` to the
-    token's index; a click on the token that was chosen before sets it to null. `tools` is HTML at the end of the head.
+    it, or its pieces, [{"text", "kind": "own", "added" or "special"}], with `template` as their legend. `shades`
+    holds a number from 0 to 1 for each Shading. Shading number `on_demand`, a yes (1) or no (0), is offered only
+    while tokens have it, and chosen when it comes. A click (or an arrow key) sets the Gaze `gaze` to the token's
+    index; a click on the token that was chosen before sets it to null. `tools` is HTML at the end of the head.
     """
 
     def __init__(
         self, *, channel: str, gaze: str, shadings: Sequence[Shading], title: str, hint: str,
-        tools: str = "", on_demand: int | None = None, **arguments: Any,
+        tools: str = "", template: str = "", on_demand: int | None = None, **arguments: Any,
     ) -> None:  # fmt: skip
         options = "".join(
             f"<option{' hidden' if i == on_demand else ''}>{escape(s.name)}</option>" for i, s in enumerate(shadings)
@@ -42,6 +43,7 @@ class TokenStrip(gr.HTML):
                 f'<div class="panel-head"><h2>{escape(title)}</h2><small>{escape(hint)}</small>'
                 f'<span class="spacer"></span><select aria-label="{chooser}">{options}</select>'
                 f"{legends}{tools}</div>"
+                f'<p class="lead-legend" hidden><i aria-hidden="true"></i>{escape(template)}</p>'
                 '<div class="token-text"><span class="token-lead"></span><span class="token-strip"></span></div>'
             ),
             js_on_load="window.livePage.tokenStrip({element, props});",

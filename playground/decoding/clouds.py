@@ -244,7 +244,7 @@ class _Batch:
 
     def _reason(self, text: _Text) -> FinishReason | None:
         *before, last = text.ids
-        if last in self._model.eos_ids:
+        if last in self._request.ends(self._model):
             return "stop"
         stop = self._strategy.stop
         if stop and stop.completed_by((*self._request.prompt_ids, *before), last):
@@ -254,7 +254,7 @@ class _Batch:
     def _together(self, raw: Tensor, rows: Sequence[int]) -> dict[int, int | Exception]:
         """The draws of all rows at once: the race that `torch.multinomial` runs, each with its own dice."""
         prompt_length = len(self._request.prompt_ids)
-        situation = Situation(prompt_length, self._model.eos_ids, self._strategy.selection.seed)
+        situation = Situation(prompt_length, self._request.ends(self._model), self._strategy.selection.seed)
         stages = pipeline.run(self._strategy.processors, self._contexts, raw, situation)
         processed = pipeline.processed_logits(stages, raw)
         nothing = np.isneginf(processed.numpy().max(axis=-1))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from playground.decoding import pipeline
+from playground.decoding.dialogue import Rendered
 from playground.decoding.distribution import Distribution
 from playground.decoding.model import LanguageModel
 from playground.decoding.pipeline import NOWHERE, Stage
@@ -135,6 +136,7 @@ class GenerationRequest:
         taken_ids: tokens already chosen, when a run goes on.
         states: what the stateful processors carry on from the last of them.
         desk: where the rows of logits lie that the run has at hand.
+        rendered: the dialogue that the prompt is; None for a plain text.
     """
 
     prompt_ids: tuple[int, ...]
@@ -143,6 +145,11 @@ class GenerationRequest:
     taken_ids: tuple[int, ...] = ()
     states: Mapping[str, float] = field(default_factory=dict)
     desk: Desk = field(default_factory=Desk, compare=False, repr=False)
+    rendered: Rendered | None = None
+
+    def ends(self, model: LanguageModel) -> tuple[int, ...]:
+        """The ids that end the run: those that end any text of the model, and what ends a turn of a dialogue."""
+        return (*model.eos_ids, *(self.rendered.end_ids if self.rendered else ()))
 
 
 @dataclass(frozen=True, eq=False)

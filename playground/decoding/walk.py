@@ -30,7 +30,7 @@ class Walk:
         """Stands where the tokens already taken end."""
         self._strategy = strategy
         self._prompt_length = len(request.prompt_ids)
-        self._eos_ids = model.eos_ids
+        self._eos_ids = request.ends(model)
         self._max_new_tokens = request.max_new_tokens
         self._carried: Mapping[str, float] = request.states
         self.ids = [*request.prompt_ids, *request.taken_ids]

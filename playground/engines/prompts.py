@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from playground.decoding.dialogue import Dialogue, Rendered
+from playground.engines.huggingface import chat
 from playground.errors import EmptyPromptError, PlaygroundError, UnknownPhraseError, UnknownTextError
 from playground.i18n import Said, Translator
 from playground.vocabulary import printable
@@ -37,6 +39,27 @@ def prompt(text: str, backend: "Engine", with_end: bool = True) -> tuple[int, ..
         if not backend.model.eos_ids:
             raise
         return backend.model.eos_ids[:1]
+
+
+def speaks(backend: "Engine") -> bool:
+    """Whether the model has a chat template."""
+    return chat.has_template(getattr(backend.tokenizer, "tokenizer", None))
+
+
+def turns(dialogue: Dialogue, backend: "Engine") -> tuple[tuple[int, ...], Rendered]:
+    """The ids of a dialogue, as apply_chat_template makes them (special tokens as the template writes them, and no
+    others), and what the template has put there. Raises as chat.render, UnreadableTokenError."""
+    tokenizer = getattr(backend.tokenizer, "tokenizer", None)
+    found = chat.render(tokenizer, backend.info.name, dialogue.messages, continues=dialogue.continues)
+    ids = backend.tokenizer.encode_inside(found.text)
+    if not ids:
+        raise EmptyPromptError()
+    special = backend.vocabulary.special_ids
+    rest = backend.tokenizer.encode_inside(chat.rest_of_a_turn(tokenizer))
+    ends = [i for i in rest if i in special and i not in backend.model.eos_ids][:1]
+    if any(i in backend.model.eos_ids for i in rest):
+        ends = []  # it ends any text already
+    return ids, Rendered(dialogue, found.is_added or (), tuple(ends))
 
 
 def dropped_note(text: str, backend: "Engine", t: Translator) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from playground.decoding.beam_trace import BeamTrace
 from playground.decoding.trace import Step, Trace
+from playground.engines import dialogues
 from playground.runs.beam_recording import facts_of
 from playground.runs.versions import versions
 from playground.views.next_token import Candidate, next_token
@@ -29,7 +30,7 @@ def run_json(trace: Trace, vocabulary: Vocabulary, model: str, link: str) -> str
     return _json(
         {
             **_head(RUN, model, link),
-            "prompt": _piece(trace.request.prompt_ids, vocabulary),
+            "prompt": _piece(trace.request.prompt_ids, vocabulary) | _turns(trace),
             "output": _piece(trace.token_ids, vocabulary) | {"logprob": trace.cum_logprob},
             "finish_reason": trace.finish_reason,
             "steps": steps,
@@ -73,6 +74,11 @@ def _head(kind: str, model: str, link: str) -> dict[str, Any]:
 
 def _piece(ids: Sequence[int], vocabulary: Vocabulary) -> dict[str, Any]:
     return {"text": vocabulary.text(ids), "ids": list(ids)}
+
+
+def _turns(trace: Trace) -> dict[str, Any]:
+    rendered = trace.request.rendered
+    return {} if rendered is None else dialogues.to_json(rendered.dialogue)
 
 
 def _step(trace: Trace, step: Step, vocabulary: Vocabulary) -> dict[str, Any]:

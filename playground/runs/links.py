@@ -1,5 +1,6 @@
 """Links: a run as readable parameters of an address, both ways. Anybody may have written one: all of it is checked."""
 
+import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,6 +8,8 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 from playground import catalog
+from playground.decoding.dialogue import Dialogue
+from playground.engines import dialogues
 from playground.errors import OutOfRangeError, PlaygroundError
 from playground.i18n import Said, say
 from playground.lists import LISTS
@@ -40,6 +43,7 @@ class Room(NamedTuple):
         longest: the most tokens it takes.
         views: what else its page can be told, each name with its values.
         is_steered: whether tokens can be chosen by hand.
+        has_turns: whether its prompt may be turns.
     """
 
     tab: str
@@ -47,6 +51,7 @@ class Room(NamedTuple):
     longest: int
     views: Mapping[str, Collection[str]]
     is_steered: bool = True
+    has_turns: bool = True
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,9 @@ def query_of_run(setup: Setup, texts: Mapping[str, str] | None = None) -> str:
     found: list[tuple[str, str]] = []
     if isinstance(setup.prompt, str):
         found.append(("prompt", whole_characters(setup.prompt)))
+    if setup.dialogue is not None:
+        found.append(("messages", json.dumps(setup.dialogue.messages, ensure_ascii=False, separators=(",", ":"))))
+        found += [("continue_final_message", "1")] if setup.dialogue.continues else []
     found.append(("strategy", setup.strategy))
     own = {option.name: option for option in setup.kind.options}
     for name, value in setup.settings.items():
@@ -187,6 +195,8 @@ class _Reading:
             "seed": self.number("seed", 0, catalog.MAX_SEED),
             "max_new_tokens": self.number("max_new_tokens", 1, room.longest), "order": self.order(),
         }  # fmt: skip
+        if room.has_turns and (dialogue := self.dialogue()):
+            own = {**own, "dialogue": dialogue, "prompt": None}
         own = {name: value for name, value in own.items() if value is not None}
         texts = {}
         if not room.kinds[0].has_beams:
@@ -257,6 +267,19 @@ class _Reading:
             return None
         self.is_heeded = True
         return value
+
+    def dialogue(self) -> Dialogue | None:
+        """The prompt as turns, of a JSON list of messages."""
+        value, continues = self.take("messages"), self.take("continue_final_message")
+        if value is None:
+            return None
+        try:
+            found = dialogues.written(value, continues in ("1", "true", "yes"))
+        except PlaygroundError:
+            self.note(say("link.value", name="messages", value=_brief(value)))
+            return None
+        self.is_heeded = True
+        return found
 
     def number(self, name: str, minimum: int, maximum: int) -> int | None:
         value = self.figure(name)

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from playground import catalog
+from playground.decoding.dialogue import Dialogue
 from playground.decoding.trace import Strategy
+from playground.engines import dialogues
 from playground.engines.prompts import speller_of
 from playground.errors import InvalidArgumentError
 from playground.lists import MAX_ID
@@ -20,6 +22,7 @@ VERSION = 1
 MAX_TOKENS = 2048
 MAX_TEXT = 100_000  # characters of a prompt in JSON
 OWN = ("version", "strategy", "seed", "max_new_tokens", "order", "prompt", "model")
+TURNS = ("messages", "continue_final_message")  # a prompt as turns, by the names of apply_chat_template
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Setup:
         order: of the processors.
         prompt: the text to go on from, or its ids, if it is of the run.
         model: the name of the model, if it is of the run.
+        dialogue: the prompt as turns; then there is no other.
     """
 
     strategy: str = "sample"
@@ -46,6 +50,7 @@ class Setup:
     order: tuple[str, ...] = USUAL_ORDER
     prompt: str | tuple[int, ...] | None = None
     model: str | None = None
+    dialogue: Dialogue | None = None
 
     def __post_init__(self) -> None:
         if self.strategy not in STRATEGIES:
@@ -62,6 +67,8 @@ class Setup:
             object.__setattr__(self, name, value)
         if self.model is not None:
             _text("model", self.model)
+        if self.dialogue is not None and self.prompt is not None:
+            raise InvalidArgumentError(name="messages", rule="without a prompt: they are one", value=self.prompt)
 
     @property
     def kind(self) -> StrategyKind:
@@ -96,6 +103,8 @@ class Setup:
             found["order"] = list(self.order)
         if self.prompt is not None:
             found["prompt"] = _plain(self.prompt)
+        if self.dialogue is not None:
+            found |= dialogues.to_json(self.dialogue)
         return found | ({} if self.model is None else {"model": self.model})
 
     @classmethod
@@ -114,7 +123,10 @@ class Setup:
             own["order"] = _order(own["order"])
         if not isinstance(own.get("strategy", ""), str):
             raise InvalidArgumentError(name="strategy", rule=f"one of {', '.join(STRATEGIES)}", value=own["strategy"])
-        settings = {name: one for name, one in value.items() if name not in OWN}
+        if "messages" in value:
+            own["dialogue"] = dialogues.from_json({name: value[name] for name in TURNS if name in value})
+            usual = {name: one for name, one in usual.items() if name != "prompt"}
+        settings = {name: one for name, one in value.items() if name not in (*OWN, *TURNS)}
         return cls(settings=settings, **(usual | own))
 
 

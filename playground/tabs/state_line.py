@@ -75,7 +75,7 @@ def settings_of_text(values: Values) -> dict[str, Setting]:
         order = [name for name in values.order if name in found]
         if order != [name for name in ORDERS["transformers"] if name in order]:
             found["order"] = Setting(say("made.order"), "", " ".join(order))
-    return found | _asked(values.prompt, values.length)
+    return found | _asked(values.turns or values.prompt, values.length)
 
 
 def settings_of_search(values: BeamValues) -> dict[str, Setting]:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from playground.decoding.dialogue import Dialogue
 from playground.decoding.processors import Processor
 from playground.decoding.processors_guidance import Guidance
 from playground.decoding.sampling import Sampling
@@ -36,10 +37,14 @@ def transformers_code(
         "# only what is written below: no defaults from the model's repository",
         f"model.generation_config = GenerationConfig(eos_token_id={ends}, pad_token_id={eos_ids[0] if eos_ids else 0})",
     ]
+    rendered = trace.request.rendered
     if given:
         lines.append(f"# the prompt and {given} tokens that were steered by hand or made under other settings")
         lines.append("# (all read in one pass here, one by one in the run: numbers may differ in their last bits)")
-    lines.append(f"input_ids = torch.tensor([{list(trace.request.prompt_ids + trace.token_ids[:given])}])")
+    if rendered is None:
+        lines.append(f"input_ids = torch.tensor([{list(trace.request.prompt_ids + trace.token_ids[:given])}])")
+    else:
+        lines += _rendered(rendered.dialogue, trace.token_ids[:given])
     if not wanted:
         return "\n".join([*lines, "print(tokenizer.decode(input_ids[0]))"])
     is_listed = bool(strategy.beyond_generate) or strategy.is_reordered
@@ -67,6 +72,15 @@ def transformers_code(
         lines.append("    tokenizer=tokenizer,")
     lines += [f"    max_new_tokens={wanted},", ")", "print(tokenizer.decode(output[0]))"]
     return "\n".join(lines)
+
+
+def _rendered(dialogue: Dialogue, taken_ids: tuple[int, ...]) -> list[str]:
+    """The prompt by the chat template, and what was taken after it."""
+    how = "continue_final_message=True" if dialogue.continues else "add_generation_prompt=True"
+    lines = ["messages = [", *(f"    {message!r}," for message in dialogue.messages), "]"]
+    lines.append(f'prompt = tokenizer.apply_chat_template(messages, {how}, return_dict=True)["input_ids"]')
+    more = f" + {list(taken_ids)}" if taken_ids else ""
+    return [*lines, f"input_ids = torch.tensor([prompt{more}])"]
 
 
 def _imports(strategy: Sampling) -> list[str]:

@@ -1,5 +1,6 @@
 """What the tests of the endpoints share with others: visitors of the Generate tab, served pages, tiny models."""
 
+from tests.talkers import talker
 from tests.visitors import (
     build_page,
     first_example,
@@ -20,6 +21,7 @@ __all__ = [
     "recorded_tab",
     "serve",
     "tab",
+    "talker",
     "tiny_backend",
     "visitor",
     "visitor_of",

@@ -1,60 +1,19 @@
 """/chat_template: equal to apply_chat_template for five real templates; what a template adds is marked; errors told."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import gradio as gr
 import pytest
 
 from playground.api.chat_endpoint import ChatEndpoint
+from playground.api.endpoints import Endpoints
 from playground.engines.huggingface.backend import Backend, HuggingFaceTokenizer
 from playground.engines.loading import ModelSlot
 from playground.errors import InvalidArgumentError, NoChatTemplateError
-
-_ALTERNATE = (
-    "{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Conversation roles must "
-    "alternate user/assistant/user/assistant/...') }}{% endif %}"
-)
-# as the models' own tokenizer_config.json have them
-TEMPLATES = {
-    "SmolLM2-Instruct": (
-        "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\n"
-        "You are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n' }}{% endif %}"
-        "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}"
-        "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-    ),
-    "Llama-3-Instruct": (
-        "{% set loop_messages = messages %}{% for message in loop_messages %}{% set content = '<|start_header_id|>' + "
-        "message['role'] + '<|end_header_id|>\n\n'+ message['content'] | trim + '<|eot_id|>' %}"
-        "{% if loop.index0 == 0 %}{% set content = bos_token + content %}{% endif %}{{ content }}{% endfor %}"
-        "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
-    ),
-    "Mistral-Instruct": (
-        "{{ bos_token }}{% for message in messages %}" + _ALTERNATE + "{% if message['role'] == 'user' %}"
-        "{{ '[INST] ' + message['content'] + ' [/INST]' }}{% elif message['role'] == 'assistant' %}"
-        "{{ message['content'] + eos_token}}{% else %}"
-        "{{ raise_exception('Only user and assistant roles are supported!') }}{% endif %}{% endfor %}"
-    ),
-    "Gemma-it": (
-        "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}"
-        "{% endif %}{% for message in messages %}" + _ALTERNATE + "{% if (message['role'] == 'assistant') %}"
-        "{% set role = 'model' %}{% else %}{% set role = message['role'] %}{% endif %}"
-        "{{ '<start_of_turn>' + role + '\n' + message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}"
-        "{% if add_generation_prompt %}{{'<start_of_turn>model\n'}}{% endif %}"
-    ),
-    "Zephyr": (
-        "{% for message in messages %}\n{% if message['role'] == 'user' %}\n{{ '<|user|>\n' + message['content'] + "
-        "eos_token }}\n{% elif message['role'] == 'system' %}\n{{ '<|system|>\n' + message['content'] + eos_token }}\n"
-        "{% elif message['role'] == 'assistant' %}\n{{ '<|assistant|>\n'  + message['content'] + eos_token }}\n"
-        "{% endif %}\n{% if loop.last and add_generation_prompt %}\n{{ '<|assistant|>' }}\n{% endif %}\n{% endfor %}"
-    ),
-}  # fmt: skip
-TURNS = [
-    {"role": "user", "content": "  Who lives in the wood?\n"},
-    {"role": "assistant", "content": "A wolf <|im_end|> and 两 foxes."},
-    {"role": "user", "content": "And in the sea?"},
-]
-SYSTEM = {"role": "system", "content": "You tell tales."}
+from tests.talkers import SYSTEM, TEMPLATES, TURNS, turns_for
 
 
 def speaking(storyteller: Backend, template: str | None) -> tuple[ChatEndpoint, Any]:
@@ -69,7 +28,7 @@ def speaking(storyteller: Backend, template: str | None) -> tuple[ChatEndpoint, 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_equal_to_transformers(name: str, opens: bool, storyteller: Backend) -> None:
     endpoint, tokenizer = speaking(storyteller, TEMPLATES[name])
-    turns = TURNS if name in ("Mistral-Instruct", "Gemma-it") else [SYSTEM, *TURNS]
+    turns = turns_for(name)
     found = endpoint.chat_template(turns, opens)
     assert found["text"] == tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=opens)
     theirs = tokenizer.apply_chat_template(turns, add_generation_prompt=opens, return_dict=True)["input_ids"]
@@ -112,3 +71,53 @@ def test_what_does_not_fit_is_said(template: str, turns: Any, words: str, storyt
 def test_a_model_without_turns_says_so(storyteller: Backend) -> None:
     with pytest.raises(NoChatTemplateError, match="storyteller has no chat template"):
         ChatEndpoint(ModelSlot.filled(storyteller, "storyteller")).chat_template(TURNS)
+
+
+# ---- /generate and /next_token on turns
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_prompt_may_be_turns(name: str, talker: Callable[..., Backend]) -> None:
+    backend, turns = talker(name), turns_for(name)
+    tokenizer: Any = backend.tokenizer.tokenizer
+    endpoints = Endpoints(ModelSlot.filled(backend, "talker"))
+    for messages, how in ((turns, {"add_generation_prompt": True}), (turns[:-1], {"continue_final_message": True})):
+        goes_on = "continue_final_message" in how
+        found = endpoints.next_token("", n=1, messages=messages, continue_final_message=goes_on)
+        theirs = tokenizer.apply_chat_template(messages, return_dict=True, **how)["input_ids"]
+        assert found["context"]["token_ids"] == list(theirs)
+        *_, last = endpoints.generate("", False, max_new_tokens=3, messages=messages, continue_final_message=goes_on)
+        assert last["token_ids"][0] == found["candidates"][0]["token_id"]
+
+
+def test_what_ends_a_turn_ends_an_answer(talker: Callable[..., Backend]) -> None:
+    backend = talker()
+    end = backend.tokenizer.tokenizer.convert_tokens_to_ids("<|im_end|>")
+    endpoints = Endpoints(ModelSlot.filled(backend, "talker"))
+    *_, last = endpoints.generate("", messages=TURNS, sequence_bias=[[[end], 80]])
+    assert (last["token_ids"], last["finish_reason"]) == ([end], "stop")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "arguments", "words"),
+    [
+        ("a text", {"messages": TURNS}, "prompt"),
+        ("", {"messages": []}, "messages"),
+        ("", {"messages": "king"}, "messages"),
+        ("", {"messages": TURNS, "continue_final_message": "yes"}, "continue_final_message"),
+        ("king", {"continue_final_message": True}, "continue_final_message"),
+    ],
+)
+def test_what_is_no_dialogue_is_said(
+    prompt: str, arguments: dict[str, Any], words: str, talker: Callable[..., Backend]
+) -> None:
+    endpoints = Endpoints(ModelSlot.filled(talker(), "talker"))
+    with pytest.raises(gr.Error, match=words):
+        endpoints.next_token(prompt, **arguments)
+    with pytest.raises(gr.Error, match=words):
+        list(endpoints.generate(prompt, **arguments))
+
+
+def test_turns_for_a_model_without_a_template_are_refused(storyteller: Backend) -> None:
+    with pytest.raises(gr.Error, match="no chat template"):
+        Endpoints(ModelSlot.filled(storyteller, "storyteller")).next_token("", messages=TURNS)

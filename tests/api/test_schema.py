@@ -31,7 +31,8 @@ GENERATE = [
     "prompt", "do_sample", "temperature", "top_k", "top_p", "min_p", "typical_p", "repetition_penalty",
     "no_repeat_ngram_size", "seed", "max_new_tokens", "order",
 ]  # fmt: skip
-OWN = {"leave_end_off", "strategy", "prompt", "do_sample", "n", "order", "seed", "max_new_tokens"}
+TURNS = ["messages", "continue_final_message"]
+OWN = {"leave_end_off", *TURNS, "strategy", "prompt", "do_sample", "n", "order", "seed", "max_new_tokens"}
 SETTINGS = {*(p.name for p in PARAMETERS), *LISTS}
 
 each = pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda parameter: parameter.name)
@@ -55,7 +56,7 @@ def test_every_setting_is_an_argument_once_and_the_old_ones_stay_in_their_places
     endpoints: Endpoints, name: str, first: list[str]
 ) -> None:
     arguments = list(signature(endpoints, name))
-    last = {"next_token": ["leave_end_off"], "generate": ["leave_end_off", "strategy"]}[name]
+    last = ["leave_end_off", *TURNS, *(["strategy"] if name == "generate" else [])]
     assert arguments[: len(first)] == first and arguments[-len(last) :] == last
     assert len(arguments) == len(set(arguments))
     assert set(arguments) - OWN == SETTINGS

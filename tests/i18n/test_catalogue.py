@@ -17,6 +17,7 @@ from playground.decoding.beam_steps import Fate, StopReason
 from playground.decoding.orders import TRANSFORMERS_ORDER
 from playground.decoding.partial import OnlyTold
 from playground.decoding.selection import Choice
+from playground.engines.dialogues import ROLES
 from playground.engines.huggingface.tokenizers_at_hand import SHIPPED
 from playground.i18n import blanks, catalogue, languages, translator
 from playground.lists import LISTS
@@ -30,7 +31,7 @@ from playground.tabs.brought import TALES, VERSE, of_any
 from playground.tabs.compare.cloud_session import AXES
 from playground.tabs.compare.handlers import SAVED as COMPARE_SAVED
 from playground.tabs.compare.layout import EDITOR as COMPARE_EDITOR
-from playground.tabs.generate.controls import ORDER_WORDS, SPEEDS
+from playground.tabs.generate.controls import ORDER_WORDS, SPEEDS, TURN_WORDS
 from playground.tabs.generate.dice import SHOWN
 from playground.tabs.generate.dice_handlers import PANELS as DICE_PANELS
 from playground.tabs.generate.layout import SHADINGS
@@ -87,6 +88,8 @@ FAMILIES = {
     "parameter.*.formula": TRANSFORMERS_ORDER,
     "page.skip_*": ["run", "results"],
     "state.*": get_args(State),
+    "turns.*": TURN_WORDS,
+    "turns.role.*": ROLES,
     "tour.*": [scene.key for scene in SCENES],
     "example.*.name": [e.key for one in ALL for e in one.examples],
     "example.*.notice": [e.key for one in ALL for e in one.examples],

@@ -1,6 +1,7 @@
 """What the tests of the tabs share with others: visitors of the Generate tab, served pages, tiny models."""
 
 from tests.pseudo import long_language
+from tests.talkers import talker
 from tests.visitors import (
     build_page,
     first_example,
@@ -22,6 +23,7 @@ __all__ = [
     "recorded_tab",
     "serve",
     "tab",
+    "talker",
     "tiny_backend",
     "visitor",
     "visitor_of",

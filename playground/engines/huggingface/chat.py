@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from playground.decoding.dialogue import Dialogue, Turn
+from playground.engines import dialogues
 from playground.errors import InvalidArgumentError, NoChatTemplateError
-
-ROLES = ("system", "user", "assistant")
-MOST_TURNS, MOST_CHARACTERS = 200, 100_000
-_RULE = f"a list of turns, each with role ({', '.join(ROLES)}) and content (text)"
 
 
 @dataclass(frozen=True)
@@ -35,26 +33,23 @@ class Rendered:
     is_added: tuple[bool, ...] | None
 
 
-def render(tokenizer: Any, name: str, messages: object, add_generation_prompt: bool = True) -> Rendered:
-    """The turns as the model called `name` reads them.
+def has_template(tokenizer: Any) -> bool:
+    return bool(getattr(tokenizer, "chat_template", None))
+
+
+def render(
+    tokenizer: Any, name: str, messages: object, add_generation_prompt: bool = True, continues: bool = False
+) -> Rendered:
+    """The turns as the model called `name` reads them; `continues` leaves the last one open (then nothing opens
+    another: transformers' continue_final_message).
 
     Raises InvalidArgumentError for what are no turns, or turns that the template refuses (roles that don't alternate, a
     system turn); NoChatTemplateError.
     """
-    turns = _checked(messages)
-    if not getattr(tokenizer, "chat_template", None):
+    turns = dialogues.checked(messages).messages
+    if not has_template(tokenizer):
         raise NoChatTemplateError(name=name)
-
-    def rendered(turns: list[dict[str, str]]) -> str:
-        return str(
-            tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=bool(add_generation_prompt))
-        )
-
-    try:
-        text = rendered(turns)
-    except Exception as error:  # whatever a template raises: it is a program of somebody else's
-        rule = "turns that the model's chat template takes"
-        raise InvalidArgumentError(name="messages", rule=rule, value=str(error)) from error
+    text = _text(tokenizer, turns, bool(add_generation_prompt) and not continues, continues)
     segments = _segments(text, [turn["content"] for turn in turns])
     is_fast = bool(getattr(tokenizer, "is_fast", False))
     read = tokenizer(text, add_special_tokens=False, return_offsets_mapping=is_fast, verbose=False)
@@ -62,15 +57,26 @@ def render(tokenizer: Any, name: str, messages: object, add_generation_prompt: b
     return Rendered(text, tuple(read["input_ids"]), segments, added)
 
 
-def _checked(messages: object) -> list[dict[str, str]]:
-    rule = _RULE
-    if not isinstance(messages, list) or not 0 < len(messages) <= MOST_TURNS:
-        raise InvalidArgumentError(name="messages", rule=rule, value=messages)
-    for turn in messages:
-        is_turn = isinstance(turn, dict) and set(turn) == {"role", "content"} and turn["role"] in ROLES
-        if not is_turn or not isinstance(turn["content"], str) or len(turn["content"]) > MOST_CHARACTERS:
-            raise InvalidArgumentError(name="messages", rule=rule, value=turn)
-    return [dict(turn) for turn in messages]
+def rest_of_a_turn(tokenizer: Any) -> str:
+    """What the template puts behind a finished turn of the assistant; "" where it can't be told."""
+    turns = Dialogue((Turn("user", "a"), Turn("assistant", "b"))).messages
+    try:
+        whole, open_ended = (_text(tokenizer, turns, False, continues) for continues in (False, True))
+    except InvalidArgumentError:
+        return ""
+    return whole[len(open_ended) :] if whole.startswith(open_ended) else ""
+
+
+def _text(tokenizer: Any, turns: list[dict[str, str]], opens: bool, continues: bool) -> str:
+    try:
+        return str(
+            tokenizer.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=opens, continue_final_message=continues
+            )
+        )
+    except Exception as error:  # whatever a template raises: it is a program of somebody else's
+        rule = "turns that the model's chat template takes"
+        raise InvalidArgumentError(name="messages", rule=rule, value=str(error)) from error
 
 
 def _segments(text: str, contents: Sequence[str]) -> tuple[Segment, ...]:

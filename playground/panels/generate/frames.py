@@ -18,6 +18,7 @@ from playground.panels.figures.theme import instead, nothing
 from playground.panels.figures.trajectory import trajectory_figure
 from playground.panels.generate.slider_row import slider_row_payload
 from playground.views.cutoffs import cutoffs
+from playground.views.dialogue import dialogue_parts
 from playground.views.headline import headline
 from playground.views.next_token import NextToken, next_token
 from playground.views.notation import Unit, percent
@@ -57,7 +58,9 @@ def strip(trace: Trace, start: int, look: Look) -> dict[str, object]:
         ],
     }
     if start == 0:
-        payload["lead"] = spelt_together(trace.request.prompt_ids, look.vocabulary)
+        rendered = trace.request.rendered
+        parts = dialogue_parts(trace.request.prompt_ids, rendered, look.vocabulary) if rendered else None
+        payload["lead"] = parts or spelt_together(trace.request.prompt_ids, look.vocabulary)
     return payload
 
 

@@ -178,7 +178,7 @@ def _by_generate(
         output = model.module.generate(
             prompt,
             attention_mask=torch.ones_like(prompt),
-            generation_config=_configuration(arguments, model, len(trace.steps)),
+            generation_config=_configuration(arguments, model, trace),
             logits_processor=listed,
             stopping_criteria=StoppingCriteriaList([Until(is_wanted)]),
             negative_prompt_ids=in_generate.negative_prompt(arguments),
@@ -215,13 +215,13 @@ def _by_generate(
 
 def _chain(trace: Trace, processors: Sequence[Processor], model: HuggingFaceModel) -> LogitsProcessorList:
     seed = trace.steps[0].situation.seed
-    return in_generate.chain(model.module, processors, len(trace.request.prompt_ids), model.eos_ids, seed)
+    return in_generate.chain(model.module, processors, len(trace.request.prompt_ids), trace.request.ends(model), seed)
 
 
-def _configuration(arguments: dict[str, Any], model: HuggingFaceModel, max_new_tokens: int) -> GenerationConfig:
-    eos_ids = list(model.eos_ids)
+def _configuration(arguments: dict[str, Any], model: HuggingFaceModel, trace: Trace) -> GenerationConfig:
+    eos_ids = list(trace.request.ends(model))
     return GenerationConfig(
-        max_new_tokens=max_new_tokens,
+        max_new_tokens=len(trace.steps),
         eos_token_id=eos_ids or None,
         pad_token_id=eos_ids[0] if eos_ids else 0,
         return_dict_in_generate=True,
@@ -246,7 +246,7 @@ def _by_teacher(
     output = model.module.generate(
         prompt,
         attention_mask=torch.ones_like(prompt),
-        generation_config=_configuration(Sampling().generate_arguments(), model, len(trace.steps)),
+        generation_config=_configuration(Sampling().generate_arguments(), model, trace),
         logits_processor=LogitsProcessorList([Lead(prompt.shape[1], trace.token_ids)]),
         stopping_criteria=StoppingCriteriaList([Until(is_wanted)]),
     )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from playground import catalog
 from playground.catalog import ORDERS, PARAMETERS
+from playground.decoding.dialogue import Rendered
 from playground.decoding.trace import GenerationRequest, Trace, longest_run
 from playground.engines import prompts
 from playground.engines.huggingface import context
@@ -116,7 +117,8 @@ class GenerateBase:
 
         def setup() -> Setup:
             seed = catalog.check_seed(plain.seed)  # type: ignore[arg-type]
-            return Setup(plain.mode, plain.parameters, seed, plain.max_new_tokens(), plain.order, plain.prompt, model)
+            length, asked = plain.max_new_tokens(), plain.asked()
+            return Setup(plain.mode, plain.parameters, seed, length, plain.order, **asked, model=model)
 
         session.asks = links.asks(setup, views, "generate", said.texts, session.asks)
 
@@ -128,7 +130,9 @@ class GenerateBase:
         t, state = self.t, self.state(session)
         undo: Parts = [{"text": t("made.undo"), "kind": "action", "action": "undo"}] if session.past else []
         redo: Parts = [{"text": t("made.redo"), "kind": "action", "action": "redo"}] if session.future else []
-        made = state_line.line(state, session.ways, session.controls, t, undo + redo)
+        is_answer = session.trace.request.rendered is not None and state in ("ended", "paused", "stopped")
+        reply: Parts = [{"text": t("made.reply"), "kind": "action", "action": "reply"}] if is_answer else []
+        made = state_line.line(state, session.ways, session.controls, t, reply + undo + redo)
         is_led = len(session.ways) > 1
         is_ended = made["kind"] == "ended" and not session.is_recorded and not is_led
         at = session.pinned if session.asks.run and session.trace.steps else None
@@ -163,13 +167,17 @@ class GenerateBase:
             "model": {"parts": [self.t("model.loading", name=self.slot.display_name)], "kind": "wait"},
         }
 
-    def prompt_ids(self, session: Session, prompt: str, backend: "Engine") -> tuple[int, ...]:
-        """Raises EmptyPromptError, UnknownTextError, PromptTooLongError."""
-        ids = prompts.prompt(prompt, backend, not session.leaves_end_off)
-        context.room(backend.model.context_length, ids)
-        return ids
+    def asked(self, session: Session, values: Values, backend: "Engine") -> tuple[GenerationRequest, str]:
+        """The request of these controls, as of `request`. Raises EmptyPromptError, UnknownTextError,
+        PromptTooLongError, NoChatTemplateError, InvalidArgumentError."""
+        dialogue = values.dialogue
+        if dialogue is None:
+            return self.request(values, backend, prompts.prompt(values.prompt, backend, not session.leaves_end_off))
+        return self.request(values, backend, *prompts.turns(dialogue, backend))
 
-    def request(self, values: Values, backend: "Engine", ids: tuple[int, ...]) -> tuple[GenerationRequest, str]:
+    def request(
+        self, values: Values, backend: "Engine", ids: tuple[int, ...], rendered: Rendered | None = None
+    ) -> tuple[GenerationRequest, str]:
         """The request of these controls after a prompt, its length cut to what fits, and a word on that."""
         wanted = values.max_new_tokens()
         context_length = backend.model.context_length
@@ -186,12 +194,13 @@ class GenerateBase:
                 else self.t("notice.memory", limit=memory)
             )
             words = self.t("notice.shortened", tokens=min(room, memory), reason=reason)
-        elif not values.prompt and ids == backend.model.eos_ids[:1]:
+        elif not values.prompt and rendered is None and ids == backend.model.eos_ids[:1]:
             words = self.t("notice.empty_prompt", token=backend.vocabulary.label(ids[0]))
         if backend.can.told is not None:
             words = f"{words} {self.t('notice.told', name=backend.info.name, told=backend.can.told)}".strip()
-        words = f"{prompts.dropped_note(values.prompt, backend, self.t)} {words}".strip()
-        return GenerationRequest(ids, strategy, min(wanted, room, memory)), words
+        read = values.prompt if rendered is None else " ".join(turn.content for turn in rendered.dialogue.turns)
+        words = f"{prompts.dropped_note(read, backend, self.t)} {words}".strip()
+        return GenerationRequest(ids, strategy, min(wanted, room, memory), rendered=rendered), words
 
     def shown(self, session: Session, look: Look) -> dict[str, object]:
         """All panels of what the session has on the page; with a badge only for the recorded run."""

@@ -16,8 +16,11 @@ from playground.components.live_text import LiveText
 from playground.components.order_list import OrderList
 from playground.components.text_knob import TextKnob
 from playground.components.tour import Tour
+from playground.components.turns import Turns
+from playground.decoding.dialogue import Dialogue
 from playground.decoding.processors import Processor
 from playground.decoding.sampling import Sampling
+from playground.engines import dialogues
 from playground.i18n import Translator
 from playground.lists import LISTS
 from playground.runs.setup import Setup
@@ -28,13 +31,14 @@ from playground.written import Speller
 
 SPEEDS: Mapping[str, float | None] = {"fast": None, "lively": 12.0, "aloud": 3.0, "slow": 1.0}
 MAX_LENGTH = 2048
+TURN_WORDS = ("plain", "turns", "chooser", "add", "remove", "role", "content", "continue", "continue_help")
 ORDER_WORDS = ("presets", "stages", "earlier", "later", "off", "empty", "back")
 
 
 @dataclass(frozen=True)
 class Values:
     """What the controls say. `of` reads the positional values that Gradio delivers, in the order of `Controls.all`;
-    written settings that are left out are off."""
+    written settings that are left out are off. `turns` is the prompt as a dialogue, in JSON; "" for a plain text."""
 
     prompt: str
     mode: str
@@ -45,16 +49,23 @@ class Values:
     order: tuple[str, ...]
     parameters: Mapping[str, float]
     texts: Mapping[str, str]
+    turns: str = ""
 
     @classmethod
     def of(cls, values: tuple[Any, ...]) -> "Values":
-        prompt, mode, seed, length, speed, unit_name, order, bank, *fields = values
+        prompt, mode, seed, length, speed, unit_name, order, bank, *more = values
+        fields, turns = more[: len(LISTS)], "".join(str(one or "") for one in more[len(LISTS) :])
         numbers = bank_values(bank)
         by_name = {p.name: numbers.get(p.name, p.neutral) for p in PARAMETERS}
         texts = {name: str(text or "") for name, text in zip(LISTS, fields, strict=bool(fields))}
         return cls(
-            prompt or "", mode, _number(seed), _number(length), speed, unit_name, order_of(order), by_name, texts
+            prompt or "", mode, _number(seed), _number(length), speed, unit_name, order_of(order), by_name, texts, turns
         )
+
+    @property
+    def dialogue(self) -> Dialogue | None:
+        """The prompt as turns; None where it is a plain text. Raises InvalidArgumentError."""
+        return dialogues.of_the_page(self.turns)
 
     @property
     def kind(self) -> StrategyKind:
@@ -80,7 +91,12 @@ class Values:
         """The run as a value. Raises OutOfRangeError, as do the other three, for a value that is not allowed."""
         seed = catalog.check_seed(self.seed)  # type: ignore[arg-type]
         length = self.max_new_tokens()
-        return Setup(self.mode, self.settings(speller), seed, length, self.order, self.prompt, model)
+        return Setup(self.mode, self.settings(speller), seed, length, self.order, **self.asked(), model=model)
+
+    def asked(self) -> dict[str, Any]:
+        """The prompt, as a Setup takes it. Raises InvalidArgumentError."""
+        dialogue = self.dialogue
+        return {"prompt": self.prompt} if dialogue is None else {"dialogue": dialogue}
 
     def strategy(self, speller: Speller) -> Sampling:
         return cast(Sampling, self.setup(speller).spelled(speller, len(speller.vocabulary.pieces)))
@@ -144,12 +160,13 @@ class Controls:
     back: gr.Button
     prompt_end: LiveText
     tour: Tour
+    turns: Turns
 
     @property
     def all(self) -> list[Any]:
         """The components whose values `Values.of` reads."""
-        texts = [self.texts[name] for name in LISTS]
-        return [self.prompt, self.mode, self.seed, self.length, self.speed, self.unit, self.order, self.bank, *texts]
+        more = [*(self.texts[name] for name in LISTS), self.turns]
+        return [self.prompt, self.mode, self.seed, self.length, self.speed, self.unit, self.order, self.bank, *more]
 
 
 def knob(parameter: Parameter, value: float, t: Translator, prefix: str = "", bank: str = "") -> Knob:
@@ -201,6 +218,13 @@ _NOTES = {
     "suppress_tokens": "written.token_note", "negative_prompt_ids": "written.prompt_note",
     "stop_strings": "written.string_note",
 }  # fmt: skip
+
+
+def turns_of(t: Translator, channel: str, plain: str) -> Turns:
+    """The prompt as turns, where the model has a chat template, instead of the field `plain`."""
+    roles = {role: t(f"turns.role.{role}") for role in dialogues.ROLES}
+    words = {name: t(f"turns.{name}") for name in TURN_WORDS}
+    return Turns(channel=channel, plain=plain, roles=roles, words=words, elem_id=channel)
 
 
 def drawer() -> list[str]:

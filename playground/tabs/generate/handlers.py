@@ -92,7 +92,8 @@ class GenerateTab(Linked, Undo, Looking, Touring, Exporting):
         is_recorded = session.is_recorded and session.trace is self.first_run
         is_others = is_recorded and self.is_others(session, backend)
         yield frame({"model": line, **(self.put_away(session, backend) if is_others else {})})
-        yield frame({"prompt_end": prompt_end(backend, session.leaves_end_off, self.t)})
+        offer = {"turns": {"offered": prompts.speaks(backend)}}
+        yield frame({"prompt_end": prompt_end(backend, session.leaves_end_off, self.t), **offer})
         if not is_recorded or is_others or not runs_in_transformers(backend):
             return
         steps = len(self.first_run.steps)
@@ -156,5 +157,6 @@ class GenerateTab(Linked, Undo, Looking, Touring, Exporting):
             bank_value({p.name: example.values.get(p.name, p.neutral) for p in PARAMETERS}),
             *("" for _ in LISTS),
             json.dumps(ORDERS["transformers"]),
+            "",
             frame({"lesson": {"parts": [self.lesson(example)]}, "written": {}}),
         ]

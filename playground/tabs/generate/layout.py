@@ -30,7 +30,7 @@ from playground.tabs.brought import Brought
 from playground.tabs.built import Arriving, Built, Linked, chips
 from playground.tabs.delivery import RUN_FILES, lossless, panel_head, picture_tools, saver_texts
 from playground.tabs.generate import dice
-from playground.tabs.generate.controls import SPEEDS, Controls, drawer, kinds, knob, order_list, text_knob
+from playground.tabs.generate.controls import SPEEDS, Controls, drawer, kinds, knob, order_list, text_knob, turns_of
 from playground.tabs.generate.dice import DicePanels
 from playground.tabs.generate.handlers import GenerateTab
 from playground.tabs.generate.session import Session
@@ -58,6 +58,7 @@ def build(tabs: PerVisitor[GenerateTab], t: Translator, bus: LiveBus, demo: gr.B
 def _build_controls(brought: Brought, t: Translator) -> Controls:
     first = brought.examples[0]
     with gr.Group(elem_classes="panel"):
+        turns = turns_of(t, "turns", "prompt")
         prompt = gr.Textbox(
             first.prompt, label=t("prompt.label"), placeholder=t("prompt.placeholder"), lines=2, max_lines=6,
             elem_id="prompt",
@@ -116,7 +117,7 @@ def _build_controls(brought: Brought, t: Translator) -> Controls:
             )
     return Controls(
         prompt, mode, seed, dice, length, speed, unit, order_list(t), bank, texts, examples, run, step, pause,
-        stop, back, prompt_end, tour,
+        stop, back, prompt_end, tour, turns,
     )  # fmt: skip
 
 
@@ -130,6 +131,7 @@ def _build_results(controls: Controls, t: Translator) -> tuple[LiveBars, LiveTex
             hint=t("strip.hint"),
             chooser=t("strip.chooser"),
             tools=picture_tools(t, *RUN_FILES),
+            template=t("turns.legend"),
             on_demand=SHADINGS.index("watermark"),
             elem_id="strip",
         )
@@ -182,6 +184,7 @@ def _wire(
     for event, handler in (
         (controls.run.press, tab.run),
         (controls.prompt.submit, tab.run),
+        (controls.turns.submit, tab.run),
         (controls.step.click, tab.step),
         (controls.pause.press, tab.pause),
         (controls.back.click, tab.back),
@@ -201,7 +204,7 @@ def _wire(
     for event in (controls.mode.change, controls.bank.input):
         event(told(tab.redraw), **looking)
     gr.on(
-        [field.change for field in (controls.prompt, controls.seed, controls.length)],
+        [*(field.change for field in (controls.prompt, controls.seed, controls.length)), controls.turns.input],
         told(state_line.nothing),
         **looking,
     )
@@ -213,8 +216,8 @@ def _wire(
     dice.wire(tab, panels, state, controls, streaming, looking, told, (verify, verifying))
 
     controls.dice.click(lambda: random.randrange(10_000), outputs=[controls.seed], queue=False, **quiet)
-    texts = [controls.texts[name] for name in LISTS]
-    filled = [controls.prompt, controls.mode, controls.seed, controls.length, controls.bank, *texts, controls.order]
+    rest = [*(controls.texts[name] for name in LISTS), controls.order, controls.turns]
+    filled = [controls.prompt, controls.mode, controls.seed, controls.length, controls.bank, *rest]
     for place, chip in controls.examples.items():
         chip.click(
             lossless(partial(tab.nth_example, place)),

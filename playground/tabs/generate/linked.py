@@ -8,6 +8,7 @@ from typing import Any
 from playground.catalog import PARAMETERS
 from playground.components.knob_bank import bank_value
 from playground.components.live_bus import frame
+from playground.engines import dialogues
 from playground.lists import LISTS
 from playground.panels import wording
 from playground.panels.generate import frames
@@ -68,8 +69,9 @@ class Linked(Streaming):
                 yield frame({"notice": wording.notice(words, "bad")})
                 return
             backend = self.slot.get()
-            request, words = self.request(controls, backend, trace.request.prompt_ids)
-            trace = replace(trace, request=request).branched(index, token_id, backend.model.eos_ids)
+            old = trace.request
+            request, words = self.request(controls, backend, old.prompt_ids, old.rendered)
+            trace = replace(trace, request=request).branched(index, token_id, request.ends(backend.model))
             if trace.finish_reason is None:
                 yield from self.stream(session, controls, backend, trace, words, request)
                 continue
@@ -92,4 +94,5 @@ def filled(link: Link, usual: str) -> list[Any]:
         json.dumps(setup.order),
         bank_value(numbers),
         *(link.texts.get(name, "") for name in LISTS),
+        dialogues.for_the_page(setup.dialogue),
     ]

@@ -37,7 +37,7 @@ class Streaming(GenerateBase):
     def new_text(self, session: Session, *values: Any) -> Iterator[Update]:
         session.stop()
         controls, backend = Values.of(values), self.slot.get()
-        request, words = self.request(controls, backend, self.prompt_ids(session, controls.prompt, backend))
+        request, words = self.asked(session, controls, backend)
         if not any(e.key == session.lesson and e.prompt == controls.prompt for e in self.brought.examples):
             yield frame({"lesson": {"parts": []}})  # it spoke of another text
         yield from self.stream(session, controls, backend, Trace(request), words)
@@ -90,11 +90,13 @@ class Streaming(GenerateBase):
             yield frame({"notice": wording.notice(words, "bad")})
             return
         # the text on the page is steered, even if the prompt field has another one by now
-        request, words = self.request(controls, backend, session.trace.request.prompt_ids)
+        old = session.trace.request
+        request, words = self.request(controls, backend, old.prompt_ids, old.rendered)
         begun = replace(session.trace.request, strategy=request.strategy)  # its stop strings may be new
-        trace = replace(session.trace, request=begun).branched(index, token_id, backend.model.eos_ids)
+        trace = replace(session.trace, request=begun).branched(index, token_id, request.ends(backend.model))
         ids = trace.request.prompt_ids + trace.token_ids
-        words = words or retokenization.alarm(ids, backend, controls.unit, self.t, len(trace.request.prompt_ids))
+        if old.rendered is None:  # the text of turns is no text of their own: special tokens stand between them
+            words = words or retokenization.alarm(ids, backend, controls.unit, self.t, len(trace.request.prompt_ids))
         if was_auto and trace.finish_reason is None:
             yield from self.stream(session, controls, backend, trace, words, request, pinned=index)
             return
@@ -114,7 +116,7 @@ class Streaming(GenerateBase):
         text is over and other settings are wanted. A text that is not over goes on with them."""
         session.stop()
         backend = self.slot.get()
-        request, words = self.request(controls, backend, self.prompt_ids(session, controls.prompt, backend))
+        request, words = self.asked(session, controls, backend)
         trace = session.trace.unstopped(request.strategy.stop)
         if not self.goes_on(session, request, backend):
             trace = Trace(request)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from playground.components.live_bus import frame
+from playground.engines import dialogues
 from playground.panels import wording
 from playground.panels.generate import frames
 from playground.tabs.generate.base import GenerateBase, Update
@@ -40,10 +41,21 @@ class Undo(GenerateBase):
 
     @reported(ends_run=True)
     def swap(self, session: Session, event: gr.EventData, *values: Any) -> Iterator[Update]:
-        """Undo: the text before this one comes back; redo: the one that was undone."""
+        """Undo: the text before this one comes back; redo: the one that was undone. Reply: what the assistant has
+        said becomes its turn, and the word is the user's."""
+        if str(event.picked) == "reply":
+            yield from self.reply(session)
+            return
         bring_back = {"undo": session.undo, "redo": session.redo}.get(str(event.picked))
         if bring_back is None or not bring_back():
             return
         session.is_auto = False
         asked, look = session.frames.now(), self.look(session, Values.of(values))
         yield frame({**self.shown(session, look), "notice": wording.notice("")}, asked)
+
+    def reply(self, session: Session) -> Iterator[Update]:
+        rendered, steps = session.trace.request.rendered, session.trace.steps
+        if rendered is None or not steps or session.is_running:
+            return
+        said = self.speller(session).vocabulary.text(session.trace.token_ids)  # without what ended it
+        yield frame({"turns": {"value": dialogues.for_the_page(rendered.dialogue.answered(said))}})

@@ -724,7 +724,8 @@ def test_a_run_that_differs_from_transformers_says_where(visitor: Visitor) -> No
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.key)
 def test_an_example_sets_every_control_runs_and_shows_its_telling_token(visitor: Visitor, example: Any) -> None:
-    *filled, order, sent = visitor.tab.load_example(example, visitor.session)
+    *filled, order, turns, sent = visitor.tab.load_example(example, visitor.session)
+    assert turns == ""  # a plain text
     assert tuple(json.loads(order)) == ORDERS["transformers"]
     prompt, mode, seed, length, bank, *texts = filled
     assert json.loads(sent)["channels"]["lesson"]["parts"] == [t(f"example.{example.key}.notice")]

@@ -269,7 +269,7 @@ def test_the_drawer_holds_everything_but_what_is_shown_at_first_each_detail_afte
 
 def test_values_without_the_written_ones_are_values_without_them(visitor: Visitor) -> None:
     values = visitor.values
-    assert Values.of(values[: -len(LISTS)]).texts == {}
+    assert Values.of(values[: -len(LISTS) - 1]).texts == {}
     assert Values.of(values).texts == dict.fromkeys(LISTS, "")
     with pytest.raises(ValueError, match="shorter"):
-        Values.of(values[:-1])
+        Values.of(values[:-2])
