@@ -69,7 +69,7 @@
     if (ended) entry = { key: keyOf(tab), url };
   };
   const later = () => { clearTimeout(timer); timer = setTimeout(write, PATIENCE); };
-  for (const [tab, name] of [["generate", "address"], ["beam", "beam.address"]]) {
+  for (const [tab, name] of [["generate", "address"], ["beam", "beam.address"], ["compare", "compare.address"]]) {
     page.subscribe(name, (payload) => {
       said.set(tab, payload);
       if (tab === selected()) { if (payload.ended) write(); else later(); }
@@ -92,7 +92,7 @@
     const home = Object.hasOwn(homes, asked.get("strategy") ?? "") ? homes[asked.get("strategy")] : "generate";
     const tab = page.embedTab?.() ?? (known ? named : home);
     if (asked.has("tab") || tab !== "generate") open(tab);
-    waiting = brings() ? { tab: Object.values(homes).includes(tab) ? tab : "generate", query: query() } : null;
+    waiting = brings() ? { tab: (tab === "compare" || Object.values(homes).includes(tab)) ? tab : "generate", query: query() } : null;
     deliver();
   };
 

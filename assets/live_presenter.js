@@ -10,6 +10,7 @@
   const kept = () => { try { return localStorage.getItem(OFF) === "1"; } catch { return false; } };
   let isOff = kept(), size = 2;
   const shown = (selector) => [...document.querySelectorAll(selector)].find((one) => one.checkVisibility());
+  const hasHeader = () => Boolean(shown("#header"));
   const press = (selector) => {
     const button = shown(selector);
     if (!button || button.disabled || button.getAttribute("aria-disabled") === "true") return false;
@@ -33,10 +34,16 @@
     ".": () => press(":is(#step, #beam-step, #compare-step)"), b: () => press("#back"),
     l: () => press("#languages a"), d: () => press("#theme-switch"),
     "+": () => grow(1), "=": () => grow(1), "-": () => grow(-1), "−": () => grow(-1),
-    "?": () => { document.getElementById("keys").showModal(); document.getElementById("keys-on").checked = !isOff; return true; },
+    "?": () => {
+      if (!hasHeader()) return false; // a dialog in what is not shown would only lock the page
+      document.getElementById("keys").showModal();
+      document.getElementById("keys-on").checked = !isOff;
+      return true;
+    },
   };
-  for (let number = 1; number <= 7; number += 1) {
+  for (let number = 1; number <= 9; number += 1) {
     ACTS[number] = () => {
+      if (!hasHeader()) return false; // an embed stays on its tab
       const tab = document.querySelectorAll("#tabs > .tab-wrapper [role=tab][data-tab-id]")[number - 1];
       tab?.click();
       return Boolean(tab);

@@ -2,22 +2,24 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from playground.errors import PlaygroundError
 from playground.i18n import Joined, Said, Translator, say
 from playground.panels import wording
 from playground.runs.gave import Difference, Gave
-from playground.runs.links import MOST_NOTES, Link, Room, home, query_of_run, read
+from playground.runs.lane_links import TAB, LinkedLanes, read_lanes
+from playground.runs.links import MAX_QUERY, MOST_NOTES, Link, Room, home, query_of_run, read
 from playground.runs.setup import Setup
 from playground.runs.strategies import STRATEGIES
 from playground.tabs.beam.controls import MAX_STEPS, searches
+from playground.tabs.compare.session import FEWEST_LANES, LONGEST_NAME, MOST_LANES
 from playground.tabs.generate.controls import MAX_LENGTH, SPEEDS, kinds
 from playground.tabs.visitor import Asks
 from playground.views.notation import NATS, UNITS
 from playground.vocabulary import Vocabulary
 
-SPEED = {"generate": "lively", "beam": "aloud"}  # at first
+SPEED = {"generate": "lively", "beam": "aloud", "compare": "lively"}  # at first
 _SPEEDS = {"speed": tuple(SPEEDS)}
 _SAMPLE_FIRST = sorted(kinds(), key=lambda kind: not kind.draws)
 ROOMS = (
@@ -39,8 +41,23 @@ def opened(query: Any, tab: str) -> Link:
 
 def model_of(query: Any) -> str:
     """The model that an address names, "" for none."""
-    setup = read(query if isinstance(query, str) else "", ROOMS).setup
+    text = query if isinstance(query, str) else ""
+    if dict(parse_qsl(text.lstrip("?")[:MAX_QUERY])).get("tab") == TAB:
+        return opened_lanes(text).model or ""
+    setup = read(text, ROOMS).setup
     return (setup.model or "") if setup is not None else ""
+
+
+def opened_lanes(query: Any) -> LinkedLanes:
+    """The comparison of an address."""
+    text = query if isinstance(query, str) else ""
+    return read_lanes(text, (FEWEST_LANES, MOST_LANES), LONGEST_NAME, tuple(SPEEDS))
+
+
+def words_on_lanes(link: LinkedLanes, model: str) -> Said | None:
+    """As words_on."""
+    setup = Setup(model=link.model) if link.lanes or link.prompt is not None else None
+    return words_on(Link(TAB, setup, runs=link.runs, notes=link.notes), model)
 
 
 def words_on(link: Link, model: str) -> Said | None:

@@ -25,7 +25,7 @@ from playground.tabs.beam.handlers import BeamTab
 from playground.tabs.brought import TALES, VERSE, Brought, brought_by
 from playground.tabs.built import Built
 from playground.tabs.compare import layout as compare
-from playground.tabs.compare.handlers import CompareTab
+from playground.tabs.compare.linked import LinkedCompare
 from playground.tabs.generate import layout as generate
 from playground.tabs.generate.handlers import GenerateTab
 from playground.tabs.header_tools import header_tools
@@ -81,7 +81,7 @@ def build(models: Shelf | ModelSlot, is_public: bool = False) -> gr.Blocks:
     tabs = Tabs(
         PerVisitor(generate_tab, using),
         PerVisitor(beam_tab, using),
-        PerVisitor(lambda whose: CompareTab(slot(whose), whose.t, brought(whose), shelf), using),
+        PerVisitor(lambda whose: LinkedCompare(slot(whose), whose.t, brought(whose), shelf), using),
         PerVisitor(lambda whose: TokenizerTab(slot(whose), whose.t, tokenizers(slot(whose))), using),
         PerVisitor(attention_tab, using),
         PerVisitor(lambda whose: InsideTab(slot(whose), whose.t, brought(whose)), using),
@@ -103,7 +103,7 @@ class Tabs(NamedTuple):
 
     generate: PerVisitor[GenerateTab]
     beam: PerVisitor[BeamTab]
-    compare: PerVisitor[CompareTab]
+    compare: PerVisitor[LinkedCompare]
     tokenizer: PerVisitor[TokenizerTab]
     attention: PerVisitor[AttentionTab]
     inside: PerVisitor[InsideTab]

@@ -15,6 +15,8 @@ from playground.runs.gave import Gave
 
 t = translator()
 RUN = "prompt=The+fox&temperature=0.7&seed=4&max_new_tokens=6&speed=fast"
+BLOCKED = """if (window !== top) for (const name of ["localStorage", "sessionStorage", "indexedDB"])
+  Object.defineProperty(window, name, { get() { throw new DOMException("Access is denied", "SecurityError"); } });"""
 HOST = """<!doctype html><title>A course</title><iframe id="one" src="{0}/?embed=1&view=beam" height="200"></iframe>
 <iframe id="two" src="{0}/?embed=1&view=next-token&controls=0&{1}" height="200"></iframe>
 <script>addEventListener("message", ({{ data, source }}) => {{
@@ -47,12 +49,18 @@ def course(app: Any) -> Iterator[str]:
 
 @pytest.fixture
 def host(course: str, chromium: Any) -> Iterator[Page]:
-    """The page with the embeds, in a browser profile of its own: streams of other pages take up its connections."""
+    """The page with the embeds, in a browser profile of its own: streams of other pages take up its connections. Frames
+    of another site have no storage there."""
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-    page = context.new_page()
+    context.add_init_script(BLOCKED)
+    page, complaints = context.new_page(), []
+    page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(course)
     yield page
     context.close()
+    # what the embed in a course said, at every press of its button: "Too many arguments provided for the endpoint."
+    assert [words for words in complaints if "arguments" in words or "denied" in words] == []
 
 
 def test_two_embeds_on_a_page_of_another_origin(host: Page) -> None:
@@ -73,6 +81,21 @@ def test_two_embeds_on_a_page_of_another_origin(host: Page) -> None:
     )
     for frame in page.frames[1:]:
         assert fits(frame)
+    before = str(two.locator("#chart-next_token .live-bars").get_attribute("data-frame"))
+    two.locator("#strip .token").nth(2).click()  # it is alive, and has its own run
+    expect(two.locator("#chart-next_token .live-bars")).not_to_have_attribute("data-frame", before)
+    one.locator("#beam-prompt textarea").fill("The fox")
+    one.locator("#beam-length").get_by_role("spinbutton").fill("4")
+    one.locator("#beam-length").get_by_role("spinbutton").press("Tab")
+    one.locator("#beam-run button").click()
+    one.locator(".beam-tree").scroll_into_view_if_needed()
+    expect(one.locator(".beam-tree")).to_have_attribute("data-steps", "4")
+    expect(two.locator(".token-strip")).to_have_attribute("data-count", "6")
+    one.locator("#beam-headline").click()
+    for key in ("?", "1"):  # neither what the header holds, nor another tab
+        page.keyboard.press(key)
+    expect(one.locator(".beam-tree")).to_be_visible()
+    expect(one.locator("dialog[open]")).to_have_count(0)
 
 
 def fits(frame: Frame) -> bool:
@@ -136,3 +159,51 @@ def test_keys_of_a_presenter(visit: Callable[..., Any]) -> None:
     page.keyboard.press("2")
     expect(page.get_by_role("tab", name=t("tab.generate"), exact=True)).to_have_attribute("aria-selected", "true")
     page.evaluate("localStorage.removeItem('playground-keys-off')")
+
+
+def test_keys_run_wait_step_and_go_back(visit: Callable[..., Any]) -> None:
+    tab = visit(query="?prompt=The+fox&seed=4&max_new_tokens=60&speed=aloud&autorun=0")
+    page: Page = tab.page
+    expect(tab.prompt).to_have_value("The fox")
+    beside, made = (3, 600), page.locator("#made .live-text")
+    page.mouse.click(*beside)
+    page.keyboard.press("Space")
+    expect(made).to_contain_text(t("state.running"))
+    tab.reached(1)
+    page.keyboard.press("Space")
+    expect(made).to_contain_text(t("state.paused"))
+    count = tab.count
+    page.keyboard.press(".")
+    expect(tab.strip).to_have_attribute("data-count", str(count + 1))
+    page.keyboard.press("b")
+    expect(tab.strip).to_have_attribute("data-count", str(count))
+    tab.button("step").focus()
+    page.keyboard.press("Space")  # the button that has the focus, not Run
+    expect(tab.strip).to_have_attribute("data-count", str(count + 1))
+    expect(made).to_contain_text(t("state.paused"))
+    tab.type("length", count + 2)
+    page.mouse.click(*beside)
+    page.keyboard.press("Space")
+    tab.ran(count + 2)
+
+
+def test_keys_of_size_and_language_and_a_slider_that_keeps_its_own(visit: Callable[..., Any]) -> None:
+    tab = visit()
+    page: Page = tab.page
+    expect(tab.badge).to_contain_text("40/40")
+    page.mouse.click(3, 600)
+    for keys, size in (("+", "1.1"), ("-", "1"), ("-", "0.9"), ("=", "1")):
+        page.keyboard.press(keys)
+        assert page.evaluate("document.querySelector('.gradio-container').style.zoom") == size
+    at = tab.inspected()
+    slider = tab.knob("temperature").get_by_role("slider")
+    slider.focus()
+    before = slider.input_value()
+    for key in ("ArrowRight", "l", "2", "."):
+        page.keyboard.press(key)
+    assert slider.input_value() != before
+    assert tab.inspected() == at and tab.count == 40
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    page.mouse.click(3, 600)
+    page.keyboard.press("l")
+    expect(page.locator("html")).to_have_attribute("lang", "zh")

@@ -13,7 +13,7 @@ from playground.vocabulary import Vocabulary
 
 Names = tuple[str, str]
 _MOST = 8  # places that are listed
-_LONGEST = 0.58  # of the row, for the longest bar
+_LONGEST = 0.5  # of the room: the numbers of the longest bar stand beside it on a phone, too
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 

@@ -19,7 +19,8 @@ from playground.panels.compare.clouds import MEASURES
 from playground.runs.strategies.options import Number
 from playground.runs.sweep import FEWEST_STEPS, MOST_STEPS, knobs
 from playground.tabs import delivery
-from playground.tabs.compare.handlers import SAVED, CompareTab
+from playground.tabs.compare.handlers import SAVED
+from playground.tabs.compare.linked import LinkedCompare
 from playground.tabs.delivery import lossless
 from playground.tabs.per_visitor import PerVisitor, language_of
 from playground.tabs.state_line import stated
@@ -29,9 +30,9 @@ FIRST_KNOB, FIRST_SWEEP = "temperature", (0.4, 1.6, 5)
 
 
 def build(
-    tabs: PerVisitor[CompareTab], t: Translator, bus: LiveBus, state: gr.State, controls: tuple[Any, ...]
-) -> None:
-    """Lay out the clouds and wire them. `controls`: prompt, same dice, speed."""
+    tabs: PerVisitor[LinkedCompare], t: Translator, bus: LiveBus, state: gr.State, controls: tuple[Any, ...]
+) -> gr.Number:
+    """Lay out the clouds and wire them: gives the field that says how many. `controls`: prompt, same dice, speed."""
     with gr.Group(elem_classes="panel"):
         _head("clouds", t)
         with gr.Row(elem_classes="clouds-bar"):
@@ -97,6 +98,7 @@ def build(
             show_progress="hidden", api_visibility="private", concurrency_limit=None,
         )  # fmt: skip
     _wire(tabs, bus, state, controls, (count, draw, stop), (knob, first, last, steps, swept), (axes, rate, lanes))
+    return count
 
 
 def _head(name: str, t: Translator) -> None:
@@ -138,7 +140,7 @@ def range_of(name: str) -> tuple[float, float]:
 
 
 def _wire(
-    tab: PerVisitor[CompareTab], bus: LiveBus, state: gr.State, controls: tuple[Any, ...], drawing: tuple[Any, ...],
+    tab: PerVisitor[LinkedCompare], bus: LiveBus, state: gr.State, controls: tuple[Any, ...], drawing: tuple[Any, ...],
     sweeping: tuple[Any, ...], chips: tuple[Any, ...],
 ) -> None:  # fmt: skip
     count, draw, stop = drawing

@@ -20,14 +20,12 @@ from playground.runs.setup import MAX_TEXT, Setup
 from playground.tabs.beam.controls import BeamValues
 from playground.tabs.compare.base import CompareBase
 from playground.tabs.compare.examples import CompareExample
-from playground.tabs.compare.session import MOST_LANES, Asked, CompareSession, OwnText, Source
+from playground.tabs.compare.session import LONGEST_NAME, MOST_LANES, Asked, CompareSession, OwnText, Source
 from playground.tabs.generate.controls import Values
 from playground.tabs.shell import reported
 
 if TYPE_CHECKING:
     from playground.engines.protocol import Engine
-
-LONGEST_NAME = 24
 
 
 class Editing(CompareBase):

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from playground.components.compare_lanes import CompareLanes, CompareStep
+from playground.components.door import Door
 from playground.components.gaze import Gaze, looked
 from playground.components.live_bus import LiveBus
 from playground.components.live_button import LiveButton
@@ -15,10 +16,11 @@ from playground.components.live_text import LiveText
 from playground.i18n import Translator
 from playground.panels.compare.frames import SHOWN
 from playground.panels.compare.schema import schema
-from playground.tabs import delivery, state_line
-from playground.tabs.built import Arriving, Built, chips
+from playground.runs.links import BESIDE
+from playground.tabs import delivery, links, state_line
+from playground.tabs.built import Arriving, Built, Linked, chips
 from playground.tabs.compare import clouds_layout
-from playground.tabs.compare.handlers import CompareTab
+from playground.tabs.compare.linked import LinkedCompare
 from playground.tabs.compare.session import CompareSession
 from playground.tabs.delivery import lossless
 from playground.tabs.generate.controls import SPEEDS
@@ -33,7 +35,7 @@ EDITOR = (
 
 
 def build(
-    tabs: PerVisitor[CompareTab], t: Translator, bus: LiveBus, of_text: Sequence[Any], of_search: Sequence[Any]
+    tabs: PerVisitor[LinkedCompare], t: Translator, bus: LiveBus, of_text: Sequence[Any], of_search: Sequence[Any]
 ) -> Built:
     """Lay out the tab inside a `gr.Tab`, in one language, and wire it. What stands in the controls of the Generate and
     the Beam search tab can be taken over."""
@@ -61,6 +63,7 @@ def build(
             with gr.Row(elem_classes="chips"):
                 examples = chips([t(f"compare.example.{e.key}.name") for e in brought.comparisons])
             LiveText(channel="compare.lesson", style="lesson")
+        LiveText(channel="compare.link", style="link-words", live=True, elem_id="compare-link")
         LiveText(channel="compare.notice", style="notice", live=True)
         with gr.Group(elem_classes="panel"):
             lanes = CompareLanes(
@@ -79,7 +82,7 @@ def build(
         LiveText(channel="compare.parting", style="headline", settles=True, elem_id="compare-parting")
         with gr.Group(elem_classes="panel"):
             _head("step", t)
-            CompareStep(channel="compare.step", description=t("compare.panel.step.hint"), elem_id="compare-bars")
+            CompareStep(channel="compare.step", description=t("compare.step.empty"), elem_id="compare-bars")
         with gr.Group(elem_classes="panel"):
             _head("surprisal", t)
             LivePlot(
@@ -98,8 +101,8 @@ def build(
                 f'<details class="compare-help">{summary}<dl>{help_texts}</dl></details>', js_on_load=None,
                 apply_default_css=False,
             )  # fmt: skip
-        clouds_layout.build(tabs, t, bus, state, (prompt, same, speed))
-    _wire(tabs, bus, state, (prompt, same, speed), (run, step, pause, stop), examples, lanes)
+        count = clouds_layout.build(tabs, t, bus, state, (prompt, same, speed))
+    linked = _wire(tabs, bus, state, (prompt, same, speed), (run, step, pause, stop), examples, lanes, count)
     taking: dict[str, Any] = {
         "outputs": [prompt, bus], "queue": False, "show_progress": "hidden", "api_visibility": "private",
     }  # fmt: skip
@@ -107,7 +110,7 @@ def build(
     generate.click(lossless(tabs.from_generate), inputs=[state, with_prompt, *of_text, *standing], **taking)
     search.click(lossless(tabs.from_search), inputs=[state, with_prompt, *of_search, *standing], **taking)
     arriving = Arriving(lossless(stated(tabs, tabs.arrive, len(standing))), [state, *standing], [bus])
-    return Built(None, state, list(examples.values()), arriving, texts=[prompt])
+    return Built(None, state, list(examples.values()), arriving, linked, texts=[prompt])
 
 
 def _head(name: str, t: Translator) -> None:
@@ -115,9 +118,9 @@ def _head(name: str, t: Translator) -> None:
 
 
 def _wire(
-    tab: PerVisitor[CompareTab], bus: LiveBus, state: gr.State, controls: tuple[Any, ...], buttons: tuple[Any, ...],
-    examples: dict[int, gr.Button], lanes: CompareLanes,
-) -> None:  # fmt: skip
+    tab: PerVisitor[LinkedCompare], bus: LiveBus, state: gr.State, controls: tuple[Any, ...], buttons: tuple[Any, ...],
+    examples: dict[int, gr.Button], lanes: CompareLanes, count: gr.Number,
+) -> Linked:  # fmt: skip
     inputs = [state, *controls]
     streaming, looking, verifying = ways(bus, inputs)
 
@@ -145,3 +148,12 @@ def _wire(
             lossless(partial(tab.nth_example, place)), inputs=[state], outputs=[prompt, same, bus], queue=False,
             show_progress="hidden", api_visibility="private",
         ).then(told(tab.run), **streaming).then(verify, **verifying)  # fmt: skip
+    door = Door("compare", links.homes(), BESIDE)
+
+    def open_after(chosen: Any) -> None:
+        chosen.then(
+            lossless(tab.open_link), inputs=[state, door, *controls], outputs=[*controls, count, bus], queue=False,
+            show_progress="hidden", api_visibility="private",
+        ).then(told(tab.run_link), **streaming).then(verify, **verifying)  # fmt: skip
+
+    return Linked(door, open_after)

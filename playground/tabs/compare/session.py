@@ -8,6 +8,7 @@ from playground.decoding.lanes import Comparison, Lane, lane_bytes
 from playground.decoding.model import LanguageModel
 from playground.decoding.rows import DESK_BYTES
 from playground.i18n import Said
+from playground.runs.lane_links import LinkedLanes
 from playground.runs.scoring import TEXT_BYTES, TOKEN_BYTES
 from playground.runs.setup import Setup
 from playground.tabs.compare.cloud_session import CloudSession
@@ -16,6 +17,7 @@ from playground.vocabulary import Vocabulary
 
 MOST_LANES = 6
 FEWEST_LANES = 2
+LONGEST_NAME = 24  # characters of that of a lane
 TEXT_LANE_BYTES = TEXT_BYTES + 2048 * TOKEN_BYTES  # at most, of a text that is read
 
 
@@ -68,6 +70,8 @@ class CompareSession(Running):
         lesson: key of the example chosen last.
         clouds: many texts of each lane.
         vocabularies: of the lanes that have a model of their own, by key, as it was when they were written.
+        linked: the comparison of the link that was opened last.
+        query: of the rows and controls that it was made of last, so that it is not made with every frame.
     """
 
     def __init__(self, lanes: Sequence[tuple[str | Said, Source]], lesson: str) -> None:
@@ -85,6 +89,8 @@ class CompareSession(Running):
         self.verified: Comparison | None = None
         self.clouds = CloudSession()
         self.vocabularies: dict[int, Vocabulary] = {}
+        self.linked: LinkedLanes | None = None
+        self.query: tuple[object, str] = (None, "")
 
     def __deepcopy__(self, memo: object) -> "CompareSession":
         return CompareSession(self._first, self.lesson)

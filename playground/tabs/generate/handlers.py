@@ -88,7 +88,9 @@ class GenerateTab(Linked, Undo, Looking, Touring, Exporting):
             failed = {"parts": [self.t("model.failed", name=self.slot.display_name)], "kind": "bad"}
             yield frame({"model": failed, "notice": wording.notice(error.message(self.t), "bad")})
             return
-        line = {"parts": [wording.model_line(backend.info, self.t)], "kind": "good"}
+        name = f"{backend.info.name} · "  # the picker beside it says that, too
+        said = wording.model_line(backend.info, self.t).removeprefix(name)
+        line = {"parts": [{"text": name, "kind": "model-name"}, said], "kind": "good"}
         is_recorded = session.is_recorded and session.trace is self.first_run
         is_others = is_recorded and self.is_others(session, backend)
         yield frame({"model": line, **(self.put_away(session, backend) if is_others else {})})

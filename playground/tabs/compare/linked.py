@@ -1,0 +1,120 @@
+"""Linked: the comparison that a link speaks of: its rows and controls, then its texts; and the link of what is here."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from playground import written
+from playground.components.live_bus import frame
+from playground.engines.prompts import speller_of
+from playground.errors import PlaygroundError
+from playground.i18n import Said, said, say
+from playground.lists import LISTS
+from playground.runs.lane_links import MOST_DRAWN, LinkedLane, LinkedLanes, query_of_lanes, query_of_view
+from playground.runs.setup import Setup
+from playground.tabs import links
+from playground.tabs.compare.handlers import CompareTab
+from playground.tabs.compare.session import LONGEST_NAME, CompareSession, OwnText, Source
+from playground.tabs.shell import reported
+from playground.tabs.visitor import Asks
+
+
+class LinkedCompare(CompareTab):
+    """All handlers of the tab, those of a link that was opened among them."""
+
+    def open_link(self, session: CompareSession, query: Any, *values: Any) -> list[Any]:
+        """What prompt, dice, pace and number of texts are to say, then the frame with the rows of the link."""
+        session.linked = link = links.opened_lanes(session.link_query or query)
+        notes, lanes = list(link.notes), []
+        for one in link.lanes:
+            name = one.name or self.t("compare.unnamed")
+            lanes.append((name, self.source(one, notes)))
+        session.link_words = links.words_on_lanes(replace(link, notes=tuple(notes)), self.slot.name)
+        if lanes:
+            session.fill(lanes, "")
+        prompt, same_dice = values[:2]
+        prompt = prompt if link.prompt is None else link.prompt
+        same_dice = same_dice if link.same_dice is None else link.same_dice
+        session.now = (str(prompt or ""), bool(same_dice))
+        shown = frame({**self.whole(session), **self.standing(session), "compare.lesson": {"parts": []}})
+        return [prompt, same_dice, link.speed or links.SPEED["compare"], link.drawn or gr.skip(), shown]
+
+    def source(self, lane: LinkedLane, notes: list[Said]) -> Source:
+        """What makes a row; its lists as its model spells them. What can't be taken is noted."""
+        model = lane.model if lane.setup is None else lane.setup.model
+        if model is not None and model not in self.shelf:
+            notes.append(say("link.value", name="model", value=model[:LONGEST_NAME]))
+            model = None
+        if lane.setup is None:
+            return OwnText(lane.text or "", model)
+        setup, lists = replace(lane.setup, model=model), dict[str, Any]()
+        for name, text in lane.texts.items():
+            try:
+                lists |= written.settings({name: text}, speller_of(self.backend_of(setup)))
+            except PlaygroundError:
+                notes.append(say("link.value", name=name, value=text[:LONGEST_NAME]))
+        return Setup.from_json(setup.to_json() | lists)
+
+    @reported(ends_run=True)
+    def run_link(self, session: CompareSession, *values: Any) -> Iterator[str]:
+        """The texts of the link, the token that it looks at, and many texts of each lane where it asks for them."""
+        link = session.linked
+        if link is None or not link.runs or not (link.lanes or link.prompt is not None):
+            return
+        yield from self.stream(session, values, None, single=False)
+        if session.is_running or self.state(session) != "ended":
+            return
+        if link.at is not None and session.token is None:
+            yield self.inspect(session, [link.at[0] - 1, link.at[1] - 1])
+        if link.drawn:
+            yield from self.draw(session, link.drawn, *values)
+
+    @reported(ends_run=True)
+    def run(self, session: CompareSession, *values: Any) -> Iterator[str]:
+        """As without links."""
+        session.link_words = None  # it spoke of another comparison
+        yield from super().run(session, *values)
+
+    # the link of what is here
+
+    def heard(self, session: CompareSession, values: tuple[Any, ...]) -> None:
+        super().heard(session, values)
+        usual = links.SPEED["compare"]
+        session.asks = Asks("", "" if values[2] in (usual, None) else str(values[2]))
+
+    def standing(self, session: CompareSession) -> dict[str, object]:
+        found = super().standing(session)
+        made: Any = found["compare.made"]
+        run, is_ended = self.query(session), made["kind"] == "ended"
+        view = query_of_view(self.view(session)) if run else ""
+        address = {"run": run, "view": view, "ended": is_ended, "gave": ""}
+        return found | {"compare.link": links.notice(session.link_words, self.t), "compare.address": address}
+
+    def query(self, session: CompareSession) -> str:
+        """What makes the comparison, as a query; "" for the page as everybody meets it."""
+        first = self.brought.comparisons[0]
+        now = session.now or (first.prompt, first.same_dice)
+        rows = tuple((one.name, one.setup) for one in session.lanes)
+        if session.comparison is None and (rows, now) == (first.lanes, (first.prompt, first.same_dice)):
+            return ""
+        if session.query[0] != (rows, now):
+            lanes = tuple(self.linked(name, source) for name, source in rows)
+            session.query = (rows, now), query_of_lanes(LinkedLanes(lanes, *now, model=self.slot.name))
+        return session.query[1]
+
+    def linked(self, name: str | Said, source: Source) -> LinkedLane:
+        title = said(name, self.t)
+        if isinstance(source, OwnText):
+            return LinkedLane(title, text=source.text, model=source.model)
+        numbers = {key: value for key, value in source.settings.items() if key not in LISTS}
+        return LinkedLane(title, replace(source, settings=numbers), self.typed(source))
+
+    def view(self, session: CompareSession) -> LinkedLanes:
+        place = None if session.token is None else session.place(session.token[0])
+        at = None if place is None or session.token is None else (place + 1, session.token[1] + 1)
+        lanes = [one.key for one in session.lanes if isinstance(one.setup, Setup)]
+        counts = {session.clouds.drawn[key].wanted if key in session.clouds.drawn else 0 for key in lanes}
+        drawn = counts.pop() if len(counts) == 1 else 0
+        return LinkedLanes(speed=session.asks.view or None, at=at, drawn=drawn if drawn <= MOST_DRAWN else 0)
