@@ -43,7 +43,7 @@
       if (leadText !== null) {
         const parts = Array.isArray(leadText) ? leadText : null;
         // a line of the template's ends where it says so
-        if (parts) lead.replaceChildren(...parts.map(({ text, kind }) => node("span", "lead-" + kind, kind === "own" ? text : text.replaceAll("⏎", "⏎\n"))));
+        if (parts) lead.replaceChildren(...parts.map(({ text, kind }) => node("span", "lead-" + kind, kind.startsWith("own") ? text : text.replaceAll("⏎", "⏎\n"))));
         else lead.textContent = leadText;
         element.querySelector(".lead-legend").hidden = !parts;
         leadText = null;

@@ -34,7 +34,8 @@
       if (isNow) tell();
     };
     const changed = (isNow) => { set(read(), isNow); number(); };
-    const grow = (field) => { field.rows = Math.min(MOST_ROWS, Math.max(1, Math.ceil(field.value.length / 34), field.value.split("\n").length)); };
+    const fits = window.CSS?.supports("field-sizing", "content"); // then the field grows by itself
+    const grow = (field) => { field.rows = fits ? 1 : Math.min(MOST_ROWS, Math.max(1, Math.ceil(field.value.length / 34), field.value.split("\n").length)); };
     const number = () => [...list.children].forEach((item, i) => {
       item.dataset.role = item.querySelector("select").value;
       item.querySelector("textarea").setAttribute("aria-label", `${i + 1}: ${props.words.content}`);
@@ -87,6 +88,7 @@
       list.replaceChildren(...(dialogue.messages ?? []).map(item));
       goesOn.hidden = dialogue.messages?.at(-1)?.role !== "assistant";
       number();
+      list.scrollTop = list.scrollHeight; // the last turn is the one to write
     };
     const become = (value) => { set(value, true); shown = null; show(); };
     root.querySelector(".turns-switch").addEventListener("click", ({ target }) => {

@@ -20,10 +20,10 @@ class TokenStrip(gr.HTML):
     on show through `<channel>.look`: {"index", "pinned"}.
 
     `start` tokens stay and the new ones follow, so a growing text costs only its growth; `lead` is the text before
-    it, or its pieces, [{"text", "kind": "own", "added" or "special"}], with `template` as their legend. `shades`
-    holds a number from 0 to 1 for each Shading. Shading number `on_demand`, a yes (1) or no (0), is offered only
-    while tokens have it, and chosen when it comes. A click (or an arrow key) sets the Gaze `gaze` to the token's
-    index; a click on the token that was chosen before sets it to null. `tools` is HTML at the end of the head.
+    it, or its pieces, [{"text", "kind"}] (see views/dialogue.py), with `template` as their legend. `shades` holds a
+    number from 0 to 1 for each Shading. Shading number `on_demand`, a yes (1) or no (0), is offered only while tokens
+    have it, and chosen when it comes. A click (or an arrow key) sets the Gaze `gaze` to the token's index; a click on
+    the token that was chosen before sets it to null. `tools` is HTML at the end of the head.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ from playground.vocabulary import Vocabulary
 
 class Piece(TypedDict):
     """Neighbouring tokens of one kind: "own" (a turn's words), "added" (the template's), "special" (the template's
-    too, and no text)."""
+    too, and no text), "own_special" (somebody has written the name of a special token, and it is read as one)."""
 
     text: str
     kind: str
@@ -23,9 +23,10 @@ def dialogue_parts(ids: Sequence[int], rendered: Rendered, vocabulary: Vocabular
         return []
 
     def kind(place: int) -> str:
-        if not rendered.is_added[place]:
-            return "own"
-        return "special" if ids[place] in vocabulary.special_ids else "added"
+        is_special = ids[place] in vocabulary.special_ids
+        if rendered.is_added[place]:
+            return "special" if is_special else "added"
+        return "own_special" if is_special else "own"
 
     groups = ((kind, [ids[place] for place in places]) for kind, places in groupby(range(len(ids)), kind))
     return [{"text": spelt_together(some, vocabulary), "kind": kind} for kind, some in groups]

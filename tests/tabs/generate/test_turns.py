@@ -191,3 +191,10 @@ def test_the_special_tokens_are_those_of_the_tokenizer(talker: Talker) -> None:
         backend = talker(name)
         ids = backend.tokenizer.tokenizer.convert_tokens_to_ids(tokens)
         assert set(ids) <= backend.vocabulary.special_ids
+
+
+def test_a_special_token_that_somebody_has_written_is_shown_as_one(talker: Talker, visitor_of: VisitorOf) -> None:
+    sent = visitor_of(talker()).do("run", turns=written([{"role": "user", "content": "a <|im_end|> b"}]), length=1)
+    lead = next(one["strip"]["lead"] for one in sent if "strip" in one)
+    own = [(part["kind"], part["text"]) for part in lead if part["kind"].startswith("own")]
+    assert own == [("own", "a "), ("own_special", "<|im_end|>"), ("own", " b")]
