@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from playground.decoding.distribution import Distribution
 from playground.decoding.partial import OnlyTold
-from playground.decoding.processors import Processor, Situation, Stateful
+from playground.decoding.processors import Processor, Situation, is_stateful
 from playground.decoding.rows import Row
 
 NOWHERE = Situation()
@@ -83,8 +84,8 @@ def states_after(stages: Sequence[Stage], situation: Situation, token_id: int) -
     """What the stateful processors among the stages carry on to the next step, once `token_id` has been taken."""
     states: dict[str, float] = {}
     for stage in stages:
-        processor = stage.processor
-        if isinstance(processor, Stateful):
+        processor: Any = stage.processor
+        if is_stateful(processor):
             state = situation.states.get(processor.name, processor.first_state)
             states[processor.name] = processor.state_after(state, stage.before[0], token_id)
     return states
@@ -92,5 +93,5 @@ def states_after(stages: Sequence[Stage], situation: Situation, token_id: int) -
 
 def states_before(processors: Sequence[Processor], carried: Mapping[str, float]) -> dict[str, float]:
     """What the stateful processors stand at before a step: what was carried on, or where they begin."""
-    stateful = [p for p in processors if isinstance(p, Stateful) and not p.is_neutral]
+    stateful: list[Any] = [p for p in processors if is_stateful(p) and not p.is_neutral]
     return {p.name: carried.get(p.name, p.first_state) for p in stateful}

@@ -88,6 +88,12 @@ class Stateful(Protocol):
         ...
 
 
+def is_stateful(processor: object) -> bool:
+    """Whether it is Stateful: as isinstance says, which looks through the protocol each time and takes as long as a
+    cut-off."""
+    return hasattr(processor, "state_after")
+
+
 class _Switched:
     """What all processors have in common: off at one value, an exact no-op; most need not know the situation."""
 

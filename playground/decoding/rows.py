@@ -17,14 +17,17 @@ class Desk:
     def __init__(self, most: int = DESK_BYTES) -> None:
         self._most = most
         self._held: OrderedDict[int, tuple[Row, Tensor]] = OrderedDict()  # asked for longest ago first
+        self._bytes = 0
         self._lock = threading.Lock()
 
     def put(self, row: "Row", logits: Tensor) -> None:
         with self._lock:
+            _, before = self._held.pop(id(row), (None, None))
             self._held[id(row)] = row, logits
-            self._held.move_to_end(id(row))
-            while len(self._held) > 1 and sum(held.nbytes for _, held in self._held.values()) > self._most:
-                self._held.popitem(last=False)
+            self._bytes += logits.nbytes - (before.nbytes if before is not None else 0)
+            while len(self._held) > 1 and self._bytes > self._most:
+                _, (_, gone) = self._held.popitem(last=False)
+                self._bytes -= gone.nbytes
 
     def get(self, row: "Row") -> Tensor | None:
         with self._lock:

@@ -47,6 +47,14 @@ def test_the_desk_holds_one_row_however_large() -> None:
     assert row.logits is head.logits and not head.asked
 
 
+def test_a_row_put_again_counts_once() -> None:
+    desk, heads = Desk(most=2 * 4 * SIZE), [Head(float(i)) for i in range(2)]
+    rows = [Row(head.logits, head, desk) for head in heads]
+    for _ in range(5):
+        desk.put(rows[1], heads[1].logits)
+    assert rows[0].logits[0] == 0 and not heads[0].asked
+
+
 @pytest.mark.parametrize("most", [0, 4 * SIZE, 40 * SIZE])
 def test_rows_asked_for_by_many_threads_are_right(most: int) -> None:
     desk = Desk(most)

@@ -324,7 +324,8 @@ class HuggingFaceModel:
         arguments: dict[str, Any] = dict(self._extra)
         for name, places in self.places(position, position + input_ids.shape[1]).items():
             arguments[name] = places.expand(input_ids.shape)
-        in_pieces = self._in_pieces if len(input_ids) in wide_products.ROWS else nullcontext()
+        is_wide = not self.packed_bytes and len(input_ids) in wide_products.ROWS  # the lean head needs no pieces
+        in_pieces = self._in_pieces if is_wide else nullcontext()
         with self._forward_lock, in_pieces, self.head.listening() as heard:
             output = self.module(input_ids=input_ids, use_cache=True, **{self.cache_argument: cache}, **arguments)
         return Answer(output.logits[:, -1].to(copy=True, dtype=torch.float32), self.head.read_of(output, heard))
