@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from playground.engines.huggingface import pair as pair
     from playground.engines.huggingface import rounding as rounding
     from playground.engines.huggingface import transparent as transparent
-    from playground.runs.verification import beams, generate, lanes, texts
+    from playground.runs.verification import beams, clouds, generate, lanes, texts
 
     beam_verification, lane_verification, text_verification, verification = beams, lanes, texts, generate
+    cloud_verification = clouds
 
 MODULES = {
     "beam_verification": "playground.runs.verification.beams",
+    "cloud_verification": "playground.runs.verification.clouds",
     "lane_verification": "playground.runs.verification.lanes",
     "text_verification": "playground.runs.verification.texts",
     "verification": "playground.runs.verification.generate",

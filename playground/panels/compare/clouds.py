@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from playground.decoding.clouds import Sample
 from playground.decoding.distribution import Floats
@@ -19,8 +20,11 @@ from playground.views.strip import spelt
 from playground.views.token_histogram import taken_after, token_histogram
 from playground.vocabulary import Vocabulary
 
+if TYPE_CHECKING:
+    from playground.runs.verification.clouds import CloudVerification
+
 BEGINNING = 60  # characters of a text that stand beside its dot
-SWEPT = "ink"  # the colour of a sweep
+SWEPT = tuple(f"sweep-{letter}" for letter in "abcdefghijkl")  # of a sweep, from its first value to its last
 SHADES = 5  # of the tokens of the text that is read
 MEASURES = (
     "texts", "unique", "self_bleu", "edit_distance", "mean_logprob", "perplexity", "distinct_2", "seq_rep_4", "length",
@@ -30,7 +34,8 @@ RARE = 0.001  # a p-value below it is told as a rare accident
 
 @dataclass(frozen=True)
 class CloudRow:
-    """One cloud of the page: a lane's, at its place among the lanes, or a sweep's (`place` None)."""
+    """One cloud of the page: a lane's, at its place among the lanes, or a sweep's (`place` None), which is so far (0 to
+    1) on the way from its first value to its last."""
 
     key: int
     name: str
@@ -38,16 +43,41 @@ class CloudRow:
     samples: Sequence[Sample]
     view: CloudView | None
     vocabulary: Vocabulary | None = None  # of the model that drew it; None: that of the look
+    share: float = 0.0
+    badge: Mapping[str, str] | None = None
 
     @property
     def tint(self) -> str:
-        return SWEPT if self.place is None else colour(self.place)
+        return SWEPT[round(self.share * (len(SWEPT) - 1))] if self.place is None else colour(self.place)
 
 
 def progress(done: int, wanted: int, name: str, texts: int, of: int, look: Look) -> Channels:
     """How far the drawing is: tokens done of those wanted at most, and the texts of the lane whose turn it is."""
     said = look.t("compare.clouds.progress", name=name, texts=texts, of=of)
     return {"compare.clouds.progress": {"share": round(done / max(1, wanted), 4), "text": said}}
+
+
+def badges(rows: Sequence[CloudRow]) -> Channels:
+    """What the comparison of some texts of each cloud with runs of their own seeds found, a line a cloud."""
+    parts: list[object] = []
+    for row in rows:
+        if row.badge:
+            parts += [{"text": row.name, "kind": f"dot dot-{row.tint}"},
+                      {"text": f" {row.badge['text']}\n", "kind": f"badge-{row.badge['kind']}"}]  # fmt: skip
+    return {"compare.clouds.badges": {"parts": parts}}
+
+
+def badge(found: "CloudVerification", t: Translator) -> dict[str, str]:
+    """What one comparison found."""
+    difference = "0.0" if found.largest_difference == 0 else f"{found.largest_difference:.1e}"
+    numbers = {"checked": found.checked, "texts": found.texts, "equal": found.equal, "difference": difference,
+               "inside": found.in_transformers}  # fmt: skip
+    if not found.passed:
+        return {"text": t("compare.cloud.badge.bad", **numbers), "kind": "bad"}
+    if not found.has_witness:
+        return {"text": t("compare.cloud.badge.alone", **numbers), "kind": "wait"}
+    more = " " + t("compare.cloud.badge.within", parted=found.parted) if found.parted else ""
+    return {"text": t("compare.cloud.badge.good", **numbers) + more, "kind": "good"}
 
 
 def idle() -> Channels:

@@ -93,7 +93,8 @@ def _dots(one: PlaneCloud, axis: str, reading: tuple[int, int] | None, t: Transl
             "hovertemplate": "%{text}<extra></extra>",
             "marker": {
                 "color": colour(one.tint), "size": [15 if is_read else 8 for is_read in read],
-                "opacity": [1 if is_read else 0.22 if one.is_swept else 0.42 for is_read in read],
+                "symbol": "diamond" if one.is_swept else "circle",
+                "opacity": [1 if is_read else 0.42 for is_read in read],
                 "line": {"color": colour("ink"), "width": [2.5 if is_read else 0 for is_read in read]},
             },
         }
@@ -138,7 +139,10 @@ def _sweep(
         {
             "type": "scatter", "mode": "lines+markers+text", "x": rounded(x.mean for _, x, _ in swept),
             "y": rounded(y.mean for _, _, y in swept), "line": {"color": colour("ink"), "width": 1.6},
-            "marker": {"color": colour("ink"), "size": 11, "line": {"color": colour("panel"), "width": 2}},
+            "marker": {
+                "color": [colour(one.tint) for one, _, _ in swept], "size": 13, "symbol": "diamond",
+                "line": {"color": colour("ink"), "width": 1.5},
+            },
             "text": words, "textposition": "top right", "textfont": {"color": colour("ink"), "size": 13},
             "hovertext": [_hover(one, x, y, t) for one, x, y in swept],
             "hovertemplate": "%{hovertext}<extra></extra>",

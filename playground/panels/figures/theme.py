@@ -14,6 +14,15 @@ FONT = (
 )
 MONOSPACE = "ui-monospace, 'DejaVu Sans Mono', 'Cascadia Mono', Menlo, Consolas, 'Noto Sans Mono CJK SC', monospace"
 
+
+def _between(ramp: tuple[str, str, str], share: float) -> str:
+    """The colour at 0 to 1 of the way over three."""
+    first, second = ramp[:2] if share < 0.5 else ramp[1:]
+    part = 2 * share - (share >= 0.5)
+    mixed = (round((1 - part) * int(first[i : i + 2], 16) + part * int(second[i : i + 2], 16)) for i in (1, 3, 5))
+    return "#" + "".join(f"{value:02x}" for value in mixed)
+
+
 # name: (on light, on dark)
 PALETTE: dict[str, tuple[str, str]] = {
     "page": ("#f6f8fa", "#0e131a"),
@@ -46,6 +55,9 @@ PALETTE: dict[str, tuple[str, str]] = {
 # of the sequences of a search, by number (see views/beam_tree.py)
 _SEQUENCES = ("chosen", "accent", "green", "warm", "hot", "cool", "cut-typical-p", "plum", "brown")
 PALETTE |= {f"seq-{chr(97 + n)}": PALETTE[name] for n, name in enumerate(_SEQUENCES)}
+# of a sweep, from its first value to its last: blue, plum, orange, each a step further
+_RAMPS = tuple(zip(PALETTE["accent"], PALETTE["plum"], PALETTE["hot"], strict=True))
+PALETTE |= {f"sweep-{chr(97 + n)}": (_between(_RAMPS[0], n / 11), _between(_RAMPS[1], n / 11)) for n in range(12)}
 
 
 def colour(name: str) -> str:

@@ -59,16 +59,21 @@ class CloudPanels(Editing):
         """Of the lanes that are there, in the order of the page, then those of the sweep."""
         drawn = session.clouds.drawn
         found = [
-            self.cloud_row(drawn[one.key], one.name, place)
+            self.cloud_row(drawn[one.key], one.name, place, session)
             for place, one in enumerate(session.lanes)
             if one.key in drawn
         ]
-        return found + [self.cloud_row(one, one.name, None) for key, one in drawn.items() if key < 0]
+        swept = [one for key, one in drawn.items() if key < 0]
+        return found + [
+            replace(self.cloud_row(one, one.name, None, session), share=i / max(1, len(swept) - 1))
+            for i, one in enumerate(swept)
+        ]
 
-    def cloud_row(self, one: Drawn, name: str | Said, place: int | None) -> CloudRow:
+    def cloud_row(self, one: Drawn, name: str | Said, place: int | None, session: CompareSession) -> CloudRow:
         """With the vocabulary of its own model, if it has one."""
         vocabulary = self.backend_of(one.setup).vocabulary if one.setup.model else None
-        return CloudRow(one.key, said(name, self.t), place, one.samples, one.view, vocabulary)
+        badge = session.clouds.badge(one.key)
+        return CloudRow(one.key, said(name, self.t), place, one.samples, one.view, vocabulary, badge=badge)
 
     def cloud_panels(self, session: CompareSession) -> dict[str, object]:
         """Every panel of the clouds, and how their drawing stands."""
@@ -80,7 +85,9 @@ class CloudPanels(Editing):
     def plane_panels(self, session: CompareSession) -> dict[str, object]:
         clouds, look = session.clouds, self.cloud_look(session)
         reading = None if clouds.is_blind else clouds.reading
-        return panels.plane(self.cloud_rows(session), self.own_texts(session), clouds.axis, AXES, reading, look)
+        rows = self.cloud_rows(session)
+        shown = panels.plane(rows, self.own_texts(session), clouds.axis, AXES, reading, look)
+        return {**shown, **panels.badges(rows if look.vocabulary else ())}
 
     def own_texts(self, session: CompareSession) -> list[tuple[str, str, float]]:
         """(name, colour, mean log-probability) of the texts that a person brought and the model has read."""

@@ -65,6 +65,7 @@ class CloudSession(Running):
         votes: by (key, token ids).
         law: of the histogram on show.
         knob: the knob that was swept last.
+        badges: by key, the samples that were compared with runs of their own seeds, and what that found.
     """
 
     def __init__(self) -> None:
@@ -81,12 +82,13 @@ class CloudSession(Running):
         self.votes: dict[tuple[int, tuple[int, ...]], Votes] = {}
         self.law: Law | None = None
         self.knob = ""
+        self.badges: dict[int, tuple[tuple[Sample, ...], dict[str, str]]] = {}
 
     def clear(self) -> None:
         """No clouds any more."""
         self.stop()
         self.drawn, self.reading, self.is_blind, self.law, self.votes = {}, None, False, None, {}
-        self.lane, self.place, self.knob = None, 0, ""
+        self.lane, self.place, self.knob, self.badges = None, 0, "", {}
 
     def keep(self, keys: set[int]) -> None:
         """Forget the clouds of lanes that are gone."""
@@ -101,6 +103,11 @@ class CloudSession(Running):
                 old = self.drawn[key]
                 self.drawn = {**self.drawn, key: replace(old, samples=samples, view=view or old.view)}
             return True
+
+    def badge(self, key: int) -> dict[str, str] | None:
+        """Of a cloud as it is; none where texts have come to it, or gone, since."""
+        found, drawn = self.badges.get(key), self.drawn.get(key)
+        return found[1] if found and drawn and found[0] is drawn.samples else None
 
     @property
     def bytes(self) -> int:

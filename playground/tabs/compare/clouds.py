@@ -13,11 +13,13 @@ from playground.components.gaze import as_pair
 from playground.components.live_bus import frame
 from playground.decoding.clouds import CLOUD_BYTES, MAX_SAMPLES, rows_at_once, sample_bytes
 from playground.decoding.trace import TRACE_BYTES
+from playground.engines.protocol import runs_in_transformers
 from playground.errors import OutOfRangeError
 from playground.i18n import say
 from playground.panels import wording
 from playground.panels.compare import clouds as panels
 from playground.panels.compare.frames import Look
+from playground.runs import late
 from playground.runs.comparison import requests_of, seeds_of
 from playground.runs.setup import Setup
 from playground.runs.sweep import knobs, sweep
@@ -160,6 +162,43 @@ class Clouds(CloudPanels):
             if one.samples and (one.view is None or one.view.measures.texts != len(one.samples)):
                 clouds.drawn[key] = replace(one, view=cloud_view(one.samples, vocabulary), wanted=len(one.samples))
         yield frame(self.cloud_panels(session))
+
+    @reported(if_current=True)
+    def verify_clouds(self, session: CompareSession) -> Iterator[str]:
+        """Some texts of each cloud compared with runs of their own seeds, and those with transformers."""
+        clouds = session.clouds
+        version = clouds.version
+        if clouds.is_running or self.slot.get().info.name != clouds.model_name:
+            return
+        with self.using(one.setup for one in clouds.drawn.values()):
+            for key, one in list(clouds.drawn.items()):
+                has_text = any(sample.token_ids and sample.error is None for sample in one.samples)
+                if has_text and not clouds.badge(key) and clouds.version == version:
+                    yield from self.verify_cloud(session, key, one, version)
+
+    def verify_cloud(self, session: CompareSession, key: int, one: Drawn, version: int) -> Iterator[str]:
+        clouds, backend = session.clouds, self.backend_of(one.setup)
+
+        def is_wanted() -> bool:
+            return clouds.version == version
+
+        badge = {"text": self.t("badge.no_reference", name=backend.info.name), "kind": "wait"}
+        if runs_in_transformers(backend):
+            clouds.badges[key] = one.samples, {"text": self.t("badge.wait"), "kind": "wait"}
+            yield frame(panels.badges(self.cloud_rows(session)))
+            try:
+                found = late.cloud_verification.verify_cloud(one.samples, one.request, backend, is_wanted)
+            except late.verification.Cancelled:
+                clouds.badges.pop(key, None)
+                return
+            except Exception:
+                clouds.badges.pop(key, None)
+                yield frame(panels.badges(self.cloud_rows(session)))
+                raise
+            badge = panels.badge(found, self.t)
+        if is_wanted():
+            clouds.badges[key] = one.samples, badge
+            yield frame(panels.badges(self.cloud_rows(session)))
 
     # looking
 

@@ -24,6 +24,7 @@ from playground.tabs.compare.linked import LinkedCompare
 from playground.tabs.delivery import lossless
 from playground.tabs.per_visitor import PerVisitor, language_of
 from playground.tabs.state_line import stated
+from playground.tabs.ways import ways
 
 TEXTS = 40  # of each lane, at first
 FIRST_KNOB, FIRST_SWEEP = "temperature", (0.4, 1.6, 5)
@@ -64,6 +65,7 @@ def build(
                 LiveText(channel="compare.clouds.text", style="cloud-text", live=True, elem_id="compare-read")
                 rate = LiveText(channel="compare.clouds.rate", style="cloud-chips", elem_id="compare-rate")
         LiveText(channel="compare.clouds.table", style="beam-table numbers", elem_id="compare-cloud-table")
+        LiveText(channel="compare.clouds.badges", style="cloud-badges", live=True, elem_id="compare-cloud-badges")
         _help(t)
         with gr.Row(elem_classes="compare-more"):
             words = f"<span>{t('compare.save.label')}</span>"
@@ -157,9 +159,12 @@ def _wire(
     def told(handler: Any) -> Any:
         return lossless(stated(tab, handler, len(controls)))
 
-    draw.press(told(tab.draw), inputs=[state, count, *controls], **streaming)
-    swept.press(told(tab.sweep), inputs=[state, count, knob, first, last, steps, *controls], **streaming)
-    stop.press(told(tab.stop_clouds), inputs=[state, *controls], **streaming)
+    verify, verifying = lossless(tab.verify_clouds), ways(bus, [state]).verifying
+    draw.press(told(tab.draw), inputs=[state, count, *controls], **streaming).then(verify, **verifying)
+    swept.press(
+        told(tab.sweep), inputs=[state, count, knob, first, last, steps, *controls], **streaming
+    ).then(verify, **verifying)  # fmt: skip
+    stop.press(told(tab.stop_clouds), inputs=[state, *controls], **streaming).then(verify, **verifying)
     for one in chips:
         one.act(told(tab.cloud_act), trigger_mode="multiple", **looking)
     gaze = Gaze("compare.read")

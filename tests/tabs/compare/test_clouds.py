@@ -112,6 +112,42 @@ def test_a_sweep_is_a_cloud_a_value_beside_the_lanes(comparer: Comparer) -> None
     assert [row[0] for row in rows(comparer)] == ["L0", "L1", "top-k 1", "top-k 100"]
 
 
+def verified(visitor: Comparer) -> Comparer:
+    for update in visitor.tab.verify_clouds(visitor.session):
+        visitor.take(update)
+    return visitor
+
+
+def test_a_cloud_has_a_badge_of_some_texts_beside_generate_with_their_own_seeds(comparer: Comparer) -> None:
+    first, second = verified(draw(comparer.lanes(GREEDY, COOL), 5)).said("compare.clouds.badges").splitlines()
+    assert first == (
+        "L0 ✓ 1 of 1 texts compared (of 5) are those of their own seeds run alone, and these runs pass their "
+        "comparison with transformers (largest difference 0.0 nats)"
+    )
+    assert second.startswith("L1 ✓ 3 of 3 texts compared (of 5)")
+    before = dict(comparer.session.clouds.badges)
+    verified(comparer)
+    assert comparer.session.clouds.badges == before  # nothing is compared twice
+    key = comparer.session.lanes[1].key
+    drawn = comparer.session.clouds.drawn[key]
+    other = replace(drawn.samples[0], token_ids=(*drawn.samples[0].token_ids[:-1], 7))
+    comparer.session.clouds.drawn[key] = replace(drawn, samples=(other, *drawn.samples[1:]))
+    assert comparer.session.clouds.badge(key) is None  # it spoke of other texts
+    verified(comparer)
+    assert "L1 ✗ of 3 texts compared (of 5), 2 are those of their own seeds" in comparer.said("compare.clouds.badges")
+    kinds = [part["kind"] for part in comparer.page["compare.clouds.badges"]["parts"]]
+    assert kinds[1] == "badge-good" and kinds[3] == "badge-bad"
+
+
+def test_values_of_a_sweep_have_colours_in_their_order(comparer: Comparer) -> None:
+    draw(comparer.lanes(COOL), 2)
+    draw(comparer, 2, "temperature", 0.5, 1.5, 3)
+    dots = comparer.page["compare.clouds.table"]["table"]["dots"]
+    assert dots[1:] == ["sweep-a", "sweep-g", "sweep-l"] and len(set(dots)) == 4
+    symbols = {trace["marker"]["symbol"] for trace in comparer.page["compare.clouds.plane"]["data"][:4]}
+    assert symbols == {"circle", "diamond"}
+
+
 def test_the_histogram_counts_tokens_beside_their_exact_probabilities(comparer: Comparer, storyteller: Backend) -> None:
     draw(comparer.lanes(GREEDY, COOL), 60)
     act(comparer, do="lane", key=comparer.session.lanes[1].key)
