@@ -174,13 +174,34 @@
     };
   };
 
+  // Plotly draws a heat map as a bitmap; on paper it is a square a cell, from its numbers.
+  const between = (scale, share) => {
+    const next = Math.max(0, scale.findIndex(([at]) => at >= share)), before = Math.max(0, next - 1);
+    const [a, b] = [before, next].map((i) => colour(scale[i][1])[0].match(/[0-9a-f]{2}/g).map((part) => parseInt(part, 16)));
+    const way = scale[next][0] - scale[before][0], part = way ? (share - scale[before][0]) / way : 0;
+    return `rgb(${a.map((from, i) => Math.round(from + (b[i] - from) * part)).join(" ")})`;
+  };
+  const squares = ({ z, zmin, zmax, colorscale, xgap = 0, ygap = 0 }, image) => {
+    const [left, top, width, height] = ["x", "y", "width", "height"].map((name) => Number(image.getAttribute(name)));
+    const group = svg("g"), wide = width / z[0].length, high = height / z.length;
+    z.forEach((row, up) => row.forEach((value, across) => {
+      const share = Math.min(1, Math.max(0, (value - zmin) / (zmax - zmin)));
+      group.append(svg("rect", { x: left + across * wide + xgap / 2, y: top + (z.length - 1 - up) * high + ygap / 2, width: wide - xgap,
+        height: high - ygap, ...paint("fill", between(colorscale, share)) }));
+    }));
+    return group;
+  };
+
   // {group, width, height}: all that the panel shows, its upper left corner at 0, 0.
   page.drawPanel = async (panel) => {
     const charts = new Map();
     for (const holder of panel.querySelectorAll(".live-plot")) {
       if (!holder.picture || !holder.checkVisibility()) continue;
       const text = await holder.picture(), chart = text && new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
-      if (chart) charts.set(holder, document.importNode(chart, true));
+      if (!chart) continue;
+      const maps = holder.traces().filter(({ type }) => type === "heatmap");
+      chart.querySelectorAll("image").forEach((image, i) => { if (maps[i]) image.replaceWith(squares(maps[i], image)); });
+      charts.set(holder, document.importNode(chart, true));
     }
     const close = opened(panel), group = svg("g");
     try {

@@ -30,6 +30,7 @@
       const drawing = await window.Plotly.toImage(from, { format: "svg", width, height, imageDataOnly: true });
       return drawing.replace(/var\((--plot-[a-z-]+)\)/g, (_, name) => palette.getPropertyValue(name).trim());
     };
+    holder.traces = () => made().data; // with the numbers and colours of what it shows
     const shows = () => {
       holder.dataset.frame = number;
       if (figure.label) holder.setAttribute("aria-label", figure.label);
