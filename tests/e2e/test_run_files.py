@@ -60,3 +60,10 @@ def test_a_search_is_saved_with_its_candidates(visit: Callable[..., Any]) -> Non
     assert found["format"] == "decoding-playground/search"
     assert found["link"].startswith("tab=beam&prompt=The+old+man")
     assert len(found["steps"][0]["candidates"]) > 4
+    other = visit()
+    other.page.evaluate(DROP, [content, name])
+    page: Page = other.page
+    expect(page.locator("#tabs > .tab-wrapper [data-tab-id=beam]")).to_have_attribute("aria-selected", "true")
+    page.wait_for_function("window.livePage.gave() !== ''")  # it was made anew, and has ended
+    again = json.loads(save(page, "#beam-tree", "json")[1])
+    assert (again["output"]["ids"], again["tokens"]) == (found["output"]["ids"], found["tokens"])
