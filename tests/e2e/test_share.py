@@ -188,7 +188,7 @@ def test_keys_run_wait_step_and_go_back(visit: Callable[..., Any]) -> None:
 
 
 def test_keys_of_size_and_language_and_a_slider_that_keeps_its_own(visit: Callable[..., Any]) -> None:
-    tab = visit()
+    tab = visit(locale="en-US")  # a browser profile of its own: the language that is chosen holds
     page: Page = tab.page
     expect(tab.badge).to_contain_text("40/40")
     page.mouse.click(3, 600)

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from playground.catalog import PARAMETERS
 from tests.tabs.test_states_in_links import state
@@ -76,9 +76,11 @@ def odd(number: int) -> str:
     return f"?{written}&autorun=0" + ("#" + written if number % 3 == 0 else "")
 
 
-def harmless(numbers: range, context: BrowserContext, url: str) -> None:
-    """No dialog; what else must not happen is watched over every page."""
+def harmless(numbers: range, chromium: Browser, watch: Any, url: str) -> None:
+    """No dialog; what else must not happen is watched. In a profile of its own: a link may choose the language."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
     dialogs: list[str] = []
+    watch.over(context)
     for number in numbers:
         page = context.new_page()
         page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
@@ -88,13 +90,14 @@ def harmless(numbers: range, context: BrowserContext, url: str) -> None:
         assert page.locator("#link :is(img, script, b), #strip img").count() == 0
         page.close()
         assert dialogs == [], odd(number)
+    context.close()
 
 
-def test_odd_links_do_no_harm(desktop: tuple[BrowserContext, Any], app: Any) -> None:
-    harmless(range(FEW_ODD), desktop[0], app.url)
+def test_odd_links_do_no_harm(chromium: Browser, desktop: tuple[BrowserContext, Any], app: Any) -> None:
+    harmless(range(FEW_ODD), chromium, desktop[1], app.url)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_a_hundred_odd_links_do_no_harm(desktop: tuple[BrowserContext, Any], app: Any) -> None:
-    harmless(range(FEW_ODD, MANY_ODD), desktop[0], app.url)
+def test_a_hundred_odd_links_do_no_harm(chromium: Browser, desktop: tuple[BrowserContext, Any], app: Any) -> None:
+    harmless(range(FEW_ODD, MANY_ODD), chromium, desktop[1], app.url)
