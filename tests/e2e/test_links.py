@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from playwright.sync_api import BrowserContext, Page, expect
 
@@ -78,6 +79,26 @@ def test_a_link_to_a_search_opens_its_tab(desktop: tuple[BrowserContext, Any], a
     assert controls["beam-num-beams"][1] == "4" and controls["beam-groups"][1] == "2"
     assert controls["beam-diversity-penalty"][1] == "1.5"
     expect(page.locator("#beam-strategy input[value=diverse]")).to_be_checked()
+    page.close()
+
+
+def test_a_link_to_a_comparison_brings_its_lanes(desktop: tuple[BrowserContext, Any], app: Any) -> None:
+    lanes = [
+        {"name": "a & b", "strategy": "greedy", "max_new_tokens": "3"},
+        {"name": "warm", "strategy": "sample", "temperature": "1.3", "seed": "7", "max_new_tokens": "4"},
+    ]
+    asked = [("tab", "compare"), ("prompt", "The fox"), ("dice", "own"), ("speed", "fast"), ("at", "2:3")]
+    page = desktop[0].new_page()
+    page.goto(f"{app.url}/?{urlencode(asked + [('lane', urlencode(lane)) for lane in lanes])}")
+    expect(page.locator("#compare-made .live-text")).to_contain_text(t("state.ended"))
+    expect(page.locator("#compare-prompt textarea")).to_have_value("The fox")
+    expect(page.locator("#compare-dice input")).not_to_be_checked()
+    expect(page.locator(".lane-name")).to_have_text(["a & b", "warm"])
+    strips = page.locator("#compare-lanes .token-strip")
+    for place, count in ((0, 3), (1, 4)):
+        expect(strips.nth(place).locator(".token")).to_have_count(count)
+    expect(strips.nth(1).locator(".token").nth(2)).to_have_attribute("aria-pressed", "true")
+    expect(page).to_have_url(re.compile(r"temperature%3D1\.3.*at=2:3"))
     page.close()
 
 
