@@ -15,8 +15,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 POET = MODELS / "poet"
 EXCERPT = Path(__file__).parent / "texts" / "heldout-poems.txt"  # the first twenty of the corpus's held-out poems
 # of the weights that are shipped: whoever trains them anew measures them anew
-HASH = "f09fa3eb249fbf8e677424ffca5248a120928f46b40a8f78bc0d1b71907888b5"
-NATS = 3.994
+HASH = "19f6056e5b59e5d97eb0f850c789cd5b9d13db8b0f347bb7f1e46f273a4ea944"
+NATS = 3.903
 QUATRAIN = "静夜思：床前明月光，疑是地上霜。举头望明月，低头思故乡。"
 EIGHT = "山居秋暝：空山新雨后，天气晚来秋。明月松间照，清泉石上流。竹喧归浣女，莲动下渔舟。随意春芳歇，王孙自可留。"
 

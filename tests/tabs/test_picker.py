@@ -190,13 +190,14 @@ def test_what_the_poets_first_example_says_is_true() -> None:
     run = recorded()[1].run
     kept = [int(run.stages_at(i)[-1].outgoing.kept) for i in range(len(run.steps))]
     label = recorded()[1].vocabulary.label
-    assert kept[0] == 351 and label(run.steps[5].choice.token_id) == "，" and kept[5] == 18
-    assert label(run.steps[11].choice.token_id) == "。" and kept[11] == 1
+    assert kept[0] == 185 and label(run.steps[5].choice.token_id) == "霏" and kept[5] == 27
+    assert label(int(run.steps[5].logits.argmax())) == "，"
+    assert label(run.steps[15].choice.token_id) == "。" and kept[15] == 1
     search, greedy = recorded()[1].search
     text = recorded()[1].vocabulary.text
     assert search.best is not None and greedy is not None
-    assert text(search.best.token_ids)[:2] == text(greedy.token_ids)[:2] == "春风"
-    assert text(search.best.token_ids)[2] != text(greedy.token_ids)[2]
+    assert text(search.best.token_ids)[:4] == text(greedy.token_ids)[:4] == "春风吹梦"
+    assert text(search.best.token_ids)[4] != text(greedy.token_ids)[4]
     assert search.best.cum_logprob > greedy.cum_logprob
 
 
