@@ -1,6 +1,5 @@
 """The live components: what travels is a compact JSON string, texts can't break out of the template, events exist."""
 
-import asyncio
 import json
 from html.parser import HTMLParser
 from typing import Any
@@ -16,6 +15,7 @@ from playground.components.live_button import LiveButton
 from playground.components.live_plot import PLOTLY_JS, LivePlot
 from playground.components.live_text import LiveText
 from playground.components.token_strip import Shading, TokenStrip
+from tests.loops import in_a_loop
 
 HOSTILE = '"><script>alert(1)</script>'
 
@@ -127,12 +127,12 @@ def test_the_knob_has_a_named_switch_slider_and_field_with_their_ranges() -> Non
     ids=["LivePlot", "Gaze", "LiveText", "Knob"],
 )
 def test_what_the_page_triggers_python_can_listen_to(make: Any, event: str) -> None:
-    async def build() -> gr.Blocks:  # in a running loop: outside of one gradio makes loops that it never closes
+    async def build() -> gr.Blocks:
         with gr.Blocks(analytics_enabled=False) as demo:
             getattr(make(), event)(lambda: None, None, None)
         return demo
 
-    listeners = asyncio.run(build()).fns.values()
+    listeners = in_a_loop(build).fns.values()
     assert [name for listener in listeners for _, name in listener.targets] == [event]
 
 

@@ -1,6 +1,5 @@
 """Lookout, OrderList and Finder: their events reach Python, their texts can't become tags."""
 
-import asyncio
 import json
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from playground.components.finder import Finder
 from playground.components.lookout import Lookout
 from playground.components.order_list import OrderList
+from tests.loops import in_a_loop
 
 HOSTILE = '"><script>alert(1)</script>'
 
@@ -37,7 +37,7 @@ def test_what_the_page_triggers_python_can_listen_to(make: Any, event: str) -> N
             getattr(make(), event)(lambda: None, None, None)
         return demo
 
-    listeners = asyncio.run(build()).fns.values()
+    listeners = in_a_loop(build).fns.values()
     assert [name for listener in listeners for _, name in listener.targets] == [event]
 
 

@@ -1,10 +1,8 @@
 """What the page loads of ours: each file once, for good, under a name of its content; the page itself compressed."""
 
-import asyncio
 import gzip
 import re
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 from playground.settings import ASSETS
 from playground.tabs import page_files
 from playground.tabs.page_files import PageFile
+from tests.loops import in_a_loop
 
 PAGE = '<html><head><script type="module" src="./gradio.js"></script></head><body>' + 900 * "word " + "</body></html>"
 FILES = {
@@ -58,8 +57,7 @@ def get(app: FastAPI, path: str, accepts: str = "gzip") -> tuple[httpx.Response,
         ):
             return answer, b"".join([part async for part in answer.aiter_raw()])
 
-    with ThreadPoolExecutor(1) as other_thread:  # in this one Playwright may have a loop that runs
-        return other_thread.submit(asyncio.run, ask()).result()
+    return in_a_loop(ask)
 
 
 @pytest.mark.parametrize("name", FILES)

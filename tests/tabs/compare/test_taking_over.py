@@ -1,6 +1,5 @@
 """A lane of Compare with the settings that stand on another tab of the same visitor."""
 
-import asyncio
 import json
 from typing import Any
 
@@ -19,6 +18,7 @@ from playground.tabs import page
 from playground.tabs.beam.controls import options, start_of
 from playground.tabs.compare.handlers import CompareTab
 from playground.tabs.compare.session import MOST_LANES, CompareSession
+from tests.loops import in_a_loop
 
 PROMPT = "The old king said to his"
 HERE = (PROMPT, True, "fast")
@@ -27,7 +27,7 @@ HERE = (PROMPT, True, "fast")
 def text_controls(mode: str = "sample", **numbers: float) -> tuple[Any, ...]:
     """What the controls of the Generate tab say."""
     order = json.dumps(ORDERS["llama.cpp"])
-    return ("A fox", mode, 7, 6, "lively", "nats", order, json.dumps(numbers), *("" for _ in LISTS))
+    return ("A fox", mode, 7, 6, "lively", "nats", order, json.dumps(numbers), *("" for _ in LISTS), "")
 
 
 def search_controls(**own: Any) -> tuple[Any, ...]:
@@ -102,7 +102,7 @@ def test_the_page_hands_over_every_control_of_the_other_tab() -> None:
     async def build() -> gr.Blocks:
         return page.build(ModelSlot("never loaded"))
 
-    demo = asyncio.run(build())
+    demo = in_a_loop(build)
     wired = {one.name: one for one in demo.fns.values() if one.name in ("from_generate", "from_search")}
     ids = [[part.elem_id for part in wired[name].inputs] for name in ("from_generate", "from_search")]
     assert len(wired["from_generate"].inputs) == 2 + len(text_controls()) + 3
