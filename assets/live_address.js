@@ -42,11 +42,12 @@
     const { run = "", view = "", ended = false } = said.get(tab) ?? {};
     const before = new URLSearchParams(location.search), kept = new URLSearchParams();
     for (const [name, value] of before) {
-      if (name === "autorun" ? run && !ended : name !== "tab" && isBeside(name)) kept.append(name, value);
+      if (name === "autorun" ? run && !ended : name !== "tab" && name !== "open" && isBeside(name)) kept.append(name, value);
     }
+    const names = page.folds.opened(), open = names ? names.join(",") : before.get("open") ?? "";
     const settings = [run, view].filter(Boolean).join("&"), isLong = settings.length > LONGEST;
     const place = tab === "generate" && !run ? "" : `tab=${tab}`;
-    const search = [place, isLong ? "" : settings, kept.toString()].filter(Boolean).join("&");
+    const search = [place, isLong ? "" : settings, open && `open=${encodeURIComponent(open).replaceAll("%2C", ",")}`, kept.toString()].filter(Boolean).join("&");
     const end = isLong ? `#${settings}` : hash() ? "" : location.hash;
     return location.pathname + (search ? `?${search}` : "") + end;
   };
@@ -119,5 +120,5 @@
     if (isFirst) enter(); else deliver();
   };
 
-  Object.assign(page, { addressNow, brings, door, gave, openLink });
+  Object.assign(page, { addressChanged: later, addressNow, brings, door, gave, openLink });
 })();

@@ -13,13 +13,18 @@
     let timer = 0;
     const look = () => {
       timer = 0;
-      const wanted = [...stale].filter((name) => seen.has(name));
+      const wanted = [...stale].filter((name) => seen.has(name) && isOpen(name));
       if (!wanted.length) return;
       for (const name of wanted) stale.delete(name);
       trigger("ask", { picked: wanted });
     };
     const later = (wait) => { clearTimeout(timer); timer = setTimeout(look, wait); };
     const names = JSON.parse(props.panels);
+    const isOpen = (name) => { // not folded; help has no panel
+      const panel = document.getElementById("panel-" + name);
+      return !panel || window.livePage.folds.isOpen(panel);
+    };
+    document.addEventListener("unfold", () => later(60));
     const watcher = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) {
         const name = target.id.slice("panel-".length);

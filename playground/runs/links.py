@@ -26,7 +26,7 @@ MAX_PARAMETERS = 200
 MAX_NAME = 100  # characters of a model's name
 MOST_NOTES = 5  # that are said; more are counted
 # What an address says without bringing a run: the page's own, and what others add to every address they pass on.
-BESIDE = ("lang", "theme", "tab", "autorun", "embed", "view", "controls", "deep_link", "fbclid", "gclid")
+BESIDE = ("lang", "theme", "tab", "open", "autorun", "embed", "view", "controls", "deep_link", "fbclid", "gclid")
 _BESIDE_STEMS = ("__", "utm_")
 _SHOWN = 40  # characters of a value in a notice
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")

@@ -44,16 +44,29 @@ def lossless(handler: Callable[..., Any]) -> Callable[..., Any]:
     return outright(answering, language_of)
 
 
-def panel_head(name: str, t: Translator) -> None:
-    """The title of a panel and one line on how to read it."""
-    head(t(f"panel.{name}"), t(f"panel.{name}.hint"), t, is_picture=name != "code")
+FOLDS = ["panel", "folds"]  # the classes of the group of a panel that is folded at first
 
 
-def head(title: str, hint: str, t: Translator, *runs: str, is_picture: bool = True) -> None:
-    """The same for a title and a line that are not under `panel.*`; `runs` as of picture_tools."""
+def panel_head(name: str, t: Translator, fold: str = "") -> None:
+    """The title of a panel and one line on how to read it; `fold` as of head."""
+    head(t(f"panel.{name}"), t(f"panel.{name}.hint"), t, is_picture=name != "code", fold=fold)
+
+
+def head(title: str, hint: str, t: Translator, *runs: str, is_picture: bool = True, fold: str = "") -> None:
+    """The same for a title and a line that are not under `panel.*`; `runs` as of picture_tools. With `fold` the panel,
+    of the classes FOLDS, is one line at first, `fold.<name>` says what question it answers, and the title opens it
+    (assets/live_folds.js)."""
     tools = picture_tools(t, *runs) if is_picture else ""
-    words = f'<div class="panel-head"><h2>{title}</h2><small>{hint}</small>{tools}</div>'
-    gr.HTML(words, js_on_load=None, apply_default_css=False)
+    if not fold:
+        words = f'<div class="panel-head"><h2>{title}</h2><small>{hint}</small>{tools}</div>'
+        gr.HTML(words, js_on_load=None, apply_default_css=False)
+        return
+    button = f'<button type="button" class="fold" aria-expanded="false">{title}</button>'
+    words = f"<h2>{button}</h2><span>{t(f'fold.{fold}')}</span><small>{hint}</small>{tools}"
+    gr.HTML(
+        f'<div class="panel-head" data-fold="{fold}">{words}</div>', js_on_load="window.livePage.fold({element});",
+        apply_default_css=False,
+    )  # fmt: skip
 
 
 def picture_tools(t: Translator, *runs: str) -> str:

@@ -24,6 +24,7 @@ from playground.examples import EXAMPLES
 from playground.i18n import translator
 from playground.runs import late
 from playground.tabs import page as playground_page
+from tests.e2e.folds import FORGET, unfold
 from tests.pseudo import long_language
 
 __all__ = ["long_language"]
@@ -301,6 +302,7 @@ DESKTOP: dict[str, Any] = {
 def desktop(chromium: Browser) -> Iterator[tuple[BrowserContext, Watch]]:
     """The browser profile of most tests: what it has fetched once it need not fetch again. Every page is a visitor."""
     context, watch = chromium.new_context(**DESKTOP), Watch()
+    context.add_init_script(FORGET)  # what one visitor opens is folded for the next
     watch.over(context)
     yield context, watch
     context.close()
@@ -427,6 +429,7 @@ def opened(desktop: tuple[BrowserContext, Watch], app: App) -> Iterator[Tab]:
     """A page that was opened and is only looked at."""
     tab = open_tab(desktop[0], app.url)
     expect(tab.badge).to_contain_text("40/40")
+    unfold(tab.page)
     yield tab
     tab.page.close()
 

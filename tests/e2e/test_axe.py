@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from playground.i18n import translator
+from tests.e2e.folds import unfold
 
 Tab = Any  # of conftest.py
 App = Any
@@ -57,6 +58,7 @@ def in_theme(page: Page, theme: str) -> None:
 def show(page: Page, tab: str) -> None:
     """The tab, and all of it: what is below the screen is filled when it is scrolled to."""
     page.get_by_role("tab", name=t(TABS[tab]), exact=True).click()
+    unfold(page)
     expect(page.locator(PANELS[tab]).first).to_be_visible()
     for place in range(0, page.evaluate("document.documentElement.scrollHeight"), 700):
         page.evaluate("place => scrollTo(0, place)", place)

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from playground.i18n import translator
+from tests.e2e.folds import unfold
 
 Tab = Any  # of conftest.py
 App = Any
@@ -218,6 +219,7 @@ def test_the_length_penalty_flips_the_winner_without_a_forward_pass(beam: Beam, 
     before = forwards()
     first = beam.page.locator("#beam-alpha-rank tbody th").first
     expect(first).to_contain_text("see him, but he did not know what to do.")
+    unfold(beam.page)
     beam.set("alpha", 2)
     expect(first).to_contain_text("what to do, and he")
     expect(beam.text("alpha-words")).to_contain_text("this ranking is exact")

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from playground.i18n import translator
+from tests.e2e.folds import unfold
 
 Tab = Any  # of conftest.py
 t = translator()
@@ -17,6 +18,7 @@ t = translator()
 @pytest.fixture(scope="module")
 def scrolled(page_of_the_module: Tab) -> Iterator[Tab]:
     page = page_of_the_module.page
+    unfold(page)
     page.evaluate("() => scrollTo(0, 1500)")
     page.wait_for_function("() => scrollY === 1500")
     yield page_of_the_module

@@ -9,13 +9,15 @@ from playwright.sync_api import Locator, Page, expect
 
 from playground.i18n import translator
 from playground.tabs.generate import dice_handlers
+from tests.e2e.folds import unfold
 
 t = translator()
 NUMBER = re.compile(r"\d")
 
 
 def show(page: Page, panel: str, *charts: str) -> None:
-    """Scroll to a panel and wait until its charts are drawn."""
+    """Open the panels, scroll to one and wait until its charts are drawn."""
+    unfold(page)
     page.evaluate("id => document.getElementById(id).scrollIntoView({block: 'start'})", f"panel-{panel}")
     for chart in charts:
         expect(plot(page, chart)).to_have_attribute("data-frame", NUMBER)

@@ -10,6 +10,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from playground.engines.loading import ModelSlot
 from playground.i18n import translator
+from tests.e2e.folds import unfold
 
 # What there is in Latin letters outside the brackets that every text of the pseudo-language stands in, text by text.
 OUTSIDE = """(exempt) => {
@@ -102,12 +103,14 @@ def test_no_english_is_left_and_nothing_overflows(
     page.locator("#length input").press("Tab")
     page.locator("#run button").click()
     settle(page, "#badge", "4/4")
+    unfold(page)
     for name in ("race", "survival_map", "mass_flow"):
         page.locator(f"#panel-{name}").first.scroll_into_view_if_needed()
     settle(page, "#flow-words")
     look()
     tabs.nth(1).click()
     settle(page, "#beam-badge")
+    unfold(page)
     look()
     tabs.nth(2).click()
     page.locator("#compare-run button").click()

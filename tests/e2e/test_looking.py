@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from playground.examples import EXAMPLES
 from playground.i18n import translator
 from playground.tabs.generate.layout import SHADINGS
+from tests.e2e.folds import unfold
 
 Tab = Any  # of conftest.py
 App = Any
@@ -15,7 +16,7 @@ t = translator()
 
 
 def stages(tab: Tab) -> list[str]:
-    names: list[str] = tab.page.locator("#stages tbody th").all_inner_texts()
+    names: list[str] = tab.page.locator("#stages tbody th").all_text_contents()
     return names
 
 
@@ -171,6 +172,7 @@ def test_the_text_is_coloured_by_the_measure_of_choice(kept: Tab) -> None:
 def test_the_script_is_copied_whole(kept: Tab) -> None:
     script = kept.page.locator("#code pre")
     expect(script).to_contain_text("model.generate(")
+    unfold(kept.page, "script")
     kept.page.get_by_role("button", name=t("code.copy"), exact=True).click()
     expect(kept.page.get_by_role("button", name=t("code.copied"), exact=True)).to_be_visible()
     assert kept.page.evaluate("navigator.clipboard.readText()") == script.evaluate("e => e.textContent")

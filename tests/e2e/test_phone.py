@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from playground.i18n import translator
+from tests.e2e.folds import unfold
 
 Tab = Any  # of conftest.py
 App = Any
@@ -47,6 +48,7 @@ def phone(chromium: Browser, app: App) -> Iterator[Page]:
 def opened(page: Page, tab: str) -> Page:
     page.get_by_role("tab", name=t(tab), exact=True).tap()
     expect(page.locator(READY[tab]).first).to_be_visible()
+    unfold(page)
     return page
 
 

@@ -36,6 +36,12 @@ from playground.tabs.ways import ways
 from playground.views.beam_length_penalty import HIGHEST, LOWEST
 
 FATES = ("kept", "finished", "outscored", "late", "unfulfilled", "pruned")
+FOLDED = {
+    "alpha": "penalty",
+    "logs": "logs",
+    "ban": "ban",
+    "code": "script",
+}  # panels, by the names that links give them
 _PLACES = ("place", "logprob", "cum", "score", "spoken", "step", "help", "scrub", "show", "pause")
 POOL_KEYS = ("dot", "solid", "dash")
 _ACTS = ("first", "back", "play", "next", "last", "closer", "farther", "fit", "follow")
@@ -114,7 +120,8 @@ def _build_controls(brought: Brought, t: Translator) -> BeamControls:
 def _head(name: str, t: Translator) -> None:
     runs = ("json",) if name == "tree" else ()
     is_picture = name not in ("code", "ban")
-    delivery.head(t(f"beam.panel.{name}"), t(f"beam.panel.{name}.hint"), t, *runs, is_picture=is_picture)
+    words = (t(f"beam.panel.{name}"), t(f"beam.panel.{name}.hint"))
+    delivery.head(*words, t, *runs, is_picture=is_picture, fold=FOLDED.get(name, ""))
 
 
 def _plot(name: str, t: Translator) -> None:
@@ -153,24 +160,24 @@ def _build_results(t: Translator) -> tuple[Knob, gr.Button]:
             _head("path", t)
             LiveText(channel="beam.path_text", style="beam-words", elem_id="beam-path-text")
             LiveText(channel="beam.path", style="beam-table numbers", elem_id="beam-path")
-        with gr.Group(elem_classes="panel"):
+        with gr.Group(elem_classes=delivery.FOLDS):
             _head("alpha", t)
             texts = ("beam.alpha.label", "beam.alpha.help")
             alpha = dial("beam-alpha", texts, 1.0, (LOWEST, HIGHEST, 0.05), False, t, limits=LENGTH_PENALTIES)
             _plot("alpha", t)
             LiveText(channel="beam.alpha_words", style="beam-words", elem_id="beam-alpha-words")
             LiveText(channel="beam.alpha_rank", style="beam-table ranked", elem_id="beam-alpha-rank")
-        with gr.Group(elem_classes="panel"):
+        with gr.Group(elem_classes=delivery.FOLDS):
             _head("logs", t)
             _plot("logs", t)
             LiveText(channel="beam.logs_words", style="beam-words", elem_id="beam-logs-words")
-        with gr.Group(elem_classes="panel beam-ban-panel"):
+        with gr.Group(elem_classes=[*delivery.FOLDS, "beam-ban-panel"]):
             _head("ban", t)
             LiveText(channel="beam.ban_before", style="beam-words", elem_id="beam-ban-before")
             ban = gr.Button(t("beam.ban.run"), elem_id="beam-ban-run", elem_classes="beam-ban-run", size="sm")
             LiveText(channel="beam.ban", style="beam-table", elem_id="beam-ban")
             LiveText(channel="beam.ban_words", style="beam-words", elem_id="beam-ban-words")
-        with gr.Group(elem_classes="panel"):
+        with gr.Group(elem_classes=delivery.FOLDS):
             _head("code", t)
             LiveText(channel="beam.code", style="code", elem_id="beam-code")
     return alpha, ban

@@ -11,7 +11,7 @@ from playground.components.live_plot import LivePlot
 from playground.components.live_text import LiveText
 from playground.components.lookout import Lookout
 from playground.i18n import Translator
-from playground.tabs.delivery import lossless, panel_head
+from playground.tabs.delivery import FOLDS, lossless, panel_head
 from playground.tabs.generate.controls import Controls
 from playground.tabs.generate.dice_handlers import PANELS, DiceSession, DiceTab
 from playground.tabs.generate.handlers import GenerateTab
@@ -27,19 +27,19 @@ class DicePanels:
     def __init__(self, controls: Controls, t: Translator) -> None:
         self.plots: dict[str, LivePlot] = {}
         with gr.Row(elem_classes="charts"):
-            with gr.Group(elem_classes="panel", elem_id="panel-race"):
-                panel_head("race", t)
+            with gr.Group(elem_classes=FOLDS, elem_id="panel-race"):
+                panel_head("race", t, "dice")
                 self._plot("race", "dice.race", "race", t)
                 LiveText(channel="dice.race_words", style="under", elem_id="race-words")
-            with gr.Group(elem_classes="panel", elem_id="panel-same_dice"):
-                panel_head("same_dice", t)
+            with gr.Group(elem_classes=FOLDS, elem_id="panel-same_dice"):
+                panel_head("same_dice", t, "same-dice")
                 self._plot("same_dice", "dice.same", "same_dice", t)
                 self.partings = LiveText(channel="dice.same_words", style="under", elem_id="same-dice-words")
         with (
             gr.Row(elem_classes=["charts", "whole"]),
-            gr.Group(elem_classes="panel", elem_id="panel-survival_map"),
+            gr.Group(elem_classes=FOLDS, elem_id="panel-survival_map"),
         ):
-            panel_head("survival_map", t)
+            panel_head("survival_map", t, "map")
             with gr.Row(elem_classes="choosers"):
                 self.cut = gr.Radio(
                     [(t(f"parameter.{cut}.short"), cut) for cut in CUTS], value=CUTS[0], show_label=False,
@@ -53,9 +53,9 @@ class DicePanels:
             LiveText(channel="dice.map_words", style="under", elem_id="map-words")
         with (
             gr.Row(elem_classes=["charts", "whole"]),
-            gr.Group(elem_classes="panel", elem_id="panel-mass_flow"),
+            gr.Group(elem_classes=FOLDS, elem_id="panel-mass_flow"),
         ):
-            panel_head("mass_flow", t)
+            panel_head("mass_flow", t, "flow")
             controls.order.render()  # type: ignore[no-untyped-call]
             self._pair("flow", "mass_flow", t)
             LiveText(channel="dice.flow_words", style="under", elem_id="flow-words")

@@ -28,7 +28,7 @@ from playground.runs.links import BESIDE
 from playground.tabs import links, state_line
 from playground.tabs.brought import Brought
 from playground.tabs.built import Arriving, Built, Linked, chips
-from playground.tabs.delivery import RUN_FILES, lossless, panel_head, picture_tools, saver_texts
+from playground.tabs.delivery import FOLDS, RUN_FILES, lossless, panel_head, picture_tools, saver_texts
 from playground.tabs.generate import dice
 from playground.tabs.generate.controls import SPEEDS, Controls, drawer, kinds, knob, order_list, text_knob, turns_of
 from playground.tabs.generate.dice import DicePanels
@@ -158,11 +158,11 @@ def _build_results(controls: Controls, t: Translator) -> tuple[LiveBars, LiveTex
                 )  # fmt: skip
     panels = DicePanels(controls, t)
     with gr.Row(elem_classes="charts"):
-        with gr.Group(elem_classes="panel"):
-            panel_head("stages", t)
+        with gr.Group(elem_classes=FOLDS):
+            panel_head("stages", t, "stages")
             LiveText(channel="stages", style="stages", elem_id="stages")
-        with gr.Group(elem_classes="panel"):
-            panel_head("code", t)
+        with gr.Group(elem_classes=FOLDS):
+            panel_head("code", t, "script")
             LiveText(channel="code", style="code", elem_id="code")
     return bars, made, panels
 

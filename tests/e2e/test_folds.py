@@ -1,0 +1,62 @@
+"""The page is as long as its viewer wants: panels open by name, which the browser remembers and the address says."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from playground.i18n import translator
+
+t = translator()
+OWN: dict[str, Any] = {"color_scheme": "light"}  # a browser profile of its own
+
+
+def head(page: Page, name: str) -> Any:
+    return page.locator(f'[data-fold="{name}"]').first
+
+
+def is_open(page: Page, *names: str) -> None:
+    for name in ("dice", "same-dice", "map", "flow", "stages", "script"):
+        expect(head(page, name).locator(".fold")).to_have_attribute("aria-expanded", str(name in names).lower())
+
+
+def test_a_panel_opens_by_its_name_and_that_is_remembered_and_in_the_link(visit: Callable[..., Any]) -> None:
+    page: Page = visit(**OWN).page
+    is_open(page)
+    code, race = page.locator("#code pre"), page.locator("#chart-race .live-plot")
+    expect(code).to_be_hidden()
+    expect(race).to_be_hidden()
+    assert race.get_attribute("data-frame") is None  # nobody asked for it
+    expect(head(page, "dice")).to_contain_text(t("fold.dice"))
+    head(page, "dice").get_by_text(t("fold.dice")).click()
+    expect(race).to_have_attribute("data-frame", re.compile(r"\d"))
+    head(page, "script").get_by_role("button", name=t("panel.code")).press("Enter")
+    expect(code).to_be_visible()
+    expect(page).to_have_url(re.compile(r"[?&]open=dice,script\b"))
+    is_open(page, "dice", "script")
+    bare = page.context.new_page()
+    bare.goto(page.url.split("?")[0])
+    is_open(bare, "dice", "script")  # by memory
+    bare.goto(page.url.split("?")[0] + "?open=map,%3Cscript%3E,nothing")
+    is_open(bare, "map")  # a link has its own
+    bare.locator('[data-fold="map"] .fold').click()
+    expect(bare).not_to_have_url(re.compile("open="))
+    bare.goto(page.url.split("?")[0])
+    is_open(bare, "dice", "script")
+    bare.get_by_role("tab", name=t("beam.tab"), exact=True).click()
+    expect(bare.locator("#beam-code pre")).to_be_visible()  # one name on two tabs
+    expect(bare.locator("#beam-chart-logs .live-plot")).to_be_hidden()
+    expect(bare).to_have_url(re.compile(r"[?&]open=script\b"))
+
+
+def test_a_link_opens_all_and_the_settings_that_it_brings_are_no_worse_for_it(visit: Callable[..., Any]) -> None:
+    tab = visit(query="?prompt=The+fox&seed=5&max_new_tokens=5&open=all&autorun=0", **OWN)
+    is_open(tab.page, "dice", "same-dice", "map", "flow", "stages", "script")
+    expect(tab.prompt).to_have_value("The fox")
+    expect(tab.page.locator("#link .live-text")).not_to_contain_text("open")
+    head(tab.page, "dice").locator(".fold").click()
+    is_open(tab.page, "same-dice", "map", "flow", "stages", "script")
+    tab.run(speed="fast")
+    tab.ran(5)
+    expect(tab.page).to_have_url(re.compile(r"seed=5.*open=same-dice,map,flow,stages,script\b"))
