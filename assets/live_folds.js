@@ -34,6 +34,7 @@
   };
 
   const fold = ({ element }) => {
+    page.headed({ element });
     const head = element.querySelector("[data-fold]"), button = head.querySelector("button.fold");
     const made = { name: head.dataset.fold, panel: page.pictures.panelOf(head), button, isOpen: false };
     folds.push(made);

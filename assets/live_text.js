@@ -56,13 +56,13 @@
     };
     const paint = () => {
       holder.dataset.kind = payload.kind ?? "";
+      const stops = () => [...holder.querySelectorAll("button, .term")];
+      const at = stops().indexOf(document.activeElement);
       if (payload.table) holder.replaceChildren(table(payload.table));
       else if (payload.code !== undefined) holder.replaceChildren(code(payload));
-      else {
-        const at = [...holder.querySelectorAll("button")].indexOf(document.activeElement);
-        holder.replaceChildren(...(payload.parts ?? []).map(part));
-        if (at >= 0) holder.querySelectorAll("button")[at]?.focus(); // a button that was pressed is drawn anew
-      }
+      else holder.replaceChildren(...(payload.parts ?? []).map(part));
+      window.livePage.terms.spoken(holder);
+      if (at >= 0 && payload.code === undefined) stops()[at]?.focus(); // a button that was pressed is drawn anew
       filled();
       if (props.settles) window.livePage.settled(holder);
       holder.dataset.frame = number;

@@ -59,7 +59,7 @@ def head(title: str, hint: str, t: Translator, *runs: str, is_picture: bool = Tr
     tools = picture_tools(t, *runs) if is_picture else ""
     if not fold:
         words = f'<div class="panel-head"><h2>{title}</h2><small>{hint}</small>{tools}</div>'
-        gr.HTML(words, js_on_load=None, apply_default_css=False)
+        gr.HTML(words, js_on_load="window.livePage.headed({element});", apply_default_css=False)
         return
     button = f'<button type="button" class="fold" aria-expanded="false">{title}</button>'
     words = f"<h2>{button}</h2><span>{t(f'fold.{fold}')}</span><small>{hint}</small>{tools}"

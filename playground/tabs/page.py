@@ -9,6 +9,7 @@ from playground.api import endpoints
 from playground.components.live_bus import LiveBus, frame
 from playground.components.live_plot import PLOTLY_JS
 from playground.components.live_text import LiveText
+from playground.components.terms import Terms
 from playground.engines.huggingface.tokenizers_at_hand import TokenizerShelf
 from playground.engines.loading import ModelSlot
 from playground.engines.shelf import Shelf
@@ -38,6 +39,7 @@ from playground.tabs.per_visitor import PerVisitor, Whose
 from playground.tabs.picker import Picker
 from playground.tabs.reader import PARAMETER
 from playground.tabs.recorded import Recorded, recorded
+from playground.tabs.terms import all_terms
 from playground.tabs.tokenizer import layout as tokenizer
 from playground.tabs.tokenizer.handlers import TokenizerTab
 
@@ -122,6 +124,7 @@ def _lay_out(
         f'<a class="skip-link" href="#{name}" data-to="{name}">{words}</a>'
         for name, words in (("run", t("page.skip_run")), ("results", t("page.skip_results")))
     )
+    Terms(all_terms(t), elem_id="terms")
     skip = f'<nav aria-label="{t("page.skip")}">{links}</nav>'
     gr.HTML(skip, js_on_load=None, apply_default_css=False, elem_id="skip")
     with gr.Row(elem_id="header"):

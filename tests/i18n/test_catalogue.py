@@ -65,6 +65,7 @@ STATIONS = [
 # The keys that sources put together, by pattern (* is the part put in): what they can become.
 COMPARE_PANELS = ["step", "surprisal", "measures", "clouds", "histogram", "trap"]
 LOCKSTEP = ["text", "next", "chart", "apart", "words", "lora"]
+TERMS = ("surprisal", "entropy", "rank", "nats", "bits", "logits", "mass", "space")
 FAMILIES = {
     "compare.panel.*": COMPARE_PANELS,
     "compare.panel.*.hint": COMPARE_PANELS,
@@ -145,6 +146,8 @@ FAMILIES = {
     "tokenizer.step.*": ["first", "back", "play", "forward", "last", "pause", "slider"],
     "written.*.placeholder": list(LISTS),
     "dice.race.*": get_args(get_type_hints(Choice)["by"])[::2],
+    "term.*": TERMS,
+    "term.*.words": TERMS,
     "fold.*": [
         "dice",
         "same-dice",
