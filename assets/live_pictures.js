@@ -136,13 +136,39 @@
     panel.focus({ preventScroll: true });
     stage = { panel, keeps, still };
   };
+  // ---- on the stage: beside the text, alone and as large as the room below it ----------------------------------------
+  let staged = null; // {panel, row, column, all: what the arrows go through}
+  const leave = () => {
+    if (!staged) return;
+    for (const [one, name] of [[staged.panel, "is-staged"], [staged.row, "holds-stage"], [staged.column, "has-stage"]]) one.classList.remove(name);
+    staged.panel.removeAttribute("tabindex");
+    staged = null;
+  };
+  const takeStage = (panel) => {
+    const row = panel.closest(".charts"), all = staged?.all ?? panels().filter((one) => one.closest(".charts")?.parentElement === row.parentElement);
+    leave();
+    staged = { panel, row, column: row.parentElement, all };
+    for (const [one, name] of [[panel, "is-staged"], [row, "holds-stage"], [staged.column, "has-stage"]]) one.classList.add(name);
+    panel.tabIndex = -1;
+    panel.focus({ preventScroll: true });
+    panel.scrollIntoView({ block: "nearest" });
+  };
+  const giveBack = () => {
+    const { panel } = staged;
+    leave();
+    panel.scrollIntoView({ block: "nearest" });
+    toolsOf(panel).querySelector("[data-picture=stage]").focus({ preventScroll: true });
+  };
+  const around = (by) => { const { all, panel } = staged; takeStage(all[(all.indexOf(panel) + by + all.length) % all.length]); };
+
   const beside = (by) => {
     const all = panels(), at = all.indexOf(stage.panel);
     enlarge(all[(at + by + all.length) % all.length]);
   };
 
   const ACTS = {
-    enlarge: (panel) => enlarge(panel), close, before: () => stage && beside(-1), after: () => stage && beside(1),
+    stage: takeStage, enlarge: (panel) => enlarge(panel), close: () => (stage ? close() : staged && giveBack()),
+    before: () => (stage ? beside(-1) : staged && around(-1)), after: () => (stage ? beside(1) : staged && around(1)),
     png: (panel) => save(panel, "png"), svg: (panel) => save(panel, "svg"),
   };
   document.addEventListener("click", ({ target }) => {
@@ -161,10 +187,10 @@
     }
   }, true);
   document.addEventListener("keydown", (event) => {
-    if (!stage || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Escape") { event.preventDefault(); close(); return; }
-    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key], isFree = event.target === stage.panel || event.target === document.body || event.target.closest?.(".picture-tools");
-    if (by && isFree) { event.preventDefault(); beside(by); }
+    if (!(stage || staged?.panel.contains(event.target)) || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape") { event.preventDefault(); ACTS.close(); return; }
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key], isFree = event.target === (stage ?? staged).panel || event.target === document.body || event.target.closest?.(".picture-tools");
+    if (by && isFree) { event.preventDefault(); (stage ? beside : around)(by); }
   });
 
   page.pictures = { told, panels, svgOf, pngOf, fileName, slug, download, acts: ACTS, panelOf, isOpen: () => stage !== null };

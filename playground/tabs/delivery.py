@@ -100,6 +100,7 @@ def saver_texts(t: Translator) -> dict[str, str]:
 
 _SAVE = _sign("M8 2v8M4.5 7 8 10.5 11.5 7M3 13.5h10")
 _SIGNS = {
+    "stage": _sign("M2.5 4h11v8h-11zM2.5 6.5h11"),
     "enlarge": _sign("M9.5 2.5h4v4M13.5 2.5 9 7M6.5 13.5h-4v-4M2.5 13.5 7 9"),
     "before": _sign("M10 3 5 8l5 5"),
     "after": _sign("M6 3l5 5-5 5"),

@@ -142,3 +142,28 @@ def test_a_picture_takes_the_page_and_gives_it_back(seen: Page) -> None:
     assert seen.evaluate("document.querySelectorAll('[inert], .picture-place, [popover]').length") == 0
     again = bars.bounding_box()
     assert again and again["width"] == small["width"]
+
+
+def test_a_picture_takes_the_stage_beside_the_text(seen: Page) -> None:
+    bars, cutoffs = seen.locator("#chart-next_token .live-bars"), seen.locator("#chart-cutoffs .live-plot")
+    small = bars.bounding_box()
+    panel = seen.locator(".panel").filter(has=bars).first
+    panel.hover()
+    panel.get_by_role("button", name=t("picture.stage")).click()
+    expect(panel).to_be_focused()
+    large = bars.bounding_box()
+    assert small and large and large["width"] > 1.8 * small["width"] and large["height"] > small["height"]
+    expect(cutoffs).to_be_hidden()
+    expect(seen.locator("#strip .token").nth(3)).to_be_in_viewport()  # the text stays, and is clicked as ever
+    seen.locator("#strip .token").nth(3).click()
+    expect(seen.locator("#headline")).to_contain_text("Token 4 of 40")
+    panel.focus()
+    seen.keyboard.press("ArrowRight")
+    expect(cutoffs).to_be_in_viewport()
+    expect(bars).to_be_hidden()
+    seen.keyboard.press("Escape")
+    expect(bars).to_be_visible()
+    expect(seen.locator("[data-picture=stage]:focus")).to_have_count(1)
+    assert seen.evaluate("document.querySelectorAll('.is-staged, .holds-stage, .has-stage').length") == 0
+    again = bars.bounding_box()
+    assert again and again["width"] == small["width"]

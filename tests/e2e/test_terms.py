@@ -1,4 +1,4 @@
-"""Words of the field are explained where they stand, with their number: pointed at, tapped, by keyboard; Escape closes."""
+"""Words of the field are explained where they stand, with their number: by pointer, tap or key; Escape closes."""
 
 import re
 from collections.abc import Callable

@@ -132,7 +132,7 @@ FAMILIES = {
     "share.*": ("link", "code"),
     "share.view.*": VIEWS,
     "keys.*": tuple(KEYS),
-    "picture.*": ("png", "svg", "json", "csv", "text", "enlarge", "before", "after", "close"),
+    "picture.*": ("png", "svg", "json", "csv", "text", "stage", "enlarge", "before", "after", "close"),
     "panel.*": PANELS,
     "panel.*.hint": PANELS,
     "tokenizer.algorithm.*": get_args(Algorithm),
