@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from playground.i18n import translator
+from tests.e2e.folds import unfold
 
 Tab = Any  # of conftest.py
 App = Any
@@ -149,6 +150,7 @@ def test_escape_closes_a_help(tab: Tab) -> None:
 def test_a_picture_sets_the_knobs_by_keyboard(tab: Tab, name: str, words: str) -> None:
     page = tab.page
     chart = page.locator(f"#chart-{name} .live-plot")
+    unfold(page)
     chart.scroll_into_view_if_needed()
     expect(chart).to_have_attribute("data-frame", re.compile(r"\d"))
     chart.focus()
