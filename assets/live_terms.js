@@ -79,7 +79,11 @@
   };
   const termAt = ({ target }) => (target instanceof Element ? target.closest(".term") : null);
   for (const kind of ["pointerover", "focusin", "click"]) {
-    document.addEventListener(kind, (event) => { const term = termAt(event); if (term) explain(term); else if (kind === "click") close(); });
+    document.addEventListener(kind, (event) => {
+      const term = termAt(event);
+      if (term && (kind !== "focusin" || term.matches(":focus-visible"))) explain(term); // not where a focus was put after a click
+      else if (kind === "click") close();
+    });
   }
   document.addEventListener("pointerout", (event) => { if (termAt(event) && event.pointerType === "mouse" && document.activeElement !== open) later(); });
   document.addEventListener("focusout", (event) => { if (termAt(event) && event.target.isConnected) close(); });
