@@ -165,6 +165,8 @@ def take_readme(browser: Browser, address: str) -> None:
 def panels_below(page: Page) -> bytes:
     """From the race of the dice to the mass flow, in one picture: on a screen that is tall enough for all of it."""
     page.set_viewport_size({"width": SIZES["desk"][0], "height": 4000})
+    for name in ("dice", "same-dice", "map", "flow"):
+        page.locator(f'[data-fold="{name}"] .fold').click()
     settle(page)
     boxes: Any = page.evaluate(
         """() => ["race", "mass_flow"].map(name => {
