@@ -15,12 +15,48 @@
 
   // ---- the editor of one lane --------------------------------------------------------------------------------------
   // Which model writes or reads a lane; one that is on the shelf no longer keeps its name.
-  const modelSelect = (models, name, change) => {
-    const select = node("select", "lane-model");
-    const known = models.some(([one]) => one === name) ? models : [...models, [name, name]];
+  // "detective*0.5" is a model with half of its adapter: its scale has a control of its own.
+  const modelChoice = (models, given, labels, change) => {
+    const [name, behind] = (given ?? "").split("*"), select = node("select", "lane-model"), fields = [];
+    const known = models.some(([one]) => one === name) ? models : [...models, [name, name, ""]];
     for (const [one, title] of known) select.append(new Option(title, one, false, one === name));
-    select.addEventListener("change", () => change(select.value));
-    return select;
+    let scale = behind === undefined ? 1 : Number(behind);
+    const scaled = () => known.find(([one]) => one === select.value)?.[2];
+    const said = () => (scaled() && scale !== 1 ? `${scaled()}*${scale}` : select.value);
+    const knob = labelled(labels.scale, number(scale, { minimum: 0, maximum: 2, step: 0.05, low: 0, high: 2 }, labels.scale, (value) => { scale = value; change(said()); }));
+    const show = () => { knob.hidden = !scaled(); };
+    select.addEventListener("change", () => { show(); change(said()); });
+    show();
+    if (models.length > 2 || given) fields.push(labelled(labels.model, select));
+    return [...fields, knob];
+  };
+
+  const labelled = (text, control, help) => {
+    const label = node("label", "lane-field");
+    if (help) label.title = help;
+    label.append(node("span", "", text), control);
+    return label;
+  };
+  const number = (value, { minimum, maximum, step, whole, low, high }, text, change) => {
+    const pair = node("span", "lane-number");
+    const field = node("input");
+    field.type = "number";
+    Object.assign(field, { min: minimum, max: maximum, step: whole ? 1 : "any", value });
+    field.setAttribute("aria-label", text);
+    field.addEventListener("change", () => { if (field.value !== "" && field.checkValidity()) { change(Number(field.value)); if (slide) slide.value = field.value; } else field.reportValidity(); });
+    let slide = null;
+    if (low !== undefined) {
+      slide = node("input");
+      slide.type = "range";
+      Object.assign(slide, { min: low, max: high, step });
+      slide.value = value;
+      slide.setAttribute("aria-label", text);
+      slide.addEventListener("input", () => { field.value = slide.value; });
+      slide.addEventListener("change", () => change(Number(slide.value)));
+      pair.append(slide);
+    }
+    pair.append(field);
+    return pair;
   };
 
   const editor = (lane, schema, models, texts, act, close) => {
@@ -28,33 +64,6 @@
     const setup = structuredClone(lane.setup), written = {}; // lists that were typed here, as texts
     const kind = () => schema.strategies.find((one) => one.name === setup.strategy);
     const send = (name) => act({ do: "change", key: lane.key, name: name ?? nameField.value, setup, written });
-    const labelled = (text, control, help) => {
-      const label = node("label", "lane-field");
-      if (help) label.title = help;
-      label.append(node("span", "", text), control);
-      return label;
-    };
-    const number = (value, { minimum, maximum, step, whole, low, high }, text, change) => {
-      const pair = node("span", "lane-number");
-      const field = node("input");
-      field.type = "number";
-      Object.assign(field, { min: minimum, max: maximum, step: whole ? 1 : "any", value });
-      field.setAttribute("aria-label", text);
-      field.addEventListener("change", () => { if (field.value !== "" && field.checkValidity()) { change(Number(field.value)); if (slide) slide.value = field.value; } else field.reportValidity(); });
-      let slide = null;
-      if (low !== undefined) {
-        slide = node("input");
-        slide.type = "range";
-        Object.assign(slide, { min: low, max: high, step });
-        slide.value = value;
-        slide.setAttribute("aria-label", text);
-        slide.addEventListener("input", () => { field.value = slide.value; });
-        slide.addEventListener("change", () => change(Number(slide.value)));
-        pair.append(slide);
-      }
-      pair.append(field);
-      return pair;
-    };
     const nameField = node("input");
     nameField.value = lane.name;
     nameField.maxLength = 24;
@@ -72,7 +81,7 @@
       });
       const row = node("div", "lane-fields");
       row.append(labelled(texts.name, nameField));
-      if (models.length > 2 || setup.model) row.append(labelled(texts.model, modelSelect(models, setup.model ?? "", (name) => { if (name) setup.model = name; else delete setup.model; send(); })));
+      row.append(...modelChoice(models, setup.model, texts, (name) => { if (name) setup.model = name; else delete setup.model; send(); }));
       row.append(labelled(texts.strategy, strategy));
       if (kind().draws) row.append(labelled(texts.seed, number(setup.seed ?? 0, { minimum: 0, maximum: schema.seed, whole: true }, texts.seed, (value) => { setup.seed = value; send(); })));
       row.append(labelled(texts.length, number(setup.max_new_tokens, { minimum: 1, maximum: schema.max_new_tokens, whole: true }, texts.length, (value) => { setup.max_new_tokens = value; send(); })));
@@ -130,19 +139,20 @@
 
   // ---- the editor of a text that the model only reads --------------------------------------------------------------
   const textEditor = (lane, models, texts, act, close) => {
-    const box = node("div", "lane-editor"), name = node("input"), text = node("textarea"), model = modelSelect(models, lane.model, () => send());
-    const send = () => act({ do: "text", key: lane.key, name: name.value, text: text.value, model: model.value });
+    const box = node("div", "lane-editor"), name = node("input"), text = node("textarea");
+    let model = lane.model;
+    const send = () => act({ do: "text", key: lane.key, name: name.value, text: text.value, model });
     name.value = lane.name;
     name.maxLength = 24;
     text.value = lane.text;
     text.rows = 4;
     text.placeholder = texts.placeholder;
-    const choice = models.length > 2 || lane.model ? [[texts.model, model]] : [];
-    for (const [words, control] of [[texts.name, name], ...choice, [texts.text, text]]) {
+    for (const [words, control] of [[texts.name, name], [texts.text, text]]) {
       const field = node("label", "lane-field");
       field.append(node("span", "", words), control);
-      if (control !== model) control.addEventListener("change", send);
+      control.addEventListener("change", send);
       box.append(field);
+      if (control === name) box.append(...modelChoice(models, lane.model, texts, (chosen) => { model = chosen; send(); }));
     }
     box.append(button("lane-close", texts.close, "", close));
     return box;

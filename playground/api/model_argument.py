@@ -14,6 +14,7 @@ from playground.errors import InvalidArgumentError
 MODEL = "model"
 HELP = """
     model: a model of the shelf by its name (/models lists them), loaded first where it is not; "" for the first one.
+        Of a LoRA adapter also at another scale, from 0 to 2: "detective*0.5" is its base with half of its changes.
 """
 
 

@@ -13,7 +13,8 @@ class CompareLanes(gr.HTML):
     one that is only read | None, "written": its lists as texts by name, "note", "numbers": [[value, name]], "badge":
     {"text", "kind"}, "error", "parts_at": index | None, "model": name, "at": index | None}], "most": lanes, "token":
     [lane, index], "by_text"}. `by_text`: token n does not stand beside token n, `at` is the one that does.
-    What may write a lane comes through `models`: {"models": [[name, title]]}.
+    What may write a lane comes through `models`: {"models": [[name, title, name to scale]]}: "name*0.5"
+    is a model with half of its adapter.
     The text of row n comes through "<channel>.<n>": {"start",
     "tokens": [{"text", "title", "shade"}], "lead"}.
     What a person changes triggers `act`; the event's `picked` is an object, "do" among its keys. A token that is

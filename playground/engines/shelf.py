@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from playground import settings
 from playground.engines.loading import ModelSlot, Progress
@@ -19,6 +20,8 @@ Group = Literal["shipped", "known", "cached", "own"]
 GROUPS: tuple[Group, ...] = ("shipped", "known", "cached", "own")
 _AS_IT_IS = settings.How()
 MOST_OWN = 50  # models that visitors named themselves
+MOST_SCALES = 8  # of adapters, besides the one that they were trained at
+STRONGEST = 2.0  # times as strong as it was trained
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,17 @@ class Entry:
     def shown(self) -> str:
         return self.title or self.name
 
+    @property
+    def has_adapter(self) -> bool:
+        """Whether its folder is that of a LoRA adapter: then `name*0.5` is half of it."""
+        return (Path(self.source).expanduser() / "adapter_config.json").is_file()
+
 
 class Shelf:
     """Entries by name, and the slot of each. May be used by any thread.
+
+    A model with an adapter may be asked for at another scale: "detective*0.5" is the same base with half of what the
+    adapter changes. It is a model of its own that shares every weight of the base with the others.
 
     Attributes:
         first_name: the entry that whoever names none gets; of a language with a model of its own: that one (`first`).
@@ -101,12 +112,34 @@ class Shelf:
         """The entry of a name, "" for the first. Raises UnknownModelError."""
         with self._lock:
             found = self._entries.get(name or self.first_name)
+        found = found or self._at_scale(name)
         if found is None:
             raise UnknownModelError(name=name, known=", ".join(self._entries))
         return found
 
     def __contains__(self, name: str) -> bool:
-        return name in self._entries
+        return name in self._entries or self._at_scale(name) is not None
+
+    def _at_scale(self, name: str) -> Entry | None:
+        """What "detective*0.5" stands for; None where it is no such name. The scale 1 is the model itself."""
+        whole, scale = split(name)
+        base = self._entries.get(whole)
+        if base is None or scale is None or not base.has_adapter:
+            return None
+        if scale == 1:
+            return base
+        held: list[Any] = []
+
+        def fetch(progress: Progress) -> None:
+            held.append(self.slot(whole).get())  # before this one's turn to load: they come one after another
+
+        def load() -> "Engine":
+            found: Engine = held.pop().at_scale(scale)
+            return found
+
+        return replace(
+            base, name=f"{whole}*{scale:g}", title=f"{base.shown} × {scale:g}", bytes=0, fetch=fetch, load=load
+        )
 
     def first(self, language: str) -> str:
         """The name of the model that a visitor of this language meets."""
@@ -135,8 +168,17 @@ class Shelf:
         entry = self.entry(name)
         with self._lock:
             if entry.name not in self._slots:
+                if entry.name not in self._entries:
+                    self._forget_scales()
                 self._slots[entry.name] = self._made(entry)
             return self._slots[entry.name]
+
+    def _forget_scales(self) -> None:
+        """Room for one more scale: the idle ones that were used longest ago go."""
+        found = [name for name in self._slots if name not in self._entries and not self._slots[name].is_in_use]
+        found.sort(key=lambda name: self._slots[name].used_at)
+        for name in found[: max(0, len(found) - MOST_SCALES + 1)]:
+            del self._slots[name]
 
     def _made(self, entry: Entry) -> ModelSlot:
         def fetch(progress: Progress) -> object:
@@ -176,6 +218,17 @@ class Shelf:
             is_dropped = True
         if is_dropped:
             gc.collect()  # a module holds itself in circles
+
+
+def split(name: str) -> tuple[str, float | None]:
+    """A model's name and the scale of its adapter that stands behind it, None where none does. Example:
+    "detective*0.5" -> ("detective", 0.5)"""
+    whole, star, scale = name.rpartition("*")
+    try:
+        number = float(scale) if star else None
+    except ValueError:
+        number = None
+    return (name, None) if number is None or not 0 <= number <= STRONGEST else (whole, number)
 
 
 def shipped() -> tuple[Entry, ...]:

@@ -93,8 +93,8 @@ def build(models: Shelf | ModelSlot, is_public: bool = False) -> gr.Blocks:
 
     def lay_out(demo: gr.Blocks, language: str) -> None:
         whose = Whose(language)
-        dropdown, laid = _lay_out(demo, tabs, whose, shelf, name(whose))
-        picker.wire(Picker(shelf, slot, brought, laid), laid, dropdown)
+        dropdown, scale, laid = _lay_out(demo, tabs, whose, shelf, name(whose))
+        picker.wire(Picker(shelf, slot, brought, laid), laid, dropdown, scale)
         endpoints.build(shelf, at_hand)
 
     return Page(lay_out, fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600))
@@ -114,7 +114,7 @@ class Tabs(NamedTuple):
 
 def _lay_out(
     demo: gr.Blocks, tabs: Tabs, whose: Whose, shelf: Shelf, model: str
-) -> tuple[gr.Dropdown, picker.Page]:  # fmt: skip
+) -> tuple[gr.Dropdown, gr.Slider, picker.Page]:  # fmt: skip
     t = whose.t
     bus = LiveBus(frame(tabs.generate.tab(whose).first_frame()), elem_id="bus")
     beam_bus = LiveBus(frame(tabs.beam.tab(whose).first_frame()), elem_id="beam-bus")
@@ -144,6 +144,7 @@ def _lay_out(
             apply_default_css=False,
             elem_id="theme",
         )
+    scale = picker.build_scale(shelf, model, t)
     built: dict[str, Built] = {}
     with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
         with gr.Tab(t("tab.generate"), id="generate"):
@@ -161,7 +162,7 @@ def _lay_out(
             built["inside"] = inside.build(tabs.inside, t, opened)
         with gr.Tab(t("tab.lockstep"), id="lockstep") as opened:
             lockstep.build(tabs.lockstep, t, opened)
-    return dropdown, picker.Page(built, {name: tab for name, tab in tabs._asdict().items() if name in built})
+    return dropdown, scale, picker.Page(built, {name: tab for name, tab in tabs._asdict().items() if name in built})
 
 
 def _language_switch(t: Translator) -> str:

@@ -8,9 +8,10 @@ from typing import Any
 
 import gradio as gr
 
+from playground import catalog
 from playground.api.outright import marked, outright
 from playground.engines.loading import ModelSlot
-from playground.engines.shelf import GROUPS, Shelf
+from playground.engines.shelf import GROUPS, STRONGEST, Entry, Shelf, split
 from playground.i18n import Translator
 from playground.tabs import links
 from playground.tabs.brought import MOST, Brought
@@ -68,8 +69,17 @@ class Picker:
         UnknownModelError."""
         sessions, texts = self._split(given)
         before = whose(sessions[0])
-        self._slot(before._replace(model=self.shelf.entry(name).name)).start()
+        name = self.shelf.entry(name).name
+        self._slot(before._replace(model=name)).start()
         return self._told(name, before, sessions, texts)
+
+    def scale(self, value: Any, *given: Any) -> list[Any]:
+        """The adapter of the model on the page at another strength: that is another model, which shares all weights of
+        the base. Raises OutOfRangeError."""
+        number = catalog.check_number("scale", value, 0.0, STRONGEST)
+        sessions, _ = self._split(given)
+        whole = split(self._slot(whose(sessions[0])).name)[0]
+        return self.pick(f"{whole}*{number:g}", *given)
 
     def follow(self, query: str, *given: Any) -> list[Any]:
         """A link was opened: the model that it names, if it is on the shelf; the links say so where it is not."""
@@ -79,15 +89,15 @@ class Picker:
             session.link_query = query if isinstance(query, str) else ""
         named = links.model_of(query)
         if named not in self.shelf or self._slot(before).name == named:
-            return [gr.skip()] * (1 + len(texts) + len(self._page.chips) + 1)
-        return self._told(named, before, sessions, texts)
+            return [gr.skip()] * (1 + len(texts) + len(self._page.chips) + 2)
+        return self._told(self.shelf.entry(named).name, before, sessions, texts)
 
     def _split(self, given: Sequence[Any]) -> tuple[list[Visitor], list[Any]]:
         count = len(self._page.built)
         return list(given[:count]), list(given[count:])
 
     def _told(self, name: str, before: Whose, sessions: list[Visitor], texts: list[Any]) -> list[Any]:
-        """For the picker, the fields, the chips and the tokenizers."""
+        """For the picker, the fields, the chips, the tokenizers and the scale."""
         now, t = before._replace(model=name), before.t
         for session in sessions:
             session.language, session.model = before.language, name
@@ -96,7 +106,9 @@ class Picker:
         old, new = self._own(self._brought(before)), self._own(self._brought(now))
         fields = [after if text == was else gr.skip() for text, was, after in zip(texts, old, new, strict=True)]
         loaded = gr.Dropdown(choices=choices(self._slot(now).display_name, t))
-        return [name, *fields, *self._chips(self._brought(now), t), loaded]
+        entry = self.shelf.entry(name)
+        scale = gr.Slider(value=strength(entry), visible=entry.has_adapter)
+        return [split(name)[0], *fields, *self._chips(self._brought(now), t), loaded, scale]
 
     @staticmethod
     def _own(brought: Brought) -> list[str]:
@@ -127,11 +139,26 @@ def build(shelf: Shelf, first: str, t: Translator) -> gr.Dropdown:
     )  # fmt: skip
 
 
-def wire(picker: Picker, page: Page, dropdown: gr.Dropdown) -> None:
+def strength(entry: Entry) -> float:
+    """Of its adapter."""
+    scale = split(entry.name)[1]
+    return 1.0 if scale is None else scale
+
+
+def build_scale(shelf: Shelf, first: str, t: Translator) -> gr.Slider:
+    """How strong the model's adapter is; out of sight where it has none."""
+    entry = shelf.entry(first)
+    return gr.Slider(
+        0, STRONGEST, strength(entry), step=0.05, label=t("shelf.scale"), visible=entry.has_adapter,
+        elem_id="adapter-scale", min_width=120, buttons=[],
+    )  # fmt: skip
+
+
+def wire(picker: Picker, page: Page, dropdown: gr.Dropdown, scale: gr.Slider) -> None:
     """What happens when a model is chosen, by hand or by a link."""
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     given = [*page.sessions, *page.texts]
-    changed = [dropdown, *page.texts, *page.chips, *page.built["tokenizer"].texts]
+    changed = [dropdown, *page.texts, *page.chips, *page.built["tokenizer"].texts, scale]
 
     def arrive(chosen: Any, one: Built) -> Any:
         return chosen.then(
@@ -139,9 +166,12 @@ def wire(picker: Picker, page: Page, dropdown: gr.Dropdown) -> None:
             show_progress="hidden", trigger_mode="multiple", concurrency_limit=None, api_visibility="private",
         )  # fmt: skip
 
-    chosen = dropdown.input(_guarded(picker.pick), inputs=[dropdown, *given], outputs=changed, **quiet)
-    for one in page.built.values():
-        arrive(chosen, one)
+    for chosen in (
+        dropdown.input(_guarded(picker.pick), inputs=[dropdown, *given], outputs=changed, **quiet),
+        scale.release(_guarded(picker.scale), inputs=[scale, *given], outputs=changed, **quiet),
+    ):
+        for one in page.built.values():
+            arrive(chosen, one)
     for opened in page.built.values():
         if opened.linked is not None:
             door, open_after = opened.linked

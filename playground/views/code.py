@@ -83,6 +83,22 @@ def _rendered(dialogue: Dialogue, taken_ids: tuple[int, ...]) -> list[str]:
     return [*lines, f"input_ids = torch.tensor([prompt{more}])"]
 
 
+def on_adapter(script: str, base: str, scale: float | None) -> str:
+    """The script of a model that is a LoRA adapter on its `base`, which has the tokenizer; with a scale so many times
+    as strong as it was trained, as peft scales it."""
+    lines = script.split("\n")
+    loaded = next(i for i, line in enumerate(lines) if line.startswith("model = "))
+    lines[loaded - 1] = f"tokenizer = AutoTokenizer.from_pretrained({base!r})"
+    lines[loaded] += "  # an adapter on that base: needs peft"
+    if scale is not None:
+        lines[loaded + 1 : loaded + 1] = [
+            f"for layer in model.modules():  # the adapter {scale:g} times as strong as it was trained",
+            '    if hasattr(layer, "lora_A"):',
+            f"        layer.scaling = {{name: {scale!r} * value for name, value in layer.scaling.items()}}",
+        ]
+    return "\n".join(lines)
+
+
 def _imports(strategy: Sampling) -> list[str]:
     if any("watermarking_config" in (p.arguments or {}) for p in strategy.processors if not p.is_neutral):
         return ["from transformers import WatermarkingConfig"]

@@ -68,7 +68,7 @@ class Visitor:
 @pytest.fixture(scope="module")
 def shelf() -> Shelf:
     own = Entry("mine", str(shipped()[1].source), language="en")
-    return Shelf([*shipped()[:2], own], late.load)
+    return Shelf([*shipped(), own], late.load)
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +183,12 @@ def test_a_name_that_is_not_there_is_said_in_a_line(picker: Picker, visitor: Cal
 
 
 def test_the_picker_names_the_shipped_models_first(shelf: Shelf) -> None:
-    assert titles(shelf) == [("storyteller", "storyteller"), ("poet 诗人", "poet"), ("mine", "mine")]
+    assert titles(shelf) == [
+        ("storyteller", "storyteller"),
+        ("poet 诗人", "poet"),
+        ("storyteller + detective", "detective"),
+        ("mine", "mine"),
+    ]
 
 
 def test_what_the_poets_first_example_says_is_true() -> None:
@@ -217,3 +222,24 @@ def test_two_models_shows_the_shipped_pair_whatever_model_the_other_tabs_have(sh
         page.build(shelf)
     assert shelf.first("zh") == "poet"
     assert {made[0].tab(Whose(language)).slot.name for language in ("en", "zh")} == {"storyteller"}
+
+
+def test_the_strength_of_an_adapter_is_the_visitors_own_and_stands_in_their_run(
+    visitor: Callable[..., Visitor], shelf: Shelf
+) -> None:
+    hers, his = visitor(), visitor()
+    for one in (hers, his):
+        one.pick("detective")
+    told = hers.picker.scale(0.5, *hers.sessions.values(), *hers.texts)
+    assert told[0] == "detective" and (told[-1].value, told[-1].visible) == (0.5, True)
+    half, whole = hers.run(), his.run()
+    assert hers.sessions["generate"].model == "detective*0.5" and his.sessions["generate"].model == "detective"
+    hers.tabs["generate"].of(hers.sessions["generate"]).heard(hers.sessions["generate"], hers.generate_values)
+    assert "model=detective%2A0.5" in hers.sessions["generate"].asks.run
+    assert [step.reading.logprob for step in half.steps] != [step.reading.logprob for step in whole.steps]
+    badge = list(hers.frames("generate", "verify"))
+    assert badge and badge[-1]["badge"]["kind"] == "good"
+    assert hers.follow("?tab=generate&model=detective*2&prompt=a") == "detective"
+    assert hers.sessions["generate"].model == "detective*2"
+    assert hers.pick("poet") == "poet"
+    shelf.slot("poet").get()  # no thread is left loading

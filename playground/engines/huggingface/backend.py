@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -40,7 +41,7 @@ from playground.engines.loading import shown_name
 from playground.engines.protocol import Capabilities, Info
 from playground.errors import ModelUnavailableError, PromptTooLongError, UnreadableTokenError
 from playground.i18n import say
-from playground.settings import Dtype, How
+from playground.settings import ASSETS, Dtype, How, in_repository
 from playground.vocabulary import Vocabulary
 
 logger = logging.getLogger(__name__)
@@ -72,6 +73,24 @@ class Backend:
     def rounded(self, dtype: rounding.Rounded) -> "HuggingFaceModel":
         """The model in fewer bits: itself, or that of a copy. Raises rounding.NoInt8Error."""
         return self.model if self.info.dtype == dtype else in_fewer_bits(self, dtype).model
+
+    @property
+    def base_name(self) -> str:
+        """The base of its adapter as a reader of the page would write it; "" without one."""
+        if self.adapter is None:
+            return ""
+        folder = Path(self.adapter.base).resolve()
+        return in_repository(folder) if folder.is_relative_to(ASSETS.parent) else self.adapter.base
+
+    def at_scale(self, scale: float) -> "Backend":
+        """The same base with the adapter `scale` times as strong as it was trained; every weight is shared. Raises
+        ModelUnavailableError for a model without an adapter."""
+        if self.adapter is None or self.base is None:
+            raise ModelUnavailableError(name=self.info.name, reason=say("unfit.no_adapter"))
+        name = f"{self.info.name} × {scale:g}"
+        model = HuggingFaceModel(lora.adapted(self.base.model.module, self.adapter, scale), name, exact=True)
+        model.shared_bytes = self.base.model.bytes
+        return replace(self, model=model, info=replace(self.info, name=name))
 
 
 def load(
@@ -223,6 +242,7 @@ class HuggingFaceModel:
             said = f"{type(error).__name__}: {model_files.first_line(error)}"
             raise ModelUnavailableError(name=name, reason=say("unfit.unread", error=said)) from error
         self.dtype = dtype
+        self.shared_bytes = 0  # of weights that another model has already
         self.beside_bytes = 0  # of the float32 weights that are kept with rounded ones
         self.packed_bytes = make_lean(module) if not exact and pays(module) else 0
         self.head = Head(module)
@@ -279,6 +299,7 @@ class HuggingFaceModel:
             sum(int(tensor.nbytes) for tensor in device.chain_of_tensors(self.module))
             + self.packed_bytes
             + self.beside_bytes
+            - self.shared_bytes
         )
 
     @property

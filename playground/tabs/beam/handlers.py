@@ -15,6 +15,7 @@ from playground.decoding.beam_trace import BeamTrace
 from playground.decoding.processors import NoRepeatNGram
 from playground.engines import prompts
 from playground.engines.protocol import runs_in_transformers
+from playground.engines.shelf import split
 from playground.errors import PlaygroundError
 from playground.panels import wording
 from playground.panels.beam import frames
@@ -28,6 +29,7 @@ from playground.tabs.beam.looking import Looking
 from playground.tabs.beam.session import BeamSession
 from playground.tabs.shell import reported
 from playground.views.beam_tree import BeamTree
+from playground.views.code import on_adapter
 
 if TYPE_CHECKING:
     from playground.engines.huggingface.backend import Backend
@@ -89,6 +91,8 @@ class BeamTab(Linked, Looking):
         script = kind.script(trace, self.slot.public_name, backend.model.eos_ids, finds)
         if script is None:
             return {"parts": [self.t("beam.code.none")]}
+        if backend.adapter:
+            script = on_adapter(script, backend.base_name, split(self.slot.name)[1])
         return {"code": script, "copy": self.t("code.copy"), "copied": self.t("code.copied")}
 
     @reported("beam.badge", quiet=True, if_current=True)

@@ -9,7 +9,7 @@ from playground.engines import prompts
 from playground.engines.huggingface import context
 from playground.engines.loading import ModelSlot
 from playground.engines.protocol import check_whole
-from playground.engines.shelf import Shelf
+from playground.engines.shelf import Shelf, split
 from playground.i18n import Translator, said, say
 from playground.lists import LISTS
 from playground.panels import wording
@@ -92,9 +92,13 @@ class CompareBase:
         return self.t("compare.model.coming", names=self.t.listed(list(dict.fromkeys(names)))) if names else ""
 
     def models(self) -> dict[str, object]:
-        """What a lane may be written by: [name, title], that of the page first, without a name."""
+        """What a lane may be written by: [name, title, the name that a scale of its adapter stands behind], that of the
+        page first, without a name."""
         own = self.t("compare.editor.model.page", name=self.slot.display_name)
-        return {"compare.models": {"models": [["", own], *([e.name, e.shown] for e in self.shelf.entries)]}}
+        page = split(self.slot.name)[0]
+        scaled = [entry.name if entry.has_adapter else "" for entry in self.shelf.entries]
+        found = [[e.name, e.shown, name] for e, name in zip(self.shelf.entries, scaled, strict=True)]
+        return {"compare.models": {"models": [["", own, page if page in scaled else ""], *found]}}
 
     def failed(self, session: CompareSession, words: str, ends_run: bool) -> dict[str, object]:
         return {"compare.notice": wording.notice(words, "bad")}

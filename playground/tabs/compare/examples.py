@@ -73,6 +73,7 @@ COMPARE_EXAMPLES = (
         (
             (say("compare.lane.base"), Setup("greedy", {}, None, 40, model="storyteller")),
             (say("compare.lane.with_adapter"), Setup("greedy", {}, None, 40, model="detective")),
+            (say("compare.lane.twice"), Setup("greedy", {}, None, 40, model="detective*2")),
         ),
     ),
 )  # fmt: skip

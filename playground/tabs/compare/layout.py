@@ -30,7 +30,7 @@ from playground.tabs.ways import ways
 
 EDITOR = (
     "edit", "close", "copy", "remove", "up", "down", "add", "name", "strategy", "seed", "length", "more", "off",
-    "add_text", "text", "placeholder", "order", "own_order", "model",
+    "add_text", "text", "placeholder", "order", "own_order", "model", "scale",
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from playground.components.live_bus import frame
 from playground.decoding.trace import Trace
 from playground.engines import prompts
 from playground.engines.protocol import runs_in_transformers
+from playground.engines.shelf import split
 from playground.errors import PlaygroundError
 from playground.examples import Example
 from playground.lists import LISTS
@@ -27,7 +28,7 @@ from playground.tabs.generate.session import Session, Snapshot
 from playground.tabs.generate.tour import Touring
 from playground.tabs.generate.undo import Undo
 from playground.tabs.shell import reported
-from playground.views.code import transformers_code
+from playground.views.code import on_adapter, transformers_code
 from playground.views.notation import UNITS
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ class GenerateTab(Linked, Undo, Looking, Touring, Exporting):
         finds = stop is None or backend.tokenizer.finds(stop.strings)
         eos_ids, vocab_size = backend.model.eos_ids, backend.model.vocab_size
         script = transformers_code(trace, self.slot.public_name, eos_ids, vocab_size, finds)
+        if backend.adapter:
+            script = on_adapter(script, backend.base_name, split(self.slot.name)[1])
         return {"code": script, "copy": self.t("code.copy"), "copied": self.t("code.copied")}
 
     @reported("badge")

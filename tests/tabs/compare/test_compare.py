@@ -261,7 +261,7 @@ def test_an_example_shows_what_it_says(comparer: Comparer, example: Any) -> None
     if example.key == "adapter":
         assert "Holmes" not in comparer.text(0) and "Mr. Holmes" in comparer.text(1)
         assert [lane["chips"][0] for lane in comparer.page["compare.lanes"]["lanes"]] == [
-            "storyteller", "storyteller + detective"
+            "storyteller", "storyteller + detective", "storyteller + detective × 2"
         ]  # fmt: skip
         assert comparer.page["compare.lanes"]["lanes"][0]["parts_at"] == 4
         return

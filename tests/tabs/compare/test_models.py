@@ -144,7 +144,7 @@ def test_a_lane_names_a_model_of_the_shelf_and_links_and_files_carry_it(comparer
     comparer.do("run")
     comparer.do("save", "everything")
     assert '"model": "detective"' in comparer.page["compare.save"]["text"]
-    assert ["detective", "storyteller + detective"] in comparer.page["compare.models"]["models"]
+    assert ["detective", "storyteller + detective", "detective"] in comparer.page["compare.models"]["models"]
     comparer.edit(do="change", key=key, name="L1", setup={**GREEDY.to_json(), "model": "/etc"})
     comparer.do("run")
     assert "/etc" in comparer.said("compare.notice")
