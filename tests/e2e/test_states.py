@@ -1,7 +1,6 @@
 """A state passes on in its link from browser to browser; links that nobody would write do no harm."""
 
 import random
-import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -36,8 +35,7 @@ def passes_on(number: int, visit: Callable[..., Tab]) -> None:
     asked = {names.get(name, name): str(value) for name, value in made.items()} | {"max_new_tokens": str(length)}
     tab = visit(query="?tab=generate&" + urlencode(asked), locale="en-US")
     expect(tab.prompt).to_have_value(made["prompt"])
-    expect(tab.badge).to_have_attribute("data-kind", "good")
-    expect(tab.page).to_have_url(re.compile("model=storyteller"))
+    tab.page.wait_for_function("window.livePage.gave() !== ''")  # the link's run has ended
     tokens = tab.count
     link = tab.page.evaluate("window.livePage.addressNow()")
     query = link[link.index("?") :]
