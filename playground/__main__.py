@@ -9,7 +9,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from playground import settings
 from playground.engines.loading import shown_name
-from playground.engines.shelf import Entry, Shelf, shipped
+from playground.engines.shelf import Entry, Shelf, on_this_machine, shipped
 from playground.runs import late
 from playground.tabs import page
 
@@ -26,9 +26,11 @@ def main(command: str = "decoding-playground") -> None:
 
 def on_shelf(options: settings.Settings) -> Shelf:
     """The models that the page offers: those that come with it, before them the one that was named."""
-    entries, first = shipped(), ""
+    entries, first = (*shipped(), *on_this_machine()), ""
     if not options.is_default_model:
         named = Entry(shown_name(options.model), options.model, options.public_model)
+        there = os.path.realpath(options.model)
+        named = next((entry for entry in entries if os.path.realpath(entry.source) == there), named)
         entries = (named, *(entry for entry in entries if entry.name != named.name))
         first = named.name
     return Shelf(entries, late.load, first=first, budget=options.memory_budget, how=options.how)

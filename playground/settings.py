@@ -22,6 +22,7 @@ POET = MODELS / "poet"
 POETS_RUN = ASSETS / "poets_first_run.npz"
 POETS_BEAM = ASSETS / "poets_first_beam.json"
 DEFAULT_MODEL_NAME = "storyteller"
+GGUF_EXTRA = ("gguf", "accelerate")  # the packages of the extra [gguf]
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) *([KMGT]i?B|B)", re.IGNORECASE)
 
 
@@ -48,7 +49,7 @@ class Settings:
     """How to serve.
 
     Attributes:
-        model: folder or Hub id of a causal language model.
+        model: folder, .gguf file or Hub id of a causal language model.
         host, port: where to listen.
         share: whether to ask Gradio for a public tunnel.
         on_space: whether this is a Hugging Face Space.
@@ -109,6 +110,16 @@ def in_repository(path: Path) -> str:
     return path.relative_to(ASSETS.parent).as_posix()
 
 
+def is_gguf(name: str) -> bool:
+    """Whether a name is that of a file as llama.cpp packs models, there or not."""
+    return name.lower().endswith(".gguf")
+
+
+def absent(*packages: str) -> tuple[str, ...]:
+    """Those that are not installed; none is imported."""
+    return tuple(name for name in packages if importlib.util.find_spec(name) is None)
+
+
 def machine_memory() -> int:
     """Bytes of this machine, or of its share for us where that is limited."""
     found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 8 * 2**30
@@ -130,8 +141,8 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] = os.environ, 
         "--model",
         metavar="ID_OR_FOLDER",
         default=environment.get("PLAYGROUND_MODEL") or str(DEFAULT_MODEL),
-        help="any causal language model that transformers can load, from a folder or the Hugging Face Hub "
-        "(default: the model in assets/; environment: PLAYGROUND_MODEL)",
+        help="any causal language model that transformers can load, from a folder, a .gguf file or the Hugging Face "
+        "Hub (default: the model in assets/; environment: PLAYGROUND_MODEL)",
     )
     parser.add_argument(
         "--host", default="0.0.0.0" if on_space else "127.0.0.1", help="address to listen on (default: %(default)s)"
@@ -179,7 +190,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] = os.environ, 
         help="serve the endpoints as tools of the Model Context Protocol too (the extra [mcp])",
     )
     options = parser.parse_args(arguments)
-    if options.mcp and importlib.util.find_spec("mcp") is None:
+    if options.mcp and absent("mcp"):
         parser.error(
             "--mcp: the package mcp is not installed. Install the extra: pip install '.[mcp]' (or 'gradio[mcp]'); it "
             "takes an older pydantic, so best in a virtual environment of its own"
@@ -193,6 +204,15 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] = os.environ, 
                 f"--model {options.model}: the folder has no config.json; name a folder saved by transformers, or a "
                 "LoRA adapter's"
             )
+    elif is_gguf(options.model):
+        if not folder.is_file():
+            parser.error(f"--model {options.model}: there is no such file")
+        if missing := absent(*GGUF_EXTRA):
+            parser.error(
+                f"--model {options.model}: GGUF files need {' and '.join(missing)}. Install the extra: "
+                "pip install '.[gguf]'"
+            )
+        options.model = str(folder)
     elif looks_like_a_path:
         parser.error(f"--model {options.model}: there is no such folder")
     return Settings(

@@ -180,3 +180,17 @@ def test_tools_need_the_extra_and_a_page_without_them_does_not(
     assert "[mcp]" in refused(capsys, ["--mcp"])
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     assert read(["--mcp"], {}).mcp
+
+
+def test_a_gguf_file_is_taken_as_a_folder_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "Model.Q4_1.gguf"
+    file.write_bytes(b"GGUF")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    assert read(["--model", str(file)], {}).model == str(file)
+    monkeypatch.chdir(tmp_path)
+    assert read(["--model", file.name], {}).model == file.name
+    assert "there is no such file" in refused(capsys, ["--model", "nothing.gguf"])
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert "[gguf]" in refused(capsys, ["--model", file.name])

@@ -24,7 +24,8 @@ class Info:
 
     `ignored` are the settings of its configuration that name a token which the model does not have, `unused` the
     weights in its files that the model has no place for; `licence` is what its card names, if known; `device` is
-    where it computes, `dtype` in how many bits.
+    where it computes, `dtype` in how many bits; `packed` are the formats that the weights of a GGUF file were packed
+    in, before they were dequantised.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Info:
     licence: str | None = None
     device: str = "cpu"
     dtype: str = "float32"
+    packed: str = ""
 
 
 @dataclass(frozen=True)

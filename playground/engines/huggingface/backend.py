@@ -17,6 +17,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Cache,
 from playground.engines.huggingface import (
     checkpoint,
     device,
+    gguf_file,
     lora,
     model_files,
     positions,
@@ -109,16 +110,17 @@ def load(
         return _with_adapter(name, display_name)
     try:
         device.check(how.device)
-        model_files.check_folder(name)
-        config = AutoConfig.from_pretrained(name, trust_remote_code=False)
+        model_files.check(name)
+        source, in_file = gguf_file.source(name)
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False, **in_file)
         checkpoint.check_config(name, config)
         tokenizer = checkpoint.read_tokenizer(
-            name, lambda: AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+            name, lambda: AutoTokenizer.from_pretrained(source, trust_remote_code=False, **in_file)
         )
         lost = _take_off_lost_padding(config)
         module, loading = AutoModelForCausalLM.from_pretrained(
-            name, config=config, dtype=torch.float32, trust_remote_code=False, output_loading_info=True,
-            ignore_mismatched_sizes=True,
+            source, config=config, dtype=torch.float32, trust_remote_code=False, output_loading_info=True,
+            ignore_mismatched_sizes=True, **in_file,
         )  # fmt: skip  # mismatched sizes are told by their names: transformers' own error is a table
         checkpoint.check_weights(name, config, loading)
         unused = checkpoint.check_unused(name, module, loading)
@@ -129,7 +131,12 @@ def load(
         )
         backend = backend if how.dtype == "float32" else in_fewer_bits(backend, how.dtype)
         checkpoint.check_reading(name, backend.model)
-        return replace(backend, info=replace(backend.info, unused=unused, licence=licence(name)))
+        if in_file:
+            said = gguf_file.told(name)
+            info = replace(backend.info, unused=unused, licence=said.licence, packed=said.packed)
+        else:
+            info = replace(backend.info, unused=unused, licence=licence(name))
+        return replace(backend, info=info)
     except ModelUnavailableError:
         raise
     except device.NoDeviceError as error:

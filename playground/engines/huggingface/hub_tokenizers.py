@@ -7,6 +7,7 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
+from playground.engines.huggingface import gguf_file
 from playground.engines.huggingface.tokenizer import HuggingFaceTokenizer
 from playground.engines.huggingface.tokenizers_at_hand import TIKTOKEN, from_file, tiktoken_encodings
 from playground.engines.loading import shown_name
@@ -34,7 +35,8 @@ def read(name: str) -> TextTokenizer:
 
 
 def _of_transformers(name: str) -> TextTokenizer:
-    tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+    source, in_file = gguf_file.source(name)
+    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **in_file)
     length = int(min(tokenizer.model_max_length, _UNKNOWN_LENGTH))
     return HuggingFaceTokenizer(tokenizer).text_tokenizer(
         shown_name(name), length if length < _UNKNOWN_LENGTH else None

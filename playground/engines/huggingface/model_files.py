@@ -7,8 +7,10 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
+from playground.engines.huggingface import gguf_file
 from playground.errors import ModelUnavailableError
 from playground.i18n import Joined, Said, say
+from playground.settings import is_gguf
 
 _LFS = b"version https://git-lfs"
 _WEIGHTS = ("*.safetensors", "*.bin")
@@ -61,6 +63,14 @@ def check_folder(name_or_path: str) -> None:
         raise refuse("unfit.gguf" if any(folder.glob("*.gguf")) else "unfit.no_weights")
     if not any(_found(folder, _TOKENIZERS)):
         raise refuse("unfit.no_tokenizer")
+
+
+def check(name_or_path: str) -> None:
+    """Look at a folder, or a .gguf file, before transformers does. Raises ModelUnavailableError."""
+    if is_gguf(name_or_path):
+        gguf_file.check(name_or_path)
+    else:
+        check_folder(name_or_path)
 
 
 def is_adapter(name_or_path: str) -> bool:
