@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: venv run run-smollm2 test test-long test-mcp lint bench clean
+.PHONY: venv run run-smollm2 test test-long test-mcp test-real lint bench clean
 
 venv: $(VENV)/.run
 
@@ -52,6 +52,14 @@ $(VENV)-mcp/.ready: requirements-dev.txt requirements.txt
 
 test-mcp: $(VENV)-mcp/.ready
 	$(VENV)-mcp/bin/python -m pytest -m mcp tests/mcp $(ARGS)
+
+# Every tab on SmolLM2, where it equals transformers.
+$(VENV)-smollm2/.dev: requirements-dev.txt $(VENV)-smollm2/.run
+	$(VENV)-smollm2/bin/python -m pip install --quiet -r requirements-dev.txt
+	touch $@
+
+test-real: $(VENV)-smollm2/.dev
+	$(VENV)-smollm2/bin/python -m pytest -m real tests/real $(ARGS)
 
 lint: $(VENV)/.dev
 	rm -f playground/components/*.pyi

@@ -172,9 +172,10 @@ def stage_table(rows: Sequence[StageRow], t: Translator, unit: Unit) -> dict[str
 
 def model_line(info: "Info", t: Translator) -> str:
     ignored = t("model.ignored", settings=", ".join(info.ignored)) if info.ignored else ""
+    name = t("model.packed", name=info.name, formats=info.packed) if info.packed else info.name  # where none is cut off
     line = t(
         "model.ready",
-        name=info.name if info.dtype == "float32" else f"{info.name} · {info.dtype}",  # where it is not cut off
+        name=name if info.dtype == "float32" else f"{name} · {info.dtype}",
         parameters=_count(info.parameters),
         vocab_size=info.vocab_size,
         layers=info.layers,
@@ -185,8 +186,7 @@ def model_line(info: "Info", t: Translator) -> str:
     device = t("model.device", device=info.device) if info.device != "cpu" else ""
     if info.dtype != "float32":
         device += t(f"model.{info.dtype}")
-    packed = t("model.packed", formats=info.packed) if info.packed else ""
-    return line + packed + device + ignored + unused
+    return line + device + ignored + unused
 
 
 def _count(number: int) -> str:
