@@ -67,7 +67,7 @@ def generated(theirs: Any, tokenizer: Any) -> Callable[..., Any]:
         torch.manual_seed(seed)
         return theirs.generate(
             ids, attention_mask=torch.ones_like(ids), return_dict_in_generate=True, output_logits=True,
-            top_k=arguments.pop("top_k", 0), **arguments,
+            output_scores=True, top_k=arguments.pop("top_k", 0), **arguments,
         )  # fmt: skip
 
     return generate
