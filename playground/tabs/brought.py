@@ -62,10 +62,22 @@ def brought_by(entry: Entry) -> Brought:
     return found or of_any(entry.language)
 
 
+_ANY = (
+    ("The weather is fine today", "We are going to the", "Good morning"),
+    "The teacher asked a question. The children thought about the question, and one of them knew the answer.",
+    "The most important thing about a good story is",
+)
+_ANY_CHINESE = (
+    ("今天天气很好", "我们一起去", "早上好"),
+    "老师提了一个问题。孩子们想了想这个问题，其中一个知道答案。",
+    "今天天气很好，我们一起去公园",
+)
+
+
 def of_any(language: str) -> Brought:
-    """What stands there for a model that brings nothing."""
-    others = VERSE if language == "zh" else TALES
+    """What stands there for a model that brings nothing: nothing of what the shipped ones bring."""
+    batch, looked_at, walked = _ANY_CHINESE if language == "zh" else _ANY
     return Brought(
         "", examples.of_any(language), searches.of_any(language), comparisons.of_any(language),
-        dict.fromkeys(others.batch, ()), others.looked_at, others.walked,
+        dict.fromkeys(batch, ()), looked_at, walked,
     )  # fmt: skip

@@ -212,6 +212,8 @@ def test_what_any_model_brings_is_in_its_language_and_names_no_end(storyteller: 
         brought = brought_by(entry)
         assert brought.made_with == "" and brought.ends == ""
         assert brought.examples[0].prompt.isascii() == (language != "zh")
+        own = VERSE if language == "zh" else TALES
+        assert not {brought.looked_at, brought.walked, *brought.batch} & {own.looked_at, own.walked, *own.batch}
     assert brought_by(Entry("poet", "somewhere")).made_with == ""  # somebody's own of that name
 
 
