@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -168,13 +169,21 @@ def ended(process: Any) -> Iterator[None]:
         process.kill()
 
 
+def free_port() -> int:
+    """One that nobody has: several pages that look for the first free one at once may find the same."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
 def test_a_script_serves_until_it_is_interrupted(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         "import playground\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n"
         f"folder = {str(DEFAULT_MODEL)!r}\n"
         "model = AutoModelForCausalLM.from_pretrained(folder, dtype='float32')\n"
-        "playground.show(model, AutoTokenizer.from_pretrained(folder))\nprint('after', flush=True)\n"
+        f"page = {{'port': {free_port()}}}\nplayground.show(model, AutoTokenizer.from_pretrained(folder), **page)\n"
+        "print('after', flush=True)\n"
     )
     opener = tmp_path / "opener.py"
     opener.write_text("import pathlib, sys\npathlib.Path(sys.argv[1]).write_text(sys.argv[2])\n")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi, ModelInfo, constants, hf_hub_download
+from huggingface_hub import CacheNotFound, HfApi, ModelInfo, constants, hf_hub_download, scan_cache_dir
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -170,8 +170,6 @@ class Hub:
 
     def models(self) -> Iterator[tuple[str, int]]:
         """The decoders that are here whole, by their ids, with the size of their files."""
-        from huggingface_hub import CacheNotFound, scan_cache_dir
-
         try:
             scanned = scan_cache_dir(self._cache)
         except (CacheNotFound, ValueError, OSError):
