@@ -98,7 +98,8 @@ class Shelf:
     def of(cls, slot: ModelSlot) -> "Shelf":
         """A shelf of one model, in a slot that there is already."""
         name = slot.display_name
-        shelf = cls([Entry(name, slot.name_or_path, slot.public_name)], lambda: None, first=name)
+        group: Group = "shipped" if slot.name_or_path == str(settings.DEFAULT_MODEL) else "own"
+        shelf = cls([Entry(name, slot.name_or_path, slot.public_name, group=group)], lambda: None, first=name)
         shelf._slots[name] = slot
         return shelf
 

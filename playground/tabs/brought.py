@@ -57,13 +57,11 @@ OWN = {"storyteller": TALES, "poet": VERSE}
 def brought_by(entry: Entry) -> Brought:
     """What a model of the shelf brings."""
     found = OWN.get(entry.name) if entry.group == "shipped" else None
-    if found is None and entry.shown == settings.DEFAULT_MODEL_NAME:
-        found = TALES
     return found or of_any(entry.language)
 
 
 _ANY = (
-    ("The weather is fine today", "We are going to the", "Good morning"),
+    ("The weather is fine today", "We are going to the", "See you tomorrow"),
     "The teacher asked a question. The children thought about the question, and one of them knew the answer.",
     "The most important thing about a good story is",
 )

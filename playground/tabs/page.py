@@ -18,6 +18,7 @@ from playground.panels.figures import theme
 from playground.runs import late
 from playground.settings import Settings
 from playground.tabs import page_files, picker
+from playground.tabs.arrival import Below, build_below
 from playground.tabs.attention import layout as attention
 from playground.tabs.attention.handlers import AttentionTab
 from playground.tabs.beam import controls as beam_controls
@@ -93,8 +94,8 @@ def build(models: Shelf | ModelSlot, is_public: bool = False) -> gr.Blocks:
 
     def lay_out(demo: gr.Blocks, language: str) -> None:
         whose = Whose(language)
-        dropdown, scale, laid = _lay_out(demo, tabs, whose, shelf, name(whose))
-        picker.wire(Picker(shelf, slot, brought, laid), laid, dropdown, scale)
+        dropdown, scale, below, laid = _lay_out(demo, tabs, whose, shelf, name(whose), is_public)
+        picker.wire(Picker(shelf, slot, brought, laid, is_public), laid, dropdown, scale, below, demo)
         endpoints.build(shelf, at_hand)
 
     return Page(lay_out, fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600))
@@ -113,8 +114,8 @@ class Tabs(NamedTuple):
 
 
 def _lay_out(
-    demo: gr.Blocks, tabs: Tabs, whose: Whose, shelf: Shelf, model: str
-) -> tuple[gr.Dropdown, gr.Slider, picker.Page]:  # fmt: skip
+    demo: gr.Blocks, tabs: Tabs, whose: Whose, shelf: Shelf, model: str, is_public: bool
+) -> tuple[gr.Dropdown, gr.Slider, Below, picker.Page]:  # fmt: skip
     t = whose.t
     bus = LiveBus(frame(tabs.generate.tab(whose).first_frame()), elem_id="bus")
     beam_bus = LiveBus(frame(tabs.beam.tab(whose).first_frame()), elem_id="beam-bus")
@@ -130,7 +131,9 @@ def _lay_out(
     with gr.Row(elem_id="header"):
         gr.HTML(f"<h1>{t('page.title')}</h1>", js_on_load=None, apply_default_css=False, elem_id="brand")
         with gr.Column(elem_id="which", min_width=0):
-            dropdown = picker.build(shelf, model, t)
+            with gr.Row(elem_id="shelf-row"):
+                dropdown = picker.build(shelf, model, t)
+                opener = None if is_public else gr.Button(t("shelf.other"), elem_id="shelf-other", min_width=0)
             LiveText(channel="model", style="model", live=True, elem_id="model")
         gr.HTML(
             _language_switch(t),
@@ -145,6 +148,7 @@ def _lay_out(
             elem_id="theme",
         )
     scale = picker.build_scale(shelf, model, t)
+    below = build_below(opener, t)
     built: dict[str, Built] = {}
     with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
         with gr.Tab(t("tab.generate"), id="generate"):
@@ -162,7 +166,8 @@ def _lay_out(
             built["inside"] = inside.build(tabs.inside, t, opened)
         with gr.Tab(t("tab.lockstep"), id="lockstep") as opened:
             lockstep.build(tabs.lockstep, t, opened)
-    return dropdown, scale, picker.Page(built, {name: tab for name, tab in tabs._asdict().items() if name in built})
+    laid = picker.Page(built, {name: tab for name, tab in tabs._asdict().items() if name in built})
+    return dropdown, scale, below, laid
 
 
 def _language_switch(t: Translator) -> str:

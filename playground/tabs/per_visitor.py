@@ -6,7 +6,7 @@ There is one tab for each language and model, made when it is first needed.
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from functools import wraps
 from inspect import isgeneratorfunction, ismethod
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -41,7 +41,8 @@ class PerVisitor(Generic[Tab]):
     """Tabs of a kind. `tabs.run`, say, is a handler: the method `run` of the tab of the session among its arguments.
 
     While a handler runs, its model is in use (`using`). A session that comes to another model than before is put in
-    order for it first: `renew(session)` of the tab.
+    order for it first: `renew(session)` of the tab. What a generator still has to say of a model that its visitor has
+    left meanwhile is not said.
     """
 
     def __init__(
@@ -93,8 +94,14 @@ class PerVisitor(Generic[Tab]):
             @wraps(method)
             def streaming(*given: Any) -> Iterator[Any]:
                 session = session_among(given)
-                with self._using(whose(session)):
-                    yield from getattr(self.of(session), name)(*given)
+                chosen = session.model
+                with self._using(whose(session)), closing(getattr(self.of(session), name)(*given)) as updates:
+                    for update in updates:
+                        if session.model != chosen:
+                            return
+                        yield update
+                        if session.model != chosen:  # or it would have the model loaded again that was left
+                            return
 
             return streaming
 

@@ -10,21 +10,26 @@ import gradio as gr
 
 from playground import catalog
 from playground.api.outright import marked, outright
+from playground.engines.huggingface.hub import Hub
+from playground.engines.known import named
 from playground.engines.loading import ModelSlot
 from playground.engines.shelf import GROUPS, STRONGEST, Entry, Shelf, split
+from playground.errors import NotOfferedError
 from playground.i18n import Translator
 from playground.tabs import links
+from playground.tabs.arrival import Arrivals, Below
 from playground.tabs.brought import MOST, Brought
 from playground.tabs.built import Arriving, Built
+from playground.tabs.delivery import lossless
 from playground.tabs.per_visitor import PerVisitor, Whose, language_of, whose
 from playground.tabs.tokenizer.layout import choices
 from playground.tabs.visitor import Visitor
 
 
 def titles(shelf: Shelf) -> list[tuple[str, str]]:
-    """What the picker offers: shipped models first."""
+    """What the picker offers: shipped models first; those of the Hub with their size."""
     entries = sorted(shelf.entries, key=lambda entry: GROUPS.index(entry.group))
-    return [(f"{e.shown} {e.note}".strip(), e.name) for e in entries]
+    return [(f"{e.shown}{' ' if e.group == 'shipped' else ' · '}{e.note}".strip(" ·"), e.name) for e in entries]
 
 
 @dataclass(frozen=True)
@@ -60,9 +65,14 @@ class Picker:
     a person has written stays."""
 
     def __init__(
-        self, shelf: Shelf, slot: Callable[[Whose], ModelSlot], brought: Callable[[Whose], Brought], page: Page
-    ) -> None:
+        self, shelf: Shelf, slot: Callable[[Whose], ModelSlot], brought: Callable[[Whose], Brought], page: Page,
+        is_public: bool = False,
+    ) -> None:  # fmt: skip
+        """Where `is_public`, visitors name no model that is not on the shelf."""
         self.shelf, self._slot, self._brought, self._page = shelf, slot, brought, page
+        self.arrivals = Arrivals(shelf, slot)
+        self.is_public = is_public
+        self._hub = Hub(shelf.budget)
 
     def pick(self, name: str, *given: Any) -> list[Any]:
         """A model was chosen: every tab of the visitor is put in order for it, and it begins to load. Raises
@@ -81,6 +91,34 @@ class Picker:
         whole = split(self._slot(whose(sessions[0])).name)[0]
         return self.pick(f"{whole}*{number:g}", *given)
 
+    def name(self, text: str, *given: Any) -> list[Any]:
+        """A folder, a .gguf file or an id of the Hub was written: it comes on the shelf, and is chosen. Raises
+        NotOfferedError where strangers visit."""
+        text = text.strip()
+        if not text:
+            return self._unchanged(self._split(given)[1])
+        if self.is_public and text not in self.shelf:
+            raise NotOfferedError(name=text, offered=", ".join(entry.name for entry in self.shelf.entries))
+        entry = self.shelf.entry(text) if text in self.shelf else self.shelf.add(named(text, self._hub))
+        return self.pick(entry.name, *given)
+
+    def act(self, event: gr.EventData, *given: Any) -> list[Any]:
+        """What the line of a model that is on its way, or has failed, offers: once more, or back to the one before."""
+        sessions, _ = self._split(given)
+        left = self._slot(whose(sessions[0])).name
+        if event.picked == "again":
+            answer = self.pick(left, *given)
+            for session in sessions:
+                session.arrives = True
+            return answer
+        answer = self.pick(self.arrivals.way_back(sessions[0]) or left, *given)
+        self.arrivals.leave(left)  # after the visitor has gone: nobody tells them that it has not come
+        return answer
+
+    def offered(self) -> Any:
+        """What is on the shelf by now."""
+        return gr.Dropdown(choices=titles(self.shelf))
+
     def follow(self, query: str, *given: Any) -> list[Any]:
         """A link was opened: the model that it names, if it is on the shelf; the links say so where it is not."""
         sessions, texts = self._split(given)
@@ -89,8 +127,11 @@ class Picker:
             session.link_query = query if isinstance(query, str) else ""
         named = links.model_of(query)
         if named not in self.shelf or self._slot(before).name == named:
-            return [gr.skip()] * (1 + len(texts) + len(self._page.chips) + 2)
+            return self._unchanged(texts)
         return self._told(self.shelf.entry(named).name, before, sessions, texts)
+
+    def _unchanged(self, texts: list[Any]) -> list[Any]:
+        return [gr.skip()] * (1 + len(texts) + len(self._page.chips) + 2)
 
     def _split(self, given: Sequence[Any]) -> tuple[list[Visitor], list[Any]]:
         count = len(self._page.built)
@@ -99,7 +140,9 @@ class Picker:
     def _told(self, name: str, before: Whose, sessions: list[Visitor], texts: list[Any]) -> list[Any]:
         """For the picker, the fields, the chips, the tokenizers and the scale."""
         now, t = before._replace(model=name), before.t
+        old_name = self._slot(before).name
         for session in sessions:
+            session.came_from = old_name if old_name != name else session.came_from
             session.language, session.model = before.language, name
         for tabs, session in zip(self._page.tabs.values(), sessions, strict=True):
             session.arrives = tabs.put_in_order(session) or session.arrives
@@ -108,7 +151,8 @@ class Picker:
         loaded = gr.Dropdown(choices=choices(self._slot(now).display_name, t))
         entry = self.shelf.entry(name)
         scale = gr.Slider(value=strength(entry), visible=entry.has_adapter)
-        return [split(name)[0], *fields, *self._chips(self._brought(now), t), loaded, scale]
+        picked = gr.Dropdown(choices=titles(self.shelf), value=split(name)[0])
+        return [picked, *fields, *self._chips(self._brought(now), t), loaded, scale]
 
     @staticmethod
     def _own(brought: Brought) -> list[str]:
@@ -154,11 +198,17 @@ def build_scale(shelf: Shelf, first: str, t: Translator) -> gr.Slider:
     )  # fmt: skip
 
 
-def wire(picker: Picker, page: Page, dropdown: gr.Dropdown, scale: gr.Slider) -> None:
-    """What happens when a model is chosen, by hand or by a link."""
+def wire(picker: Picker, page: Page, dropdown: gr.Dropdown, scale: gr.Slider, below: Below, demo: gr.Blocks) -> None:
+    """What happens when a model is chosen, by hand or by a link, and while it arrives."""
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     given = [*page.sessions, *page.texts]
     changed = [dropdown, *page.texts, *page.chips, *page.built["tokenizer"].texts, scale]
+    generate = page.built["generate"]
+    watch = lossless(picker.arrivals.watch)
+    watching: dict[str, Any] = {
+        "inputs": [generate.state], "outputs": generate.arriving.outputs, "show_progress": "hidden",
+        "concurrency_limit": None, "api_visibility": "private",
+    }  # fmt: skip
 
     def arrive(chosen: Any, one: Built) -> Any:
         return chosen.then(
@@ -166,16 +216,28 @@ def wire(picker: Picker, page: Page, dropdown: gr.Dropdown, scale: gr.Slider) ->
             show_progress="hidden", trigger_mode="multiple", concurrency_limit=None, api_visibility="private",
         )  # fmt: skip
 
-    for chosen in (
-        dropdown.input(_guarded(picker.pick), inputs=[dropdown, *given], outputs=changed, **quiet),
-        scale.release(_guarded(picker.scale), inputs=[scale, *given], outputs=changed, **quiet),
-    ):
+    def arrives(chosen: Any) -> None:
+        chosen.then(watch, trigger_mode="multiple", **watching)
         for one in page.built.values():
             arrive(chosen, one)
+
+    arrives(dropdown.input(_guarded(picker.pick), inputs=[dropdown, *given], outputs=changed, **quiet))
+    arrives(scale.release(_guarded(picker.scale), inputs=[scale, *given], outputs=changed, **quiet))
+    arrives(below.line.act(_guarded(picker.act), inputs=given, outputs=changed, **quiet))
+    demo.load(watch, **watching)
+    demo.load(outright(picker.offered), outputs=[dropdown], **quiet)
+    if below.other is not None:
+        opener, row, text, load = below.other
+        opener.click(outright(lambda: gr.Row(visible=True)), outputs=[row], **quiet)
+        for event in (load.click, text.submit):
+            chosen = event(_guarded(picker.name), inputs=[text, *given], outputs=changed, **quiet)
+            chosen.success(outright(lambda: gr.Row(visible=False)), outputs=[row], **quiet)
+            arrives(chosen)
     for opened in page.built.values():
         if opened.linked is not None:
             door, open_after = opened.linked
             chosen = door.input(_guarded(picker.follow), inputs=[door, *given], outputs=changed, **quiet)
+            chosen.then(watch, trigger_mode="multiple", **watching)
             for one in page.built.values():
                 if one is not opened:
                     arrive(chosen, one)

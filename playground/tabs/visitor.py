@@ -25,6 +25,7 @@ class Visitor:
         on: the slot of the model that the session was put in order for last; None: as it was made.
         link_query: of the link that was opened last: the door that it came through says it only once.
         arrives: whether that model has just been chosen, and the page still shows another one's.
+        came_from: the name of the model that they had before, "" for none.
     """
 
     language: str | None = None
@@ -32,6 +33,7 @@ class Visitor:
     on: ModelSlot | None = None
     link_query: str = ""
     arrives: bool = False
+    came_from: str = ""
 
 
 class Running(Turns, Visitor):

@@ -2,7 +2,10 @@
 
 import copy
 import json
+import threading
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -10,7 +13,9 @@ import pytest
 
 from playground.catalog import PARAMETERS
 from playground.engines.huggingface.backend import Backend
+from playground.engines.loading import Progress
 from playground.engines.shelf import Entry, Shelf, shipped
+from playground.errors import NotOfferedError
 from playground.i18n import DEFAULT_LANGUAGE, translator
 from playground.runs import late
 from playground.tabs import page
@@ -42,7 +47,7 @@ class Visitor:
         for i, value in enumerate(rest[: len(self.texts)]):
             if isinstance(value, str):
                 self.texts[i] = value
-        return name if isinstance(name, str) else None
+        return name.value if isinstance(name, gr.Dropdown) else None
 
     def pick(self, name: str) -> str | None:
         return self.take(self.picker.pick(name, *self.sessions.values(), *self.texts))
@@ -182,8 +187,73 @@ def test_a_name_that_is_not_there_is_said_in_a_line(picker: Picker, visitor: Cal
         page.picker._guarded(picker.pick)("nobody", *one.sessions.values(), *one.texts)
 
 
+def picked(action: str) -> gr.EventData:
+    return gr.EventData(None, {"picked": action})
+
+
+def test_a_model_that_is_on_its_way_is_told_of_and_left_by_whoever_waits_alone(
+    picker: Picker, shelf: Shelf, visitor: Callable[..., Visitor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("playground.tabs.arrival.TICK", 0.01)
+    begun = threading.Event()
+
+    def fetch(progress: Progress) -> None:
+        progress.total, progress.done = 10**9, 250 * 10**6
+        begun.set()
+        while True:
+            time.sleep(0.01)
+            progress.go_on()
+
+    shelf.add(Entry("far", "somebody/far", fetch=fetch))
+    one, other = visitor(), visitor()
+    one.pick("poet")
+    for each in (one, other):
+        each.pick("far")
+    assert begun.wait(30)
+    watches = [picker.arrivals.watch(each.sessions["generate"]) for each in (one, other)]
+    told = [json.loads(next(watch))["channels"] for watch in watches]
+    line = told[0]["shelf.line"]
+    assert told[0]["shelf.progress"]["share"] == 0.25
+    assert line["parts"] == [t("shelf.fetching", name="far", done="250 MB", total="1 GB"),
+                             {"text": t("shelf.call_off"), "kind": "action", "action": "back"}]  # fmt: skip
+    assert one.take(picker.act(picked("back"), *one.sessions.values(), *one.texts)) == "poet"
+    assert list(watches[0]) == [] and shelf.slot("far").state == "loading"  # the other one still waits for it
+    old = other.frames("generate", "arrive")
+    assert next(old)["model"]["parts"] == [t("model.loading", name="far")]
+    assert other.take(picker.act(picked("back"), *other.sessions.values(), *other.texts)) == "storyteller"
+    assert shelf.slot("far").state == "absent"
+    assert list(old) == []  # nothing is said of a model that its visitor has left
+
+
+def test_a_failure_is_told_with_what_to_do(
+    picker: Picker, shelf: Shelf, visitor: Callable[..., Visitor], tmp_path: Path
+) -> None:
+    one = visitor()
+    one.take(picker.name(str(tmp_path / "none"), *one.sessions.values(), *one.texts))
+    name = one.sessions["generate"].model
+    assert name == str(tmp_path / "none") and name in shelf
+    shelf.slot(name).wait()
+    (told,) = (json.loads(frame)["channels"] for frame in picker.arrivals.watch(one.sessions["generate"]))
+    words, again, back = told["shelf.line"]["parts"]
+    assert told["shelf.line"]["kind"] == "bad" and t("unfit.no_folder") in words
+    assert (again["action"], back["text"]) == ("again", t("shelf.back", name="storyteller"))
+    picker.act(picked("again"), *one.sessions.values(), *one.texts)
+    assert all(session.arrives for session in one.sessions.values())
+
+
+def test_strangers_name_no_model_and_an_empty_name_is_none(picker: Picker, visitor: Callable[..., Visitor]) -> None:
+    one = visitor()
+    given = (*one.sessions.values(), *one.texts)
+    assert one.take(picker.name("  ", *given)) is None
+    public = Picker(picker.shelf, picker._slot, picker._brought, picker._page, is_public=True)
+    with pytest.raises(NotOfferedError, match="storyteller"):
+        public.name("/etc", *given)
+    assert "/etc" not in picker.shelf
+    assert one.take(public.name("poet", *given)) == "poet"  # it is on the shelf
+
+
 def test_the_picker_names_the_shipped_models_first(shelf: Shelf) -> None:
-    assert titles(shelf) == [
+    assert titles(shelf)[:4] == [
         ("storyteller", "storyteller"),
         ("poet 诗人", "poet"),
         ("storyteller + detective", "detective"),
