@@ -303,7 +303,7 @@ def test_the_strength_of_an_adapter_is_the_visitors_own_and_stands_in_their_run(
     for one in (hers, his):
         one.pick("detective")
     told = hers.picker.scale(0.5, *hers.sessions.values(), *hers.texts)
-    assert told[0] == "detective" and (told[-1].value, told[-1].visible) == (0.5, True)
+    assert told[0].value == "detective" and (told[-1].value, told[-1].visible) == (0.5, True)
     half, whole = hers.run(), his.run()
     assert hers.sessions["generate"].model == "detective*0.5" and his.sessions["generate"].model == "detective"
     hers.tabs["generate"].of(hers.sessions["generate"]).heard(hers.sessions["generate"], hers.generate_values)
