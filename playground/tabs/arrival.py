@@ -60,7 +60,7 @@ class Arrivals:
 
     def __init__(self, shelf: Shelf, slot: Callable[[Whose], ModelSlot]) -> None:
         self._shelf, self._slot = shelf, slot
-        self._waiting: Counter[str] = Counter()
+        self._waiting: Counter[Visitor] = Counter()  # one may be told several times over
         self._lock = threading.Lock()
 
     def watch(self, session: Visitor) -> Iterator[Frame]:
@@ -68,7 +68,7 @@ class Arrivals:
         chosen = whose(session)
         slot, t, told = self._slot(chosen), chosen.t, arrival.NOTHING
         since = time.monotonic()
-        with self._waits_for(slot.name):
+        with self._waits(session):
             while slot.state == "loading" and session.model == chosen.model:
                 progress = slot.progress
                 if progress.total or time.monotonic() - since > PATIENCE:
@@ -97,18 +97,20 @@ class Arrivals:
         return next((name for name in fit if self._shelf.slot(name).state != "failed"), "")
 
     def leave(self, name: str) -> None:
-        """Call a model off, unless somebody else waits for it."""
+        """Call a model off that its visitor has left, unless somebody else waits for it."""
         with self._lock:
-            if self._waiting[name] > 1:
-                return
-        self._shelf.slot(name).call_off()
+            waiting = list(self._waiting)
+        if not any(self._slot(whose(session)).name == name for session in waiting):
+            self._shelf.slot(name).call_off()
 
     @contextmanager
-    def _waits_for(self, name: str) -> Iterator[None]:
+    def _waits(self, session: Visitor) -> Iterator[None]:
         with self._lock:
-            self._waiting[name] += 1
+            self._waiting[session] += 1
         try:
             yield
         finally:
             with self._lock:
-                self._waiting[name] -= 1
+                self._waiting[session] -= 1
+                if not self._waiting[session]:
+                    del self._waiting[session]

@@ -225,6 +225,26 @@ def test_a_model_that_is_on_its_way_is_told_of_and_left_by_whoever_waits_alone(
     assert list(old) == []  # nothing is said of a model that its visitor has left
 
 
+def test_a_model_is_called_off_by_its_only_visitor_however_often_they_are_told_of_it(
+    picker: Picker, shelf: Shelf, visitor: Callable[..., Visitor]
+) -> None:
+    def fetch(progress: Progress) -> None:
+        while True:
+            time.sleep(0.01)
+            progress.total = 10**9
+            progress.go_on()
+
+    shelf.add(Entry("farther", "somebody/farther", fetch=fetch))
+    one = visitor()
+    one.pick("farther")
+    watches = [picker.arrivals.watch(one.sessions["generate"]) for _ in range(2)]
+    for watch in watches:
+        next(watch)
+    picker.act(picked("back"), *one.sessions.values(), *one.texts)
+    assert shelf.slot("farther").state == "absent"
+    assert [list(watch) for watch in watches] == [[], []] and not picker.arrivals._waiting
+
+
 def test_a_failure_is_told_with_what_to_do(
     picker: Picker, shelf: Shelf, visitor: Callable[..., Visitor], tmp_path: Path
 ) -> None:
