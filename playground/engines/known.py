@@ -53,4 +53,5 @@ def of_hub(
     return Entry(
         name or source, source, title=name or shown_name(source), group=group, language=language, licence=licence,
         bytes=bytes_, fetch=lambda progress: hub.fetch(repository, revision, progress), note=note,
+        is_kept=lambda: hub.kept(repository, revision) is not None,
     )  # fmt: skip

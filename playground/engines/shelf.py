@@ -40,6 +40,7 @@ class Entry:
         bytes: of its weights in float32, 0 where that is not known.
         fetch: brings what lies elsewhere; may take its time, and tells how far it is. Says the folder in which it lies
             then, or anything else.
+        is_kept: whether all of that is on this machine already.
         load: makes the model; None: from the files of that folder, or of `source`.
     """
 
@@ -52,6 +53,7 @@ class Entry:
     licence: str | None = None
     bytes: int = 0
     fetch: Callable[[Progress], object] = lambda progress: None
+    is_kept: Callable[[], bool] = lambda: True
     load: "Callable[[], Engine] | None" = None
     note: str = ""
 
@@ -194,6 +196,10 @@ class Shelf:
         )  # fmt: skip
         slot.on_change = self.make_room
         return slot
+
+    def is_at_hand(self, name: str) -> bool:
+        """Whether a model is here, or on its way: whoever goes to it has nothing fetched. Raises UnknownModelError."""
+        return self.entry(name).is_kept() or self.slot(name).state in ("ready", "loading")
 
     def using(self, name: str = "") -> AbstractContextManager[None]:
         """Meanwhile the model of this name is not dropped. Raises UnknownModelError."""

@@ -54,19 +54,21 @@ def opened_lanes(query: Any) -> LinkedLanes:
     return read_lanes(text, (FEWEST_LANES, MOST_LANES), LONGEST_NAME, tuple(SPEEDS))
 
 
-def words_on_lanes(link: LinkedLanes, model: str) -> Said | None:
+def words_on_lanes(link: LinkedLanes, model: str, wants: str = "") -> Said | None:
     """As words_on."""
     setup = Setup(model=link.model) if link.lanes or link.prompt is not None else None
-    return words_on(Link(TAB, setup, runs=link.runs, notes=link.notes), model)
+    return words_on(Link(TAB, setup, runs=link.runs, notes=link.notes), model, wants)
 
 
-def words_on(link: Link, model: str) -> Said | None:
-    """What is to be said of it on a page with this model; None if there is nothing."""
+def words_on(link: Link, model: str, wants: str = "") -> Said | None:
+    """What is to be said of it on a page with this model; None if there is nothing. `wants` is the link's model where
+    it would have to be fetched."""
     notes = list(link.notes[:MOST_NOTES])
     if len(link.notes) > MOST_NOTES:
         notes.append(say("link.more", count=len(link.notes) - MOST_NOTES))
     if link.setup is not None and link.setup.model not in (None, model):
-        notes.append(say("link.other_model", made=link.setup.model, loaded=model))
+        key = "link.to_fetch" if wants == link.setup.model else "link.other_model"
+        notes.append(say(key, made=link.setup.model, loaded=model))  # i18n: link.to_fetch link.other_model
     if link.setup is not None and not link.runs:
         notes.append(say("link.waits"))
     return Joined(tuple(notes)) if notes else None

@@ -120,13 +120,17 @@ class Picker:
         return gr.Dropdown(choices=titles(self.shelf))
 
     def follow(self, query: str, *given: Any) -> list[Any]:
-        """A link was opened: the model that it names, if it is on the shelf; the links say so where it is not."""
+        """A link was opened: the model that it names, if it is on the shelf and needs not be fetched; the links say so
+        where it is not, or has to be."""
         sessions, texts = self._split(given)
         before = whose(sessions[0])
+        named = links.model_of(query)
+        is_other = named in self.shelf and self._slot(before).name != named
+        is_wanted = is_other and not self.shelf.is_at_hand(named)
         for session in sessions:
             session.link_query = query if isinstance(query, str) else ""
-        named = links.model_of(query)
-        if named not in self.shelf or self._slot(before).name == named:
+            session.link_wants = named if is_wanted else ""
+        if is_wanted or not is_other:
             return self._unchanged(texts)
         return self._told(self.shelf.entry(named).name, before, sessions, texts)
 

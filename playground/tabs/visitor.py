@@ -24,6 +24,7 @@ class Visitor:
         model: the name of the model that they have chosen; "" for the first of their language.
         on: the slot of the model that the session was put in order for last; None: as it was made.
         link_query: of the link that was opened last: the door that it came through says it only once.
+        link_wants: the model of that link, where it would have to be fetched: a link has nothing fetched by itself.
         arrives: whether that model has just been chosen, and the page still shows another one's.
         came_from: the name of the model that they had before, "" for none.
     """
@@ -32,6 +33,7 @@ class Visitor:
     model: str = ""
     on: ModelSlot | None = None
     link_query: str = ""
+    link_wants: str = ""
     arrives: bool = False
     came_from: str = ""
 

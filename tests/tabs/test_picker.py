@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import gradio as gr
 import pytest
@@ -16,7 +17,7 @@ from playground.engines.huggingface.backend import Backend
 from playground.engines.loading import Progress
 from playground.engines.shelf import Entry, Shelf, shipped
 from playground.errors import NotOfferedError
-from playground.i18n import DEFAULT_LANGUAGE, translator
+from playground.i18n import DEFAULT_LANGUAGE, say, translator
 from playground.runs import late
 from playground.tabs import page
 from playground.tabs.brought import TALES, VERSE, brought_by, of_any
@@ -160,6 +161,26 @@ def test_a_link_brings_its_model_and_one_that_names_none_or_another_leaves_it(vi
     assert not any(session.arrives for session in one.sessions.values())
     assert one.follow("?tab=beam&prompt=a&strategy=beam&model=poet") == "poet"
     assert all(session.model == "poet" and session.arrives for session in one.sessions.values())
+
+
+def test_a_link_has_nothing_fetched_by_itself(visitor: Callable[..., Visitor], shelf: Shelf) -> None:
+    kept = [False]
+    shelf.add(Entry("afar", str(shipped()[0].source), is_kept=lambda: kept[0]))
+    one = visitor()
+    link = "?tab=generate&prompt=a&strategy=greedy&model=afar"
+    assert one.follow(link) is None
+    assert shelf.slot("afar").state == "absent" and not any(session.arrives for session in one.sessions.values())
+    session = one.sessions["generate"]
+    one.tabs["generate"].open_link(session, link, *one.generate_values)
+    words = say("link.to_fetch", made="afar", loaded="storyteller").words(t)
+    assert session.link_words is not None and words in session.link_words.words(t)
+    lanes = "?tab=compare&prompt=a" + 2 * f"&lane={quote('strategy=greedy&model=afar')}"
+    assert one.follow(lanes) is None
+    one.tabs["compare"].open_link(one.sessions["compare"], lanes, "a", True)
+    assert shelf.slot("afar").state == "absent"
+    assert say("link.row_to_fetch", made="afar").words(t) in one.sessions["compare"].link_words.words(t)
+    kept[0] = True
+    assert one.follow(link) == "afar" and one.sessions["generate"].link_wants == ""
 
 
 def test_the_address_of_a_run_names_the_model(visitor: Callable[..., Visitor]) -> None:

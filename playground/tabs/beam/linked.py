@@ -28,7 +28,7 @@ class Linked(Streaming):
     def open_link(self, session: BeamSession, query: Any, *values: Any) -> list[Any]:
         """As in the Generate tab, in the order of `BeamControls.all`."""
         session.link = link = links.opened(session.link_query or query, "beam")
-        session.link_words = links.words_on(link, self.slot.name)
+        session.link_words = links.words_on(link, self.slot.name, session.link_wants)
         session.asks = Asks()  # until the controls say what the link asks for
         if link.setup is None:
             return [*values, frame(self.standing(session))]

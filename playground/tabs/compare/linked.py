@@ -31,7 +31,8 @@ class LinkedCompare(CompareTab):
         for one in link.lanes:
             name = one.name or self.t("compare.unnamed")
             lanes.append((name, self.source(one, notes)))
-        session.link_words = links.words_on_lanes(replace(link, notes=tuple(notes)), self.slot.name)
+        link = replace(link, notes=tuple(notes))
+        session.link_words = links.words_on_lanes(link, self.slot.name, session.link_wants)
         if lanes:
             session.fill(lanes, "")
         prompt, same_dice = values[:2]
@@ -46,6 +47,9 @@ class LinkedCompare(CompareTab):
         model = lane.model if lane.setup is None else lane.setup.model
         if model is not None and model not in self.shelf:
             notes.append(say("link.value", name="model", value=model[:LONGEST_NAME]))
+            model = None
+        elif model is not None and not self.shelf.is_at_hand(model):
+            notes.append(say("link.row_to_fetch", made=model))
             model = None
         if lane.setup is None:
             return OwnText(lane.text or "", model)

@@ -30,7 +30,7 @@ class Linked(Streaming):
         """What the controls are to say, in the order of `Controls.all`, then the frame that says what was left out.
         Without settings that can be taken the controls stay as they are."""
         session.link = link = links.opened(session.link_query or query, "generate")
-        session.link_words = links.words_on(link, self.slot.name)
+        session.link_words = links.words_on(link, self.slot.name, session.link_wants)
         session.asks = Asks()  # until the controls say what the link asks for
         if link.setup is None:
             return [*values, frame(self.standing(session))]
