@@ -26,9 +26,12 @@ from playground.tabs.tokenizer.layout import choices
 from playground.tabs.visitor import Visitor
 
 
-def titles(shelf: Shelf) -> list[tuple[str, str]]:
-    """What the picker offers: shipped models first; those of the Hub with their size."""
+def titles(shelf: Shelf, chosen: str = "") -> list[tuple[str, str]]:
+    """What the picker offers: shipped models first; those of the Hub with their size. What somebody named and did not
+    come is offered to nobody but who has `chosen` it."""
     entries = sorted(shelf.entries, key=lambda entry: GROUPS.index(entry.group))
+    stay = (chosen, shelf.first_name)
+    entries = [e for e in entries if e.group != "own" or e.name in stay or shelf.slot(e.name).state != "failed"]
     return [(f"{e.shown}{' ' if e.group == 'shipped' else ' · '}{e.note}".strip(" ·"), e.name) for e in entries]
 
 
@@ -155,7 +158,8 @@ class Picker:
         loaded = gr.Dropdown(choices=choices(self._slot(now).display_name, t))
         entry = self.shelf.entry(name)
         scale = gr.Slider(value=strength(entry), visible=entry.has_adapter)
-        picked = gr.Dropdown(choices=titles(self.shelf), value=split(name)[0])
+        whole = split(name)[0]
+        picked = gr.Dropdown(choices=titles(self.shelf, whole), value=whole)
         return [picked, *fields, *self._chips(self._brought(now), t), loaded, scale]
 
     @staticmethod

@@ -276,6 +276,7 @@ def test_a_failure_is_told_with_what_to_do(
     shelf.slot(name).wait()
     (told,) = (json.loads(frame)["channels"] for frame in picker.arrivals.watch(one.sessions["generate"]))
     words, again, back = told["shelf.line"]["parts"]
+    assert name not in [one for _, one in titles(shelf)] and name in [one for _, one in titles(shelf, name)]
     assert told["shelf.line"]["kind"] == "bad" and t("unfit.no_folder") in words
     assert (again["action"], back["text"]) == ("again", t("shelf.back", name="storyteller"))
     picker.act(picked("again"), *one.sessions.values(), *one.texts)
