@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -22,6 +22,7 @@ from playground.tabs.visitor import Visitor
 
 PATIENCE = 1.0  # seconds; what comes sooner needs no line
 TICK = 0.25
+BEAT = 2.0  # seconds; so often Gradio learns of a generator that nothing is new, and closes it if its page is gone
 
 
 class Other(NamedTuple):
@@ -63,11 +64,11 @@ class Arrivals:
         self._waiting: Counter[Visitor] = Counter()  # one may be told several times over
         self._lock = threading.Lock()
 
-    def watch(self, session: Visitor) -> Iterator[Frame]:
+    def watch(self, session: Visitor) -> Iterator[Frame | dict[str, Any]]:
         """What the page is told until the visitor's model is here, or is not to come, or they have chosen another."""
         chosen = whose(session)
         slot, t, told = self._slot(chosen), chosen.t, arrival.NOTHING
-        since = time.monotonic()
+        since = beaten = time.monotonic()
         with self._waits(session):
             while slot.state == "loading" and session.model == chosen.model:
                 progress = slot.progress
@@ -77,6 +78,9 @@ class Arrivals:
                     if now != told:
                         told = now
                         yield frame(now)
+                if time.monotonic() - beaten > BEAT:
+                    beaten = time.monotonic()
+                    yield gr.skip()
                 time.sleep(TICK)
         if session.model != chosen.model:
             return  # the page is told of another model by now

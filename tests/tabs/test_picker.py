@@ -266,6 +266,29 @@ def test_a_model_is_called_off_by_its_only_visitor_however_often_they_are_told_o
     assert [list(watch) for watch in watches] == [[], []] and not picker.arrivals._waiting
 
 
+def test_whoever_has_gone_while_a_model_was_on_its_way_waits_for_it_no_longer(
+    picker: Picker, shelf: Shelf, visitor: Callable[..., Visitor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("playground.tabs.arrival.TICK", 0.01)
+    monkeypatch.setattr("playground.tabs.arrival.BEAT", 0.05)
+
+    def fetch(progress: Progress) -> None:
+        progress.total, progress.done = 10**9, 1  # and then nothing new for long
+        while True:
+            time.sleep(0.01)
+            progress.go_on()
+
+    shelf.add(Entry("farthest", "somebody/farthest", fetch=fetch))
+    one, gone = visitor(), visitor()
+    for each in (one, gone):
+        each.pick("farthest")
+    left = picker.arrivals.watch(gone.sessions["generate"])
+    assert [next(left), next(left), next(left)][1:] == 2 * [gr.skip()]  # Gradio may close it meanwhile
+    left.close()  # type: ignore[attr-defined]
+    picker.act(picked("back"), *one.sessions.values(), *one.texts)
+    assert shelf.slot("farthest").state == "absent"
+
+
 def test_a_failure_is_told_with_what_to_do(
     picker: Picker, shelf: Shelf, visitor: Callable[..., Visitor], tmp_path: Path
 ) -> None:
