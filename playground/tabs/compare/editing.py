@@ -121,16 +121,18 @@ class Editing(CompareBase):
     def take_over(
         self, session: CompareSession, name: Said, asked: Setup, with_prompt: bool, controls: tuple[Any, ...]
     ) -> tuple[Any, Frame]:
-        """The prompt, if it is taken over too, and the frame with one lane more."""
+        """The prompt, if it is taken over too and is a text (a comparison has no turns), and the frame with one lane
+        more."""
         self.heard(session, controls)
         seed = asked.seed if asked.kind.draws else None  # dice that are never thrown are not the dice of all
-        if not session.add(self.unused(session, name), replace(asked, prompt=None, seed=seed)):
+        if not session.add(self.unused(session, name), replace(asked, prompt=None, dialogue=None, seed=seed)):
             return gr.skip(), frame({"compare.notice": wording.notice(self.t("compare.full", most=MOST_LANES), "bad")})
-        if with_prompt:
-            session.now = (str(asked.prompt), bool(controls[1]))
+        prompt = asked.prompt if with_prompt else None
+        if prompt is not None:
+            session.now = (str(prompt), bool(controls[1]))
         session.told = self.standing(session)
         shown = frame({**self.whole(session), **session.told, "compare.notice": wording.notice("")})
-        return (asked.prompt if with_prompt else gr.skip()), shown
+        return (gr.skip() if prompt is None else prompt), shown
 
     def unused(self, session: CompareSession, name: Said) -> str | Said:
         """A name that no lane has yet."""

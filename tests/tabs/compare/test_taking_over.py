@@ -81,6 +81,16 @@ def test_the_prompt_comes_along_if_it_is_asked_for(tab: CompareTab, session: Com
     assert made.channels["compare.made"]["kind"] == "changed"  # the texts on the page have another prompt
 
 
+def test_turns_are_no_prompt_of_a_comparison(tab: CompareTab, session: CompareSession) -> None:
+    turns = json.dumps({"messages": [{"role": "user", "content": "A fox"}]})
+    before = session.now
+    prompt, made = tab.from_generate(session, True, *text_controls()[:-1], turns, *HERE)
+    assert prompt == gr.skip() and made.channels["compare.notice"]["parts"] in ([], [""])
+    assert session.now[0] == (before[0] if before else HERE[0])
+    setup = session.lanes[-1].setup
+    assert (setup.prompt, setup.dialogue) == (None, None)
+
+
 @pytest.mark.parametrize("controls", [text_controls(temperature=-3.0), ("A fox", "sample", None, *text_controls()[3:])])
 def test_what_is_out_of_range_there_is_one_line_and_no_lane(
     tab: CompareTab, session: CompareSession, controls: tuple[Any, ...]
