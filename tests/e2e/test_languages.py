@@ -48,7 +48,7 @@ EXEMPT = (
     "#chart-flow_there text, #beam-running th, #beam-alpha-rank th, #beam-best th, #beam-path th, #beam-path-text, "
     "#compare-bars th, #lens, #lens-list, "
     ".live-grid td, .live-grid th, #family th, #side-table th, #batch-ids, #batch-mask, "
-    "#lockstep-words td, #rounding-dtype, #rounding-table :is(th, td)"
+    ".part-model-name, #lockstep-words td, #rounding-dtype, #rounding-table :is(th, td)"
 )
 UNITS, NAMES = {"nats", "bits"}, {"storyteller", "detective"}
 CLIPPED = """() => [...document.querySelectorAll("button, [role=tab], .panel-head h2, .panel-head small, label, th")]

@@ -13,6 +13,7 @@ from playground import settings
 from playground.engines.huggingface.backend import from_parts
 from playground.engines.loading import ModelSlot
 from playground.i18n import translator
+from tests.e2e.folds import unfold
 
 Tab = Any  # of conftest.py
 App = Any
@@ -37,6 +38,7 @@ def wide(desktop: Any, app: App) -> Iterator[Page]:
 def show(page: Page, name: str) -> None:
     page.get_by_role("tab", name=t(name), exact=True).click()
     page.wait_for_timeout(1200)
+    unfold(page)
     for place in range(0, page.evaluate("document.documentElement.scrollHeight"), 500):
         page.evaluate("place => scrollTo(0, place)", place)
         page.wait_for_timeout(250)
