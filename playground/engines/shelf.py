@@ -100,7 +100,9 @@ class Shelf:
     def of(cls, slot: ModelSlot) -> "Shelf":
         """A shelf of one model, in a slot that there is already."""
         name = slot.display_name
-        group: Group = "shipped" if slot.name_or_path == str(settings.DEFAULT_MODEL) else "own"
+        default = settings.DEFAULT_MODEL
+        is_default = slot.name_or_path in (str(default), settings.in_repository(default))
+        group: Group = "shipped" if is_default else "own"
         shelf = cls([Entry(name, slot.name_or_path, slot.public_name, group=group)], lambda: None, first=name)
         shelf._slots[name] = slot
         return shelf

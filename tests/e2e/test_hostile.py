@@ -70,7 +70,8 @@ def test_tokens_are_texts_and_nothing_else(tab: Tab, hostile: Backend) -> None:
     assert page.evaluate("window.pwned") is None
     foreign = page.evaluate(
         """() => [...document.querySelectorAll("#strip, #headline, #model, .live-plot, #code, .live-text")]
-            .flatMap(root => [...root.querySelectorAll("img, script, b, i:not(.ramp, .lead-legend i), [onerror], [onload], a[href]")])
+            .flatMap(root => [...root.querySelectorAll("img, script, b, i:not(.ramp, .lead-legend i), [onerror], "
+                + "[onload], a[href]")])
             .map(e => e.outerHTML)"""
     )
     assert foreign == []
