@@ -256,7 +256,7 @@ def test_it_tells_what_is_loaded(client: Client, storyteller: Backend) -> None:
     config = storyteller.model.module.config
     assert client.predict(api_name="/models") == [
         {
-            "name": "storyteller", "title": "storyteller", "group": "own", "language": None, "state": "ready",
+            "name": "storyteller", "title": "storyteller", "group": "shipped", "language": None, "state": "ready",
             "parameters": sum(p.numel() for p in storyteller.model.module.parameters()),
             "vocab_size": config.vocab_size, "context_length": config.n_positions, "layers": config.n_layer,
             "heads": config.n_head, "license": "apache-2.0", "ignored": [], "fetched": None, "error": None,

@@ -56,16 +56,16 @@ def test_the_first_stops_lead_to_run_and_to_the_text(tab: Tab) -> None:
 
 @pytest.mark.parametrize(("name", "run"), [("tab.generate", "run"), ("beam.tab", "beam-run")])
 def test_run_is_near_the_beginning(tab: Tab, name: str, run: str) -> None:
-    """After the skip links, the picker, the model (where its line is cut short), the other language, Share, the theme,
-    the tabs (one stop) and the prompt."""
+    """After the skip links, the picker, the way to other models, the model (where its line is cut short), the other
+    language, Share, the theme, the tabs (one stop) and the prompt."""
     tab.open(t(name))
     expect(tab.button(run)).to_be_visible()
     tab.page.locator(".skip-link").first.focus()
-    for _ in range(9):
+    for _ in range(10):
         press(tab.page, "Tab")
         if tab.button(run).evaluate("e => e === document.activeElement"):
             return
-    pytest.fail("Nine stops, and Run is not among them.")
+    pytest.fail("Ten stops, and Run is not among them.")
 
 
 @pytest.mark.parametrize("name", TABS)

@@ -16,6 +16,7 @@ from playground.decoding.trace import TRACE_BYTES
 from playground.engines.huggingface.backend import Backend, from_parts
 from playground.engines.loading import ModelSlot
 from playground.i18n import translator
+from playground.settings import DEFAULT_MODEL
 from playground.tabs.beam.handlers import BeamTab
 from playground.tabs.generate.handlers import GenerateTab
 from playground.tabs.state_line import MOST_CHANGES, changes, listed
@@ -277,7 +278,8 @@ def test_where_the_recorded_run_is_put_away_nothing_is_said_to_have_made_a_text(
 ) -> None:  # fmt: skip
     """As the page's own event says it, after the last frame. A model of the same name and another vocabulary is not
     the recorded one either, and one that can't even read the prompt leaves no other model's picture standing."""
-    demo = build_page(ModelSlot.filled(tiny_backend() if named == "tiny" else unreadable, "nowhere"))
+    slot = ModelSlot.filled(*((tiny_backend(), "nowhere") if named == "tiny" else (unreadable, str(DEFAULT_MODEL))))
+    demo = build_page(slot)
     owner = {"generate": GenerateTab, "beam": BeamTab}[tab]
     found = [(b.fn, inspect.unwrap(b.fn, stop=inspect.ismethod)) for b in demo.fns.values() if b.fn is not None]
     ((welcome, method),) = [(fn, one) for fn, one in found if getattr(one, "__func__", None) is owner.welcome]

@@ -515,7 +515,7 @@ def test_an_unknown_model_without_network_is_an_error_that_says_what_to_do(tmp_p
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("The model “nobody/no-such-model” could not be loaded: ")
-    assert "--model and a local folder" in done.stdout
+    assert "Check the name and the network" in done.stdout and "choose another model" in done.stdout
     assert done.stdout.count("\n") == 1
     assert "Traceback" not in done.stderr
 
