@@ -57,7 +57,7 @@ def test_a_token_of_the_recorded_run_can_be_looked_at_at_once(tab: Tab) -> None:
 def test_the_page_is_alive_while_the_model_loads_and_when_it_can_not_be_loaded(
     visit: Callable[..., Tab], serve: Callable[[ModelSlot], AbstractContextManager[str]]
 ) -> None:
-    slot = ModelSlot("some/model", "storyteller")  # not started: it loads for ever
+    slot = ModelSlot("assets/models/storyteller", "storyteller")  # not started: it loads for ever
     with serve(slot) as url:
         tab = visit(url, model="wait")
         try:
