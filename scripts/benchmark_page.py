@@ -14,7 +14,7 @@ from playwright.sync_api import CDPSession, Page, sync_playwright
 
 from playground.engines.huggingface.backend import Backend
 from playground.engines.loading import ModelSlot
-from playground.settings import Settings
+from playground.settings import DEFAULT_MODEL, DEFAULT_MODEL_NAME, Settings, in_repository
 from playground.tabs import page as playground_page
 
 CHARTS = ("next_token", "cutoffs", "temperature", "trajectory")
@@ -159,7 +159,9 @@ class Visit:
 @contextmanager
 def served(backend: Backend) -> Iterator[str]:
     """The whole page around a model that is in memory; yields its address."""
-    demo = playground_page.build(ModelSlot.filled(backend, backend.info.name))
+    is_default = backend.info.name == DEFAULT_MODEL_NAME  # and brings its recorded run
+    place = in_repository(DEFAULT_MODEL) if is_default else backend.info.name
+    demo = playground_page.build(ModelSlot.filled(backend, place))
     port = free_port()
     playground_page.launch(demo, Settings(port=port), prevent_thread_lock=True, quiet=True)
     try:

@@ -89,7 +89,7 @@ def test_many_texts_are_drawn_read_and_rated(open_desktop: Callable[[str], Tab],
     page.locator("#compare-draw button").click()
     rows = page.locator("#compare-cloud-table tbody tr")
     expect(rows).to_have_count(3)
-    expect(page.locator(".live-progress")).to_be_hidden()
+    expect(page.locator(".live-progress:visible")).to_have_count(0)
     page.locator("#chart-plane .live-plot").scroll_into_view_if_needed()
     expect(page.locator("#chart-plane .scatterlayer .trace")).to_have_count(6)  # the texts and the mean of each lane
     page.locator("#chart-plane .live-plot").focus()
