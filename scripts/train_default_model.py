@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from training_loop import MODELS, add_options, is_first, save, together, train
+from training_loop import MODELS, add_options, is_first, own_loss, save, together, train
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 END = "<|endoftext|>"
@@ -75,7 +75,8 @@ def run(options: argparse.Namespace) -> None:
             f"{len(documents):,} documents, {len(blocks.ids):,} tokens; {model.num_parameters():,} parameters;"
             f" {options.batch * options.block:,} tokens a step on {options.device} in {options.precision}", flush=True
         )  # fmt: skip
-    curve = train(model, blocks, apart(unseen, options.block), options)
+    places = model.config.n_positions - options.block + 1
+    curve = train(model, blocks, apart(unseen, model.config.n_positions), options, own_loss(model, places))
     if is_first():
         print(curve[-1])
         save(model, tokenizer, curve, options.output)

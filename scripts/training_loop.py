@@ -189,11 +189,18 @@ def _average_gradients(model: Any) -> None:
             gradient.copy_(part.view_as(gradient))
 
 
-def own_loss(model: Any) -> Callable[[Tensor], Tensor]:
-    """The mean negative log-likelihood of every token but the first of each row."""
+def own_loss(model: Any, places: int = 1) -> Callable[[Tensor], Tensor]:
+    """The mean negative log-likelihood of every token but the first of each row.
+
+    Args:
+        places: a batch stands at one of so many first positions, drawn anew each time: blocks shorter than the
+            context, which begin at 0 only, would leave its later positions to weight decay.
+    """
 
     def loss(batch: Tensor) -> Tensor:
-        hidden = model.base_model(input_ids=batch, use_cache=False).last_hidden_state
+        first = int(torch.randint(places, ()))
+        positions = torch.arange(first, first + batch.shape[1], device=batch.device)[None]
+        hidden = model.base_model(input_ids=batch, position_ids=positions, use_cache=False).last_hidden_state
         return CrossEntropy.apply(model.lm_head(hidden[:, :-1]).flatten(0, 1), batch[:, 1:].flatten())
 
     return loss
