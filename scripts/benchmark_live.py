@@ -5,7 +5,7 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmark_page import CHARTS, served, visited
-from benchmark_report import Report, percentile, spread
+from benchmark_report import Report, largest, percentile, spread
 
 from playground import settings
 from playground.engines.huggingface import backend as huggingface
@@ -69,8 +69,10 @@ def _latencies(report: Report, found: dict[str, Any], steps: int, made: dict[int
     report.figure("strip: a token after it was chosen, p95", text, spread(after_choice))
     drawn = [name for name in CHARTS if name in shown]
     behind = {name: _behind(messages, shown[name]) for name in drawn}
-    worst = max(behind, key=lambda name: max(behind[name]))
-    report.at_most("charts: behind the newest message, max", max(behind[worst]), CHART_LIMIT, "ms", f"worst: {worst}")
+    title = "charts: behind the newest message, max"
+    worst = {name: largest(late) for name, late in behind.items()}
+    note = ", ".join(f"{name} {late:.0f}" for name, late in worst.items())
+    report.at_most(title, largest([*worst.values()]), CHART_LIMIT, "ms", note)
     for name in drawn:
         text = f"{percentile(behind[name], 0.95):.0f} ms"
         report.figure(f"  {name}, p95", text, f"{len(behind[name])} pictures; {spread(behind[name])}")

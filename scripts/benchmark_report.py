@@ -1,6 +1,6 @@
 """The table that the benchmark prints: figures, the demands made of them, and what must never fail."""
 
-import statistics
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,8 @@ class Report:
 
     Attributes:
         is_smoke: a reduced run; its figures are printed but not judged.
-        failed: the invariants that did not hold.
+        failed: the invariants that did not hold, and the demands of which nothing was measured.
+        missed: the demands that were not met.
     """
 
     is_smoke: bool
@@ -38,9 +39,13 @@ class Report:
         self._line(what, text, "must", "✓" if holds else "✗", "")
 
     def _demand(self, what: str, value: float, limit: float, unit: str, holds: bool, sign: str, note: str) -> None:
-        if not holds:
+        """A figure that is not a number was not measured: that fails, in a smoke run too."""
+        is_measured = math.isfinite(value)
+        if not is_measured:
+            self.failed.append(f"{what}: nothing was measured")
+        elif not holds:
             self.missed.append(what)
-        mark = "·" if self.is_smoke else "✓" if holds else "✗"
+        mark = "✗" if not is_measured else "·" if self.is_smoke else "✓" if holds else "✗"
         self._line(what, f"{_short(value)} {unit}", f"{sign} {_short(limit)}", mark, note)
 
     def _line(self, what: str, text: str, demand: str, mark: str, note: str) -> None:
@@ -52,14 +57,26 @@ def _short(value: float) -> str:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that at least `share` of the values do not exceed. Example: share 0.95 of 1 … 40 is 38."""
+    """The smallest value that at least `share` of the values do not exceed. Example: share 0.95 of 1 … 40 is 38.
+    nan where there are no values, or one of them is no moment: nan, or before all time."""
+    if not _are_measured(values):
+        return math.nan
     ordered = sorted(values)
     return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
 
 
+def largest(values: Sequence[float]) -> float:
+    """The largest value; nan as in `percentile`."""
+    return max(values) if _are_measured(values) else math.nan
+
+
+def _are_measured(values: Sequence[float]) -> bool:
+    return bool(values) and not any(math.isnan(value) or value == -math.inf for value in values)
+
+
 def spread(values: Sequence[float], scale: float = 1.0) -> str:
-    """Example: "p50 41, p95 78 ms" for seconds with scale 1000."""
-    return f"p50 {statistics.median(values) * scale:.0f}, p95 {percentile(values, 0.95) * scale:.0f}"
+    """Example: "p50 41, p95 78" for seconds with scale 1000."""
+    return f"p50 {percentile(values, 0.5) * scale:.0f}, p95 {percentile(values, 0.95) * scale:.0f}"
 
 
 def seconds(work: Callable[[], object]) -> float:
