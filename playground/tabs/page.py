@@ -226,5 +226,6 @@ def launch(demo: gr.Blocks, options: Settings, **changes: Any) -> None:
         "ssr_mode": False,
         "mcp_server": options.mcp,
         "pwa": False,
+        "_frontend": False,  # else Gradio gives up where a busy machine takes more than 3 s over its first answer
     }
     demo.launch(**(arguments | changes))
