@@ -1,12 +1,14 @@
-"""A run: begun, current, stopped; its steps at the pace of whoever watches. One at a time for each visitor of a tab."""
+"""A run: begun, paused, stopped; its steps at the pace of whoever watches. One at a time for each visitor of a tab."""
 
 import threading
 from collections.abc import Callable, Generator, Iterator
-from typing import TypeVar
+from contextlib import contextmanager
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 from playground import engine
 
 Item = TypeVar("Item")
+State = Literal["ready", "running", "paused", "stopped", "ended"]
 
 
 class Turns:
@@ -56,6 +58,62 @@ class Turns:
         with self._lock:
             self._run += 1
             self._is_running = False
+
+    @property
+    def reached(self) -> tuple[bool, bool]:
+        """Whether anything is there, and whether it has come to its end; of turns alone nothing is."""
+        return False, False
+
+    @property
+    def state(self) -> State:
+        """How the run stands."""
+        if self.is_running:
+            return "running"
+        is_there, is_finished = self.reached
+        if not is_there:
+            return "ready"
+        if is_finished:
+            return "ended"
+        return "stopped" if self.is_stopped else "paused"
+
+    def pause(self) -> bool:
+        """Let what runs wait; says no if nothing does."""
+        if not self.is_running:
+            return False
+        self.stop()
+        self.is_auto = False
+        return True
+
+    def call_off(self) -> bool:
+        """End it as it is: it waits for nobody any longer. Says no if nothing runs or waits."""
+        if self.state not in ("running", "paused"):
+            return False
+        self.stop()
+        self.is_auto, self.is_stopped = False, True
+        return True
+
+    @contextmanager
+    def watching(
+        self, steps: Iterator[Item], per_second: float | None, frame_seconds: float = 0.0,
+        take: Callable[[int, Item], bool] = lambda run, item: True, single: bool = False,
+    ) -> "Iterator[Watch[Item]]":  # fmt: skip
+        """A run that begins here and has ended behind the block: its number, and its steps as of `watched`. `take` is
+        told the number too."""
+        self.is_auto = not single
+        run = self.begin()
+        wanted = watched(self, run, steps, per_second, frame_seconds, lambda item: take(run, item), single)
+        try:
+            yield Watch(run, wanted)
+        finally:
+            wanted.close()
+            self.end(run)
+
+
+class Watch(NamedTuple, Generic[Item]):
+    """A run that goes on: its number, and its steps."""
+
+    run: int
+    steps: Generator[Item, None, None]
 
 
 def watched(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from inspect import isgeneratorfunction
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import gradio as gr
 
@@ -13,6 +13,7 @@ from playground.catalog import BY_NAME, FOR_BEAMS, ORDERS
 from playground.components.live_bus import Frame, frame, joined
 from playground.i18n import Said, Translator, said, say
 from playground.lists import LISTS
+from playground.runs.run import State
 from playground.runs.strategies.options import EARLY_STOPPING, Choice, Number, Option, Texts
 from playground.tabs.beam.controls import BeamValues
 from playground.tabs.generate.controls import Values
@@ -20,29 +21,10 @@ from playground.tabs.per_visitor import PerVisitor
 from playground.tabs.visitor import Running
 from playground.views.notation import shorter
 
-State = Literal["ready", "running", "paused", "stopped", "ended"]
 MOST_CHANGES = 4  # that are named; more are counted
 # not said of the settings that made it: they stand elsewhere, or are long
 UNSAID = ("how", "prompt", "length", EARLY_STOPPING.name)
 Parts = list[str | dict[str, Any]]
-
-
-class Made(Protocol):
-    """What is made, as far as it has got."""
-
-    @property
-    def steps(self) -> tuple[Any, ...]: ...
-
-
-def state_of(session: Running, made: Made, is_finished: bool) -> State:
-    """How the run of a session stands."""
-    if session.is_running:
-        return "running"
-    if not made.steps:
-        return "ready"
-    if is_finished:
-        return "ended"
-    return "stopped" if session.is_stopped else "paused"
 
 
 class Setting(NamedTuple):

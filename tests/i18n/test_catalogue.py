@@ -25,6 +25,7 @@ from playground.panels.compare.clouds import MEASURES as CLOUD_MEASURES
 from playground.panels.compare.frames import SHOWN as COMPARE_MEASURES
 from playground.panels.generate.tour import SCENES
 from playground.panels.inside.frames import MEASURES
+from playground.runs.run import State
 from playground.tabs.attention.layout import MASKS
 from playground.tabs.beam.layout import FATES, POOL_KEYS
 from playground.tabs.brought import TALES, VERSE, of_any
@@ -38,7 +39,6 @@ from playground.tabs.generate.layout import SHADINGS
 from playground.tabs.header_tools import KEYS, VIEWS
 from playground.tabs.inside.handlers import ROUNDED
 from playground.tabs.lockstep.layout import SECONDS
-from playground.tabs.state_line import State
 from playground.tabs.tokenizer.handlers import EXAMPLES as TOKENIZER_EXAMPLES
 from playground.tabs.tokenizer.handlers import SECTIONS
 from playground.tokenization.model import Algorithm

@@ -207,7 +207,7 @@ def test_a_forward_pass_that_fails_ends_the_run(
         assert (session.trace is first) == (after == 0)
         assert len(session.trace.steps) == (after or len(first.steps))
         assert (channels[badge]["parts"] != []) == (after == 0)  # "a recorded run"
-        assert tab.state(session) == ("paused" if after else "ended")  # what there is waits; without a token, the old
+        assert session.state == ("paused" if after else "ended")  # what there is waits; without a token, the old
         again = sent(tab.step(session, prompt, *values[1:]))  # a run that broke off says so again, or goes on
         assert again[notice]["kind"] == "bad"
         monkeypatch.setattr(storyteller.model, "forward", forward)

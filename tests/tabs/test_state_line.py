@@ -158,21 +158,21 @@ def test_more_tokens_are_asked_of_the_same_text(visitor: Visitor) -> None:
 
 def test_pause_waits_and_stop_is_the_end(visitor: Visitor) -> None:
     running = visitor.running(3, length=30)
-    assert visitor.tab.state(visitor.session) == "running"
+    assert visitor.session.state == "running"
     visitor.do("pause")
     list(running)
-    assert visitor.tab.state(visitor.session) == "paused"
+    assert visitor.session.state == "paused"
     buttons = visitor.tab.standing(visitor.session)
     assert (buttons["pause"], buttons["stop"]["off"]) == ({"text": t("button.resume"), "off": False}, False)
     held = visitor.ids
     visitor.do("stop")
-    assert visitor.tab.state(visitor.session) == "stopped"
+    assert visitor.session.state == "stopped"
     buttons = visitor.tab.standing(visitor.session)
     assert (buttons["pause"], buttons["stop"]["off"]) == ({"text": t("button.pause"), "off": True}, True)
     assert visitor.ids == held
     visitor.do("step")  # the same settings: one token more
     assert visitor.ids[:-1] == held
-    assert visitor.tab.state(visitor.session) == "paused"
+    assert visitor.session.state == "paused"
     visitor.do("stop")
     visitor.do("step", seed=8)  # a text that is over, and other settings: a new one
     assert len(visitor.ids) == 1

@@ -18,7 +18,7 @@ from playground.tabs.beam.controls import BeamValues, options, start_of
 from playground.tabs.beam.examples import BeamExample
 from playground.tabs.beam.session import BeamSession
 from playground.tabs.brought import TALES, Brought
-from playground.tabs.state_line import State, settings_of_search, state_of
+from playground.tabs.state_line import settings_of_search
 from playground.tabs.visitor import Asks
 from playground.views.beam_tree import BeamTree
 from playground.vocabulary import Vocabulary
@@ -99,12 +99,9 @@ class BeamBase:
         model = self.slot.name
         session.asks = links.asks(lambda: said.setup(model), {"speed": said.speed}, "beam", {}, session.asks)
 
-    def state(self, session: BeamSession) -> State:
-        return state_of(session, session.trace, session.trace.is_finished)
-
     def standing(self, session: BeamSession) -> dict[str, object]:
         """How the search stands: what its buttons say, what made it, what has changed since."""
-        t, state = self.t, self.state(session)
+        t, state = self.t, session.state
         made = state_line.line(state, ((0, session.made),), session.controls, t, [])
         said = links.notice(session.link_words, t)
         is_ended = made["kind"] == "ended" and not session.is_recorded and session.trace.best is not None

@@ -18,16 +18,13 @@ class Looking(BeamBase):
     @reported()
     def pick(self, session: BeamSession, picked: Any) -> str:
         """The person looks at a node: its sequence, as text and as a table; at None: the winner's or leader's."""
-        place, layers = as_pair(picked), session.tree.layers
-        is_there = place is not None and 0 <= place[0] < len(layers) and 0 <= place[1] < len(layers[place[0]])
-        session.picked = place if is_there else None
+        session.pick(as_pair(picked))
         return frame(frames.path(session.trace, session.tree, session.picked, self.look(session)))
 
     @reported()
     def scrub(self, session: BeamSession, picked: Any) -> str:
         """The person looks back at an earlier step, or at None, the newest: the tables and the pool as they stood."""
-        steps = as_index(picked)
-        session.pinned = None if steps is None else max(1, steps)
+        session.look_back(as_index(picked))
         channels = self.looked_back(session)
         return frame(channels) if channels else gr.skip()
 

@@ -4,19 +4,17 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from playground import engine
 from playground.components.live_bus import frame
 from playground.decoding.beam_trace import BeamTrace
 from playground.panels import wording
 from playground.panels.beam import frames
 from playground.panels.beam.frames import BeamLook
-from playground.runs.run import watched
+from playground.runs.search_run import LiveSearch
 from playground.tabs.beam.base import BeamBase, Update
 from playground.tabs.beam.controls import BeamValues
-from playground.tabs.beam.session import BeamSession, LiveSearch
+from playground.tabs.beam.session import BeamSession
 from playground.tabs.shell import FRAME_SECONDS, reported
 from playground.tabs.state_line import settings_of_search
-from playground.views.beam_tree import BeamTree
 
 if TYPE_CHECKING:
     from playground.engines.protocol import Engine
@@ -49,9 +47,7 @@ class Streaming(BeamBase):
     @reported(ends_run=True)
     def pause(self, session: BeamSession, *values: Any) -> Iterator[Update]:
         """Pause a search; resume one that waits."""
-        if session.is_running:
-            session.stop()
-            session.is_auto = False
+        if session.pause():
             yield frame({"beam.notice": wording.notice(self.t("beam.notice.paused", steps=len(session.trace.steps)))})
             return
         yield from self.go_on(session, BeamValues.of(values), single=False)
@@ -59,9 +55,7 @@ class Streaming(BeamBase):
     @reported(ends_run=True)
     def stop(self, session: BeamSession, *values: Any) -> Iterator[Update]:
         """Stop: the search is over, as it is."""
-        if self.state(session) in ("running", "paused"):
-            session.stop()
-            session.is_auto, session.is_stopped = False, True
+        if session.call_off():
             words = self.t("beam.notice.stopped", steps=len(session.trace.steps))
             yield frame({"beam.notice": wording.notice(words)})
 
@@ -70,71 +64,47 @@ class Streaming(BeamBase):
         session.stop()
         backend = self.slot.get()
         request, words = self.request(session, controls, backend)
-        search, trace = session.search, session.trace
-        same = (trace.prompt_ids, trace.strategy, trace.max_new_tokens) == (
-            request.prompt_ids, request.strategy, request.max_new_tokens,
-        )  # fmt: skip
-        if same and session.model_name == backend.info.name and (search is not None or trace.is_finished):
-            if trace.is_finished:
-                yield frame({"beam.notice": wording.notice(self.t("beam.notice.ended"))})
-                return
-            yield from self.stream(session, controls, backend, trace, words, search, single)
+        trace, search, how = session.onward(request, backend.info.name)
+        if how == "ended":
+            yield frame({"beam.notice": wording.notice(self.t("beam.notice.ended"))})
             return
-        yield from self.stream(session, controls, backend, request, words, None, single)
+        yield from self.stream(session, controls, backend, trace, words, search, single)
 
     def stream(
         self, session: BeamSession, controls: BeamValues, backend: "Engine", trace: BeamTrace, words: str,
         search: LiveSearch | None = None, single: bool = False,
     ) -> Iterator[Update]:  # fmt: skip
         """Take steps after `trace` and show each, until the end or until something else is begun in this session."""
-        kept = session.snapshot()
+        kept = session.trace
         is_new_text = (session.trace.prompt_ids, session.model_name) != (trace.prompt_ids, backend.info.name)
-        if search is None:
-            steps = engine.search(backend.model, trace.strategy, trace.prompt_ids, trace.max_new_tokens)
-            search = LiveSearch(trace, steps)
-            session.put(trace, BeamTree(), backend.info.name, search)
-            session.made = settings_of_search(controls)
-        session.pinned = None
-        session.is_auto = not single
-        run = session.begin()
         look = BeamLook(self.t, backend.vocabulary)
-        start = len(trace.steps)
-        speed = None if single else controls.steps_per_second
-        shown, tree, next_panels = start, session.tree, 0.0
-
-        def take(trace: BeamTrace) -> bool:
-            nonlocal tree
-            tree = tree.grown(trace, backend.vocabulary)
-            return session.take(run, trace, tree)
-
-        wanted = watched(session, run, search.traces(start), speed, FRAME_SECONDS, take, single)
+        start = shown = len(trace.steps)
+        speed, next_panels = None if single else controls.steps_per_second, 0.0
+        made = settings_of_search(controls)
         try:
-            cleared = frames.blank(look) if is_new_text else frames.cleared()
-            opening = frames.tree(trace, session.tree, start, look)
-            yield frame({"beam.tree": opening, **cleared, "beam.notice": wording.notice(words)})
-            for trace in wanted:
-                now = time.monotonic()
-                with_panels = now >= next_panels or trace.is_finished or single
-                if with_panels:
-                    next_panels = now + PANEL_SECONDS
-                asked = session.frames.now()
-                update = frame(self.progress(session, shown, look, with_panels), asked)
-                if not session.is_current(run):
-                    break  # begun anew while the frame was made
-                yield update
-                shown = len(trace.steps)
-            if session.trace is trace and trace.steps:  # stopped, perhaps between two drawings
-                asked = session.frames.now()
-                yield frame(self.progress(session, shown, look, True), asked)
+            with session.searching(backend, trace, search, made, speed, FRAME_SECONDS, single) as watch:
+                cleared = frames.blank(look) if is_new_text else frames.cleared()
+                opening = frames.tree(trace, session.tree, start, look)
+                yield frame({"beam.tree": opening, **cleared, "beam.notice": wording.notice(words)})
+                for trace in watch.steps:
+                    now = time.monotonic()
+                    with_panels = now >= next_panels or trace.is_finished or single
+                    if with_panels:
+                        next_panels = now + PANEL_SECONDS
+                    asked = session.frames.now()
+                    update = frame(self.progress(session, shown, look, with_panels), asked)
+                    if not session.is_current(watch.run):
+                        break  # begun anew while the frame was made
+                    yield update
+                    shown = len(trace.steps)
+                if session.trace is trace and trace.steps:  # stopped, perhaps between two drawings
+                    asked = session.frames.now()
+                    yield frame(self.progress(session, shown, look, True), asked)
         except Exception:
-            if not trace.steps and session.is_current(run):  # not one step came of it: the last good picture comes back
-                session.restore(kept)
+            if search is None and session.trace is kept:  # no step came of it: the last good picture comes back
                 badge = self.recorded_badge() if session.is_recorded else frames.NO_TEXT
                 yield frame({**self.shown(session), "beam.badge": badge})
             raise
-        finally:
-            wanted.close()
-            session.end(run)
 
     def progress(self, session: BeamSession, shown: int, look: BeamLook, with_panels: bool) -> dict[str, object]:
         """The new layers of the tree, and what the other panels say of the newest step."""

@@ -22,7 +22,7 @@ from playground.runs.setup import Setup
 from playground.tabs import state_line
 from playground.tabs.brought import TALES, Brought
 from playground.tabs.compare.session import MOST_LANES, CompareSession, OwnText, Source
-from playground.tabs.state_line import Parts, State
+from playground.tabs.state_line import Parts
 from playground.views.strip import spelt_together
 from playground.written import typed
 
@@ -107,18 +107,9 @@ class CompareBase:
         prompt, same_dice, _ = values
         session.now = (prompt or "", bool(same_dice))
 
-    def state(self, session: CompareSession) -> State:
-        if session.is_running:
-            return "running"
-        if session.comparison is None or not session.comparison.steps:
-            return "ready"
-        if session.comparison.is_over:
-            return "ended"
-        return "stopped" if session.is_stopped else "paused"
-
     def standing(self, session: CompareSession) -> dict[str, object]:
         """How the run stands, and what has been changed since."""
-        t, state = self.t, self.state(session)
+        t, state = self.t, session.state
         parts: Parts = [{"text": t(f"state.{state}"), "kind": f"state state-{state}"}]
         changes = []
         if state != "ready" and session.now is not None:

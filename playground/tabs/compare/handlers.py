@@ -49,9 +49,7 @@ class CompareTab(Clouds):
     @reported(ends_run=True)
     def pause(self, session: CompareSession, *values: Any) -> Iterator[str]:
         """Pause a run; resume one that waits."""
-        if session.is_running:
-            session.stop()
-            session.is_auto = False
+        if session.pause():
             steps = session.written.steps
             yield frame({"compare.notice": wording.notice(self.t("notice.paused", tokens=steps))})
             return
@@ -60,9 +58,7 @@ class CompareTab(Clouds):
     @reported(ends_run=True)
     def stop(self, session: CompareSession, *values: Any) -> Iterator[str]:
         """Stop: the run is over, as it is."""
-        if self.state(session) in ("running", "paused"):
-            session.stop()
-            session.is_auto, session.is_stopped = False, True
+        if session.call_off():
             steps = session.written.steps
             yield frame({"compare.notice": wording.notice(self.t("notice.stopped", tokens=steps))})
 

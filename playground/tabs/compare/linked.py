@@ -68,7 +68,7 @@ class LinkedCompare(CompareTab):
         if link is None or not link.runs or not (link.lanes or link.prompt is not None):
             return
         yield from self.stream(session, values, None, single=False)
-        if session.is_running or self.state(session) != "ended":
+        if session.is_running or session.state != "ended":
             return
         if link.at is not None and session.token is None:
             yield self.inspect(session, [link.at[0] - 1, link.at[1] - 1])

@@ -112,6 +112,11 @@ class CompareSession(Running):
         self.stop()
         self.clouds.stop()
 
+    @property
+    def reached(self) -> tuple[bool, bool]:
+        found = self.comparison
+        return (False, False) if found is None else (found.steps > 0, found.is_over)
+
     def take(self, run: int, comparison: Comparison) -> bool:
         """Put run number `run`'s newest state on the page, unless that run is over: then say no."""
         with self._lock:

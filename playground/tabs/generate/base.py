@@ -25,7 +25,7 @@ from playground.tabs.brought import TALES, Brought
 from playground.tabs.generate import written_fields
 from playground.tabs.generate.controls import Values
 from playground.tabs.generate.session import Session
-from playground.tabs.state_line import Parts, State, settings_of_text, state_of
+from playground.tabs.state_line import Parts, settings_of_text
 from playground.tabs.visitor import Asks
 from playground.views.notation import UNITS
 from playground.vocabulary import Vocabulary
@@ -122,12 +122,9 @@ class GenerateBase:
 
         session.asks = links.asks(setup, views, "generate", said.texts, session.asks)
 
-    def state(self, session: Session) -> State:
-        return state_of(session, session.trace, session.trace.finish_reason is not None)
-
     def standing(self, session: Session) -> dict[str, object]:
         """How the run stands: what its buttons say, what made the text, what has changed since."""
-        t, state = self.t, self.state(session)
+        t, state = self.t, session.state
         undo: Parts = [{"text": t("made.undo"), "kind": "action", "action": "undo"}] if session.past else []
         redo: Parts = [{"text": t("made.redo"), "kind": "action", "action": "redo"}] if session.future else []
         is_answer = session.trace.request.rendered is not None and state in ("ended", "paused", "stopped")

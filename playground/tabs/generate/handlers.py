@@ -20,11 +20,12 @@ from playground.panels.generate import tour
 from playground.panels.generate.frames import Look
 from playground.panels.prompt_end import prompt_end
 from playground.runs import late
+from playground.runs.text_run import Snapshot
 from playground.tabs.generate import written_fields
 from playground.tabs.generate.exporting import Exporting
 from playground.tabs.generate.linked import Linked
 from playground.tabs.generate.looking import Looking
-from playground.tabs.generate.session import Session, Snapshot
+from playground.tabs.generate.session import Session
 from playground.tabs.generate.tour import Touring
 from playground.tabs.generate.undo import Undo
 from playground.tabs.shell import reported

@@ -1,6 +1,6 @@
 """Looking: other settings, another token, another unit; without a forward pass."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
@@ -13,9 +13,6 @@ from playground.tabs.generate.controls import Values
 from playground.tabs.generate.session import Session
 from playground.tabs.shell import reported
 
-if TYPE_CHECKING:
-    pass
-
 
 class Looking(GenerateBase):
     """The handlers that show the text on the page otherwise."""
@@ -24,9 +21,8 @@ class Looking(GenerateBase):
     def inspect(self, session: Session, picked: Any, *values: Any) -> str:
         """The person looks at a token: hold the view there; at None: follow the newest token again."""
         index = as_index(picked)
-        if picked is not None and (index is None or not 0 <= index < len(session.trace.steps)):
+        if (picked is not None and index is None) or not session.inspect(index):
             return gr.skip()  # type: ignore[no-any-return]
-        session.pinned = index
         return self.redraw(session, *values)
 
     @reported()

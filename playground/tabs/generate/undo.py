@@ -1,7 +1,7 @@
 """Undo: what was taken comes back: the last token, the text before this one."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
@@ -14,9 +14,6 @@ from playground.tabs.generate.controls import Values
 from playground.tabs.generate.session import Session
 from playground.tabs.shell import reported
 
-if TYPE_CHECKING:
-    pass
-
 
 class Undo(GenerateBase):
     """The handlers that bring back what was on the page."""
@@ -24,14 +21,9 @@ class Undo(GenerateBase):
     @reported(ends_run=True)
     def back(self, session: Session, *values: Any) -> Iterator[Update]:
         """Back: take the last token back."""
-        session.stop()
-        session.is_auto = False
-        if not session.trace.steps:
+        if not session.back():
             yield frame({"notice": wording.notice(self.t("notice.nothing_to_undo"))})
             return
-        session.trace = session.trace.rewound(len(session.trace.steps) - 1)
-        session.pinned, session.is_stopped = None, False
-        session.trim()
         look = self.look(session, Values.of(values))
         channels = frames.whole(session.trace, session.inspected, False, look)
         if not session.trace.steps:
@@ -49,7 +41,6 @@ class Undo(GenerateBase):
         bring_back = {"undo": session.undo, "redo": session.redo}.get(str(event.picked))
         if bring_back is None or not bring_back():
             return
-        session.is_auto = False
         asked, look = session.frames.now(), self.look(session, Values.of(values))
         yield frame({**self.shown(session, look), "notice": wording.notice("")}, asked)
 

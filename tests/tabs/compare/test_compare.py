@@ -134,7 +134,7 @@ def test_step_pause_and_going_on_give_the_text_of_a_run_in_one_go(comparer: Comp
         assert comparer.session.comparison is not None and comparer.session.comparison.steps == count
         for place, lane in enumerate(comparer.session.comparison.lanes):  # a search may think better of earlier tokens
             assert comparer.text(place) == "".join(spelt(i, vocabulary) for i in lane.token_ids)
-    assert comparer.tab.state(comparer.session) == "paused"
+    assert comparer.session.state == "paused"
     comparer.do("pause")
     assert [comparer.text(place) for place in range(3)] == whole
 

@@ -140,16 +140,16 @@ def test_a_text_is_read_before_anything_was_run_and_stays_while_the_others_go_st
     lane = reader.session.lane_of(key)
     assert lane is not None and len(lane.token_ids) > 10 and reader.session.written.steps == 0
     reader.do("step").do("step")
-    assert reader.session.written.steps == 2 and tab.state(reader.session) == "paused"
+    assert reader.session.written.steps == 2 and reader.session.state == "paused"
     paused = reader.session.lane_of(key)
     reader.do("pause")
     assert reader.session.written.steps == 8 and reader.session.lane_of(key) is paused
-    assert tab.state(reader.session) == "ended"
+    assert reader.session.state == "ended"
 
 
 def test_two_texts_and_nothing_that_writes(tab: CompareTab) -> None:
     reader = Reader(tab, OwnText(TEXT), OwnText(" son.")).do("run")
-    assert [len(lane["numbers"]) for lane in reader.lanes] == [3, 3] and tab.state(reader.session) == "ended"
+    assert [len(lane["numbers"]) for lane in reader.lanes] == [3, 3] and reader.session.state == "ended"
     reader = Reader(tab, OwnText(""), OwnText("")).do("run")
     assert reader.page["compare.notice"]["kind"] == "bad"
 
