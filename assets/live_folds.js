@@ -12,9 +12,11 @@
   const listed = (text) => new Set((text ?? "").split(",").slice(0, 60).filter((name) => NAME.test(name)));
   const kept = () => { try { return listed(localStorage.getItem(KEPT)); } catch { return new Set(); } };
   const inAddress = () => new URLSearchParams(location.search).get("open");
-  const isEmbedded = () => "embed" in document.documentElement.dataset; // a frame shows what its link says, nothing else
-  let open = inAddress() !== null || isEmbedded() ? listed(inAddress()) : kept();
-  const wants = (name) => open.has(name) || open.has(ALL);
+  const embedded = () => document.documentElement.dataset.embed; // a frame shows what its link says, nothing else
+  // A link that says nothing of panels opens the one that what it asks for is drawn in.
+  const needed = () => (/[?&#]drawn=/.test(location.search + location.hash) ? ["texts"] : []);
+  let open = inAddress() !== null || embedded() ? listed(inAddress()) : new Set([...kept(), ...needed()]);
+  const wants = (name) => open.has(name) || open.has(ALL) || name === embedded();
 
   const show = (fold) => {
     fold.isOpen = wants(fold.name);
@@ -47,6 +49,7 @@
   // What is open on the tab that is shown, for the address; null where nothing on it folds.
   const opened = () => {
     const here = folds.filter((one) => one.panel.isConnected && tabOf(one)?.checkVisibility());
+    here.sort((one, other) => (one.panel.compareDocumentPosition(other.panel) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1));
     return here.length ? here.filter((one) => one.isOpen).map((one) => one.name) : null;
   };
   addEventListener("popstate", () => {

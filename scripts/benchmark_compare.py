@@ -140,6 +140,7 @@ def live(report: Report, backend: Backend) -> None:
             )  # fmt: skip  # the badges alone may be those of the run before
 
         run()
+        tab.locator('[data-fold="surprisal"] .fold').click()
         tab.locator("#chart-lane-surprisal").scroll_into_view_if_needed()
         run()
         tab.wait_for_function("tokens => laneBench.charts.at(-1)?.count === tokens", arg=tokens, timeout=30_000)

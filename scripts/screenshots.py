@@ -39,7 +39,7 @@ WAITS = {
     "beam": ".beam-tree[data-steps]",
     "compare": "#compare-run button",
     "tokenizer": "#tokenizer .tok",
-    "attention": '#attention-badge .live-text[data-kind="good"]',
+    "attention": "#head-grid canvas",
     "inside": '#inside-badge .live-text[data-kind="good"]',
     "lockstep": "#lockstep-matrices td",
 }
@@ -123,7 +123,7 @@ def take_all(browser: Browser, address: str, options: argparse.Namespace) -> Non
                 page = opened(browser, address, SIZES[size], scheme, tab, language)
                 if tab == "compare":  # nothing is compared before somebody asks for it
                     page.locator("#compare-run button").click()
-                    page.wait_for_selector("#compare-measures td", timeout=60_000)
+                    page.wait_for_selector('.lane-badge[data-kind="good"]', timeout=60_000)
                 name = f"{tab}-{size}-{scheme}-{language}"
                 scroll_through(page, folder / name)
                 page.context.close()
@@ -157,6 +157,11 @@ def take_readme(browser: Browser, address: str) -> None:
             page.get_by_role("button", name="␣chartreuse", exact=True).first.click()
         settle(page)
         page.evaluate("scrollTo({top: 0, behavior: 'instant'})")
+        if tab == "attention":
+            page.locator('[data-fold="masks"] .fold').click()
+            page.locator("#mask-causal").scroll_into_view_if_needed()
+            page.evaluate("document.querySelector('[data-fold=masks]').closest('.panel').scrollIntoView()")
+            settle(page)
         page.mouse.move(0, 0)
         keep(page.screenshot(), f"{tab}-light")
         page.context.close()

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from playground.i18n import translator
+from tests.e2e.folds import unfold
 
 Tab = Any  # of conftest.py
 App = Any
@@ -21,6 +22,7 @@ def opened(open_desktop: Callable[[str], Tab], app: App) -> Iterator[Page]:
     page: Page = open_desktop(app.url).page
     page.get_by_role("tab", name=t("tab.attention")).click()
     expect(page.locator("#attention-badge .live-text")).to_have_attribute("data-kind", "good")
+    unfold(page)
     page.locator("#head-grid").scroll_into_view_if_needed()
     expect(page.locator("#head-grid canvas")).to_have_count(24)
     yield page

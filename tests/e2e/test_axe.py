@@ -58,6 +58,7 @@ def in_theme(page: Page, theme: str) -> None:
 def show(page: Page, tab: str) -> None:
     """The tab, and all of it: what is below the screen is filled when it is scrolled to."""
     page.get_by_role("tab", name=t(TABS[tab]), exact=True).click()
+    expect(page.locator(PANELS[tab]).first).to_be_attached()
     unfold(page)
     expect(page.locator(PANELS[tab]).first).to_be_visible()
     for place in range(0, page.evaluate("document.documentElement.scrollHeight"), 700):

@@ -6,6 +6,8 @@ from typing import Any
 
 from playwright.sync_api import expect
 
+from tests.e2e.folds import unfold
+
 Tab = Any  # of conftest.py
 App = Any
 
@@ -73,6 +75,7 @@ def test_a_text_that_is_pasted_is_read_beside_the_others(open_desktop: Callable[
     expect(badges).to_have_count(3)
     expect(lanes.last.locator(".token-strip")).to_have_text(" <b>She</b> sang.")
     expect(lanes.last.locator(".lane-note")).to_contain_text("among the model’s 10 most probable")
+    unfold(page, "surprisal")
     page.locator("#chart-lane-surprisal").scroll_into_view_if_needed()
     expect(page.locator("#chart-lane-surprisal .scatterlayer .trace")).to_have_count(3)
     lanes.last.locator(".token").nth(2).click()
@@ -85,6 +88,7 @@ def test_many_texts_are_drawn_read_and_rated(open_desktop: Callable[[str], Tab],
     tab.open("Compare")
     page.get_by_role("button", name="Temperature 0.5, 1, 2").click()
     expect(page.locator(".lane-badge[data-kind=good]")).to_have_count(3, timeout=60_000)
+    unfold(page, "texts", "counts", "trap")
     page.locator("#compare-count input").fill("6")
     page.locator("#compare-draw button").click()
     rows = page.locator("#compare-cloud-table tbody tr")

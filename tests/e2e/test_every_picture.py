@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from playground.i18n import translator
+from tests.e2e.folds import unfold
 from tests.e2e.test_pictures import is_drawn, pictures, words
 
 t = translator()
@@ -39,6 +40,7 @@ def begun(page: Page, tab: str) -> None:
 def test_every_panel_is_drawn_with_its_title_and_what_made_it(tab: str, visit: Callable[..., Any]) -> None:
     page: Page = visit().page
     page.locator(f'#tabs > .tab-wrapper [data-tab-id="{tab}"]').click()
+    unfold(page)
     begun(page, tab)
     selector, says = READY[tab]
     expect(page.locator(selector)).to_contain_text(says)

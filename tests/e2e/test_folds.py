@@ -7,6 +7,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from playground.i18n import translator
+from tests.e2e.folds import unfold
 
 t = translator()
 OWN: dict[str, Any] = {"color_scheme": "light"}  # a browser profile of its own
@@ -67,3 +68,35 @@ def test_a_link_opens_all_and_the_settings_that_it_brings_are_no_worse_for_it(vi
     tab.run(speed="fast")
     tab.ran(5)
     expect(tab.page).to_have_url(re.compile(r"seed=5.*open=same-dice,map,flow,stages,script\b"))
+
+
+def test_what_matters_first_on_the_other_tabs_and_the_rest_by_name(visit: Callable[..., Any]) -> None:
+    tab = visit(**OWN)
+    page: Page = tab.page
+    for name, folds, first, folded in (
+        ("compare.tab", ("texts",), "#compare-bars", "#compare-draw"),  # the others have nothing before a run
+        ("tab.attention", ("entropy", "sink", "distance", "masks", "padding", "cache"), "#large-map", "#mask-causal"),
+        ("tab.inside", ("lens", "rounding", "anatomy", "family"), "#stations", "#lens-measure"),
+    ):
+        tab.open(t(name))
+        expect(page.locator(first)).to_be_visible()
+        expect(page.locator(folded)).to_be_hidden()
+        for one in folds:
+            expect(head(page, one).locator(".fold")).to_have_attribute("aria-expanded", "false")
+            expect(head(page, one)).to_contain_text(t(f"fold.{one}"))
+        shown = [head.get_attribute("data-fold") for head in page.locator("[data-fold]").all() if head.is_visible()]
+        assert shown == list(folds)
+        tall = page.evaluate("document.documentElement.scrollHeight")
+        unfold(page)
+        expect(page.locator(folded)).to_be_visible()
+        expect(page).to_have_url(re.compile(rf"[?&]open=([a-z]+,)*{','.join(folds)}\b"))
+        assert page.evaluate("document.documentElement.scrollHeight") > tall + 150
+
+
+def test_a_frame_shows_its_panel_open_and_a_link_that_draws_texts_shows_them(visit: Callable[..., Any]) -> None:
+    page: Page = visit(query="?embed=1&view=masks&theme=light", size={"width": 1000, "height": 800}, **OWN).page
+    expect(page.locator("#mask-causal td").first).to_be_visible()
+    page.goto(page.url.split("?")[0] + "?tab=compare&prompt=The+fox&drawn=3&autorun=0")
+    expect(head(page, "texts").locator(".fold")).to_have_attribute("aria-expanded", "true")
+    expect(page.locator("#compare-draw")).to_be_visible()
+    expect(head(page, "measures").locator(".fold")).to_have_attribute("aria-expanded", "false")

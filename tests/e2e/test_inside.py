@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from playground.i18n import translator
 from playground.panels.inside.frames import MEASURES
+from tests.e2e.folds import unfold
 
 Tab = Any  # of conftest.py
 App = Any
@@ -21,6 +22,7 @@ def opened(open_desktop: Callable[[str], Tab], app: App) -> Iterator[Page]:
     page.get_by_role("tab", name=t("tab.inside"), exact=True).click()
     expect(page.locator("#inside-badge .live-text")).to_have_attribute("data-kind", "good")
     expect(page.locator("#family tbody tr")).to_have_count(4)
+    unfold(page)
     yield page
     page.close()
 

@@ -115,6 +115,7 @@ def test_no_english_is_left_and_nothing_overflows(
     tabs.nth(2).click()
     page.locator("#compare-run button").click()
     settle(page, "#compare-measures")
+    unfold(page)
     look()
     tabs.nth(3).click()
     for section in ("replay", "train", "side", "round", "batch"):
@@ -123,9 +124,11 @@ def test_no_english_is_left_and_nothing_overflows(
         look()
     tabs.nth(4).click()
     settle(page, "#attention-sentence")
+    unfold(page)
     look()
     tabs.nth(5).click()
     settle(page, "#lens-words")
+    unfold(page)
     look()
     page.set_viewport_size({"width": 390, "height": 844})
     for i in range(tabs.count()):

@@ -47,8 +47,9 @@ def phone(chromium: Browser, app: App) -> Iterator[Page]:
 
 def opened(page: Page, tab: str) -> Page:
     page.get_by_role("tab", name=t(tab), exact=True).tap()
-    expect(page.locator(READY[tab]).first).to_be_visible()
+    expect(page.locator(READY[tab]).first).to_be_attached()
     unfold(page)
+    expect(page.locator(READY[tab]).first).to_be_visible()
     return page
 
 

@@ -66,6 +66,11 @@ STATIONS = [
 COMPARE_PANELS = ["step", "surprisal", "measures", "clouds", "histogram", "trap"]
 LOCKSTEP = ["text", "next", "chart", "apart", "words", "lora"]
 TERMS = ("surprisal", "entropy", "rank", "nats", "bits", "logits", "mass", "space")
+FOLDS = [
+    "dice", "same-dice", "map", "flow", "stages", "script", "penalty", "logs", "ban", "surprisal", "measures",
+    "texts", "counts", "trap", "masks", "padding", "entropy", "sink", "distance", "cache", "lens", "rounding",
+    "anatomy", "family",
+]  # fmt: skip
 FAMILIES = {
     "compare.panel.*": COMPARE_PANELS,
     "compare.panel.*.hint": COMPARE_PANELS,
@@ -148,17 +153,7 @@ FAMILIES = {
     "dice.race.*": get_args(get_type_hints(Choice)["by"])[::2],
     "term.*": TERMS,
     "term.*.words": TERMS,
-    "fold.*": [
-        "dice",
-        "same-dice",
-        "map",
-        "flow",
-        "stages",
-        "script",
-        "penalty",
-        "logs",
-        "ban",
-    ],
+    "fold.*": FOLDS,
     "dice.map.*": ("here", "there"),
     "dice.map.shown.*": SHOWN,
     "dice.order.*": [*(key.replace(".", "_") for key in ORDERS), *ORDER_WORDS],

@@ -20,6 +20,7 @@ from playground.tabs.delivery import lossless
 from playground.tabs.per_visitor import PerVisitor, Whose
 
 MASKS = ("causal", "padding", "window", "together")
+FOLDED = {name: name for name in ("masks", "entropy", "sink", "distance", "cache")} | {"lab": "padding"}
 
 
 def build(tabs: PerVisitor[AttentionTab], t: Translator, opened: gr.Tab) -> Built:
@@ -29,12 +30,12 @@ def build(tabs: PerVisitor[AttentionTab], t: Translator, opened: gr.Tab) -> Buil
     bus = LiveBus(frame(tabs.tab(Whose(t.language)).first_frame()), elem_id="attention-bus")
     with gr.Column(elem_id="attention", elem_classes="sections"):
         LiveText(channel="attention.notice", style="notice", live=True)
+        text, buttons, drawn = _build_heads(brought, t)
         batch = _build_masks(brought, t)
-        with gr.Group(elem_classes="panel"):
+        with gr.Group(elem_classes=delivery.FOLDS):
             head("lab", t)
             LiveText(channel="attention.lab_words", style="headline", settles=True)
             LiveGrid(channel="attention.lab", description=t("attention.lab.title"), style="lab", elem_id="padding-lab")
-        text, buttons, drawn = _build_heads(brought, t)
         _build_cache(t)
     _wire(tabs, opened, state, bus, batch, text, buttons, drawn)
     arriving = Arriving(lossless(tabs.arrive), [state, *batch, text], [bus, *drawn])
@@ -43,11 +44,11 @@ def build(tabs: PerVisitor[AttentionTab], t: Translator, opened: gr.Tab) -> Buil
 
 def head(name: str, t: Translator) -> None:
     """The title of a section and one line on how to read it."""
-    delivery.head(t(f"attention.{name}.title"), t(f"attention.{name}.hint"), t)
+    delivery.head(t(f"attention.{name}.title"), t(f"attention.{name}.hint"), t, fold=FOLDED.get(name, ""))
 
 
 def _build_masks(brought: Brought, t: Translator) -> list[Any]:
-    with gr.Group(elem_classes="panel"):
+    with gr.Group(elem_classes=delivery.FOLDS):
         head("masks", t)
         with gr.Row(elem_classes="masks"):
             with gr.Column(elem_classes="mask-controls", min_width=240):
@@ -128,7 +129,7 @@ def _build_heads(brought: Brought, t: Translator) -> tuple[gr.Textbox, dict[str,
                 )  # fmt: skip
     with gr.Row(elem_classes="charts three"):
         for name in ("entropy", "sink", "distance"):
-            with gr.Group(elem_classes="panel"):
+            with gr.Group(elem_classes=delivery.FOLDS):
                 head(name, t)
                 if name == "distance":
                     LivePlot(
@@ -144,7 +145,7 @@ def _build_heads(brought: Brought, t: Translator) -> tuple[gr.Textbox, dict[str,
 
 
 def _build_cache(t: Translator) -> None:
-    with gr.Group(elem_classes="panel"):
+    with gr.Group(elem_classes=delivery.FOLDS):
         head("cache", t)
         LiveText(channel="attention.cache_formula", style="formula", elem_id="cache-formula")
         LiveText(channel="attention.cache_cost", style="words")

@@ -34,8 +34,8 @@ def build(
     tabs: PerVisitor[LinkedCompare], t: Translator, bus: LiveBus, state: gr.State, controls: tuple[Any, ...]
 ) -> gr.Number:
     """Lay out the clouds and wire them: gives the field that says how many. `controls`: prompt, same dice, speed."""
-    with gr.Group(elem_classes="panel"):
-        _head("clouds", t)
+    with gr.Group(elem_classes=delivery.FOLDS):
+        _head("clouds", t, "texts")
         with gr.Row(elem_classes="clouds-bar"):
             count = gr.Number(
                 TEXTS, label=t("compare.clouds.count"), minimum=1, maximum=MAX_SAMPLES, precision=0,
@@ -77,17 +77,17 @@ def build(
                 for what in SAVED
             }
             LiveSave(channel="compare.save")
-    with gr.Row(elem_classes="clouds-two is-even"):
-        with gr.Group(elem_classes="panel"):
-            _head("histogram", t)
+    with gr.Row(elem_classes="charts clouds-below"):
+        with gr.Group(elem_classes=delivery.FOLDS):
+            _head("histogram", t, "counts")
             lanes = LiveText(channel="compare.clouds.lanes", style="cloud-chips", elem_id="compare-cloud-lanes")
             LivePlot(
                 description=t("compare.panel.histogram.hint"), channel="compare.clouds.histogram",
                 size="token-histogram", elem_id="chart-histogram",
             )  # fmt: skip
             LiveText(channel="compare.clouds.chi", style="cloud-said", elem_id="compare-chi")
-        with gr.Group(elem_classes="panel"):
-            _head("trap", t)
+        with gr.Group(elem_classes=delivery.FOLDS):
+            _head("trap", t, "trap")
             LivePlot(
                 description=t("compare.panel.trap.hint"), channel="compare.clouds.trap", size="likelihood-trap",
                 gaze="compare.read", keys=t("page.chart_keys"), elem_id="chart-trap",
@@ -103,8 +103,8 @@ def build(
     return count
 
 
-def _head(name: str, t: Translator) -> None:
-    delivery.head(t(f"compare.panel.{name}"), t(f"compare.panel.{name}.hint"), t)
+def _head(name: str, t: Translator, fold: str) -> None:
+    delivery.head(t(f"compare.panel.{name}"), t(f"compare.panel.{name}.hint"), t, fold=fold)
 
 
 def _sweep_controls(t: Translator) -> tuple[Any, ...]:

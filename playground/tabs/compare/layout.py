@@ -83,14 +83,14 @@ def build(
         with gr.Group(elem_classes="panel"):
             _head("step", t)
             CompareStep(channel="compare.step", description=t("compare.step.empty"), elem_id="compare-bars")
-        with gr.Group(elem_classes="panel"):
-            _head("surprisal", t)
+        with gr.Group(elem_classes=delivery.FOLDS):
+            _head("surprisal", t, "surprisal")
             LivePlot(
                 description=t("compare.panel.surprisal"), channel="compare.surprisal", size="lane-surprisal",
                 gaze="compare.token", keys=t("page.chart_keys"), elem_id="chart-lane-surprisal",
             )  # fmt: skip
-        with gr.Group(elem_classes="panel"):
-            _head("measures", t)
+        with gr.Group(elem_classes=delivery.FOLDS):
+            _head("measures", t, "measures")
             LiveText(channel="compare.measures", style="beam-table numbers", elem_id="compare-measures")
             help_texts = "".join(
                 f"<dt>{t(f'compare.measure.{n}')}</dt><dd>{t(f'compare.help.{n}')}</dd>" for n in SHOWN
@@ -113,8 +113,8 @@ def build(
     return Built(None, state, list(examples.values()), arriving, linked, texts=[prompt])
 
 
-def _head(name: str, t: Translator) -> None:
-    delivery.head(t(f"compare.panel.{name}"), t(f"compare.panel.{name}.hint"), t)
+def _head(name: str, t: Translator, fold: str = "") -> None:
+    delivery.head(t(f"compare.panel.{name}"), t(f"compare.panel.{name}.hint"), t, fold=fold)
 
 
 def _wire(

@@ -40,7 +40,7 @@ def build(tabs: PerVisitor[InsideTab], t: Translator, opened: gr.Tab) -> Built:
                 channel="inside.stations", gaze="inside.block", description=t("inside.walk.title"), elem_id="stations"
             )  # fmt: skip
             LiveText(channel="inside.head", style="words", elem_id="lm-head")
-        with gr.Group(elem_classes="panel"):
+        with gr.Group(elem_classes=delivery.FOLDS):
             head("lens", t)
             measure = gr.Radio(
                 [(t(f"inside.measure.{name}"), name) for name in MEASURES], value="probability",
@@ -54,7 +54,7 @@ def build(tabs: PerVisitor[InsideTab], t: Translator, opened: gr.Tab) -> Built:
                     words=t("inside.lens.point"), elem_id="lens",
                 )  # fmt: skip
                 LiveText(channel="inside.lens_list", style="stages", elem_id="lens-list")
-        with gr.Group(elem_classes="panel"):
+        with gr.Group(elem_classes=delivery.FOLDS):
             head("rounding", t)
             dtype = gr.Radio(
                 list(ROUNDED), value=ROUNDED[0], label=t("inside.rounding.title"), show_label=False,
@@ -69,14 +69,14 @@ def build(tabs: PerVisitor[InsideTab], t: Translator, opened: gr.Tab) -> Built:
                 )  # fmt: skip
                 LiveText(channel=rounding.TABLE, style="stages", elem_id="rounding-table")
         with gr.Row(elem_classes="charts"):
-            with gr.Group(elem_classes="panel"):
+            with gr.Group(elem_classes=delivery.FOLDS):
                 head("anatomy", t)
                 LiveText(channel="inside.anatomy_words", style="words")
                 LivePlot(
                     channel="inside.anatomy", description=t("inside.anatomy.title"), size="anatomy-chart",
                     elem_id="anatomy",
                 )  # fmt: skip
-            with gr.Group(elem_classes="panel"):
+            with gr.Group(elem_classes=delivery.FOLDS):
                 head("family", t)
                 LiveText(channel="inside.family", style="stages", elem_id="family")
     _wire(tabs, opened, state, bus, text, look, measure, dtype)
@@ -86,7 +86,8 @@ def build(tabs: PerVisitor[InsideTab], t: Translator, opened: gr.Tab) -> Built:
 
 def head(name: str, t: Translator) -> None:
     """The title of a section and one line on how to read it."""
-    delivery.head(t(f"inside.{name}.title"), t(f"inside.{name}.hint"), t)
+    fold = "" if name == "walk" else name
+    delivery.head(t(f"inside.{name}.title"), t(f"inside.{name}.hint"), t, fold=fold)
 
 
 def _wire(
