@@ -44,7 +44,7 @@
     };
     const paint = () => {
       const { rows, columns } = payload;
-      if (cells.length !== rows.length || heads.length !== columns.length) build(rows.length, columns.length);
+      if (!corner || cells.length !== rows.length || heads.length !== columns.length) build(rows.length, columns.length);
       corner.textContent = payload.corner || "";
       columns.forEach((column, c) => fill(heads[c], column));
       rows.forEach((row, r) => {

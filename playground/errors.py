@@ -17,8 +17,7 @@ PlaygroundError
 ├── UnknownModelError         a name that is not on the shelf
 ├── TokenizerUnavailableError a tokenizer can't be loaded
 ├── NoChatTemplateError       a model that knows no turns
-├── OtherTokensError          two models that don't read the same tokens
-├── OtherBaseError            an adapter beside a model that it was not trained on
+├── OtherTextError            two models that don't read the same characters of a text
 ├── RoundedModelError         a model in fewer bits, where its own numbers are wanted
 ├── NotOfferedError           a tokenizer that a public server does not load for strangers
 ├── InvalidModelOutputError   NaN logits
@@ -165,16 +164,10 @@ class NoChatTemplateError(PlaygroundError):
     key = "error.no_chat_template"
 
 
-class OtherBaseError(PlaygroundError):
-    """values: first, second. Names of a model and of an adapter that was trained on another."""
-
-    key = "error.other_base"
-
-
-class OtherTokensError(PlaygroundError):
+class OtherTextError(PlaygroundError):
     """values: first, second. Names of models."""
 
-    key = "error.other_tokens"
+    key = "error.other_text"
 
 
 class RoundedModelError(PlaygroundError):

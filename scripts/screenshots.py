@@ -41,7 +41,7 @@ WAITS = {
     "tokenizer": "#tokenizer .tok",
     "attention": "#head-grid canvas",
     "inside": '#inside-badge .live-text[data-kind="good"]',
-    "lockstep": "#lockstep-matrices td",
+    "lockstep": '#lockstep-badge .live-text[data-kind="good"]',
 }
 SETTLED = """() => [...document.querySelectorAll(".live-plot")].filter(plot => {
   const { top, bottom, width } = plot.getBoundingClientRect();

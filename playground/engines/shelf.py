@@ -3,6 +3,7 @@ no room for it any longer and nobody uses it."""
 
 import gc
 import importlib.util
+import os
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
@@ -106,6 +107,18 @@ class Shelf:
         shelf = cls([Entry(name, slot.name_or_path, slot.public_name, group=group)], lambda: None, first=name)
         shelf._slots[name] = slot
         return shelf
+
+    def beside(self, others: Iterable[Entry], prepare: Callable[[], object]) -> "Shelf":
+        """The same models, and the others where this is a shelf of one alone; slots that there are stay the same."""
+        if len(self._entries) > 1:
+            return self
+        there = {os.path.realpath(entry.source) for entry in self._entries.values()}
+        more = (one for one in others if one.name not in self._entries and os.path.realpath(one.source) not in there)
+        found = Shelf(
+            [*self._entries.values(), *more], prepare, first=self.first_name, budget=self.budget, how=self._how
+        )
+        found._slots = dict(self._slots)
+        return found
 
     # ---- what is on it
 
@@ -253,7 +266,8 @@ def on_this_machine() -> tuple[Entry, ...]:
 
 
 def shipped() -> tuple[Entry, ...]:
-    """The models that come with the page; the last is the first with an adapter on it."""
+    """The models that come with the page; the third is the first with an adapter on it, the last its smaller partner,
+    with the same tokens."""
 
     def entry(name: str, language: str, bytes_: int, title: str = "") -> Entry:
         folder = settings.MODELS / name
@@ -262,5 +276,5 @@ def shipped() -> tuple[Entry, ...]:
 
     return (
         entry("storyteller", "en", 28 * 2**20), replace(entry("poet", "zh", 26 * 2**20), note="诗人"),
-        entry("detective", "", 28 * 2**20, "storyteller + detective"),
+        entry("detective", "", 28 * 2**20, "storyteller + detective"), entry("apprentice", "en", 6 * 2**20),
     )  # fmt: skip

@@ -7,23 +7,27 @@ Channels = dict[str, object]
 NOTHING: Channels = {"shelf.progress": {"share": None, "text": ""}, "shelf.line": {"parts": []}}
 
 
-def coming(name: str, done: int, total: int, can_go_back: bool, t: Translator) -> Channels:
+def words(name: str, done: int, total: int, t: Translator) -> str:
     """`done` of `total` bytes are here; 0 of 0 where nothing is fetched."""
-    words = t("shelf.loading", name=name)
-    if total:
-        words = t("shelf.fetching", name=name, done=size(done), total=size(total))
     if total and done >= total:
-        words = t("shelf.fetched", name=name, total=size(total))
-    parts: list[object] = [words]
+        return t("shelf.fetched", name=name, total=size(total))
+    return (
+        t("shelf.fetching", name=name, done=size(done), total=size(total)) if total else t("shelf.loading", name=name)
+    )
+
+
+def coming(name: str, done: int, total: int, can_go_back: bool, t: Translator) -> Channels:
+    """As of `words`."""
+    parts: list[object] = [words(name, done, total, t)]
     if can_go_back:
         parts.append({"text": t("shelf.call_off"), "kind": "action", "action": "back"})
     share = round(done / total, 3) if total else None
     return {"shelf.progress": {"share": share, "text": ""}, "shelf.line": {"parts": parts, "kind": "wait"}}
 
 
-def failed(words: str, back: str, t: Translator) -> Channels:
+def failed(told: str, back: str, t: Translator) -> Channels:
     """`back`: the name of the model to go back to, "" for none."""
-    parts: list[object] = [words, {"text": t("shelf.again"), "kind": "action", "action": "again"}]
+    parts: list[object] = [told, {"text": t("shelf.again"), "kind": "action", "action": "again"}]
     if back:
         parts.append({"text": t("shelf.back", name=back), "kind": "action", "action": "back"})
     return {**NOTHING, "shelf.line": {"parts": parts, "kind": "bad"}}

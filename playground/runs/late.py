@@ -20,15 +20,17 @@ if TYPE_CHECKING:
     from playground.engines.huggingface import pair as pair
     from playground.engines.huggingface import rounding as rounding
     from playground.engines.huggingface import transparent as transparent
-    from playground.runs.verification import beams, clouds, generate, lanes, texts
+    from playground.engines.huggingface.backend import Backend
+    from playground.runs.verification import beams, clouds, generate, lanes, lockstep, texts
 
     beam_verification, lane_verification, text_verification, verification = beams, lanes, texts, generate
-    cloud_verification = clouds
+    cloud_verification, lockstep_verification = clouds, lockstep
 
 MODULES = {
     "beam_verification": "playground.runs.verification.beams",
     "cloud_verification": "playground.runs.verification.clouds",
     "lane_verification": "playground.runs.verification.lanes",
+    "lockstep_verification": "playground.runs.verification.lockstep",
     "text_verification": "playground.runs.verification.texts",
     "verification": "playground.runs.verification.generate",
     **{
@@ -61,18 +63,18 @@ def inspection_of(slot: ModelSlot) -> "inspection.Inspection":
     return slot.once("inspection", opened)
 
 
-def pairs_of(slot: ModelSlot) -> "pair.Pairs":
-    """The pairs that a model is the first of, once for all visitors. Waits for the model.
+def plain_of(slot: ModelSlot) -> "Backend":
+    """The model on transformers' own kernels, once for all visitors. Waits for the model.
 
-    Raises ModelUnavailableError; NothingToInspectError for an engine without weights here.
+    Raises ModelUnavailableError; NothingToInspectError for an engine without weights here, RoundedModelError.
     """
     backend = slot.get()
 
-    def opened() -> "pair.Pairs":
+    def made() -> "Backend":
         load()
-        return pair.Pairs(backend)
+        return pair.plain(backend)
 
-    return slot.once("pairs", opened)
+    return slot.once("plain", made)
 
 
 if not TYPE_CHECKING:

@@ -23,7 +23,7 @@ class Brought:
         examples, searches, comparisons: of the tabs Generate, Beam search and Compare; the first is the one that a
             visitor meets.
         batch: texts of the Attention tab, with their ids where those are known without the model.
-        looked_at: the text of the Attention tab; `walked` that of Inside.
+        looked_at: the text of the Attention tab; `walked` that of Inside, `compared` that of Two models.
     """
 
     made_with: str = settings.DEFAULT_MODEL_NAME
@@ -33,6 +33,7 @@ class Brought:
     batch: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: BATCH)
     looked_at: str = LOOKED_AT
     walked: str = "The old king said to his son: take the golden"
+    compared: str = 'The old man opened the door. "I see that you have come by train," said Holmes to the visitor.'
 
     def beside(self, shelf: Shelf) -> "Brought":
         """Without comparisons of models that this shelf lacks; itself where it has all."""
@@ -50,6 +51,7 @@ VERSE = Brought(
     "poet", examples.POETS, searches.POETS, comparisons.POETS,
     dict.fromkeys(("静夜思：床前明月光", "春晓：", "江雪"), ()),
     "静夜思：床前明月光，疑是地上霜。举头望明月，低头思故乡。", "春晓：春眠不觉晓，处处闻啼鸟。",
+    "静夜思：床前明月光，疑是地上霜。举头望明月，低头思故乡。",
 )  # fmt: skip
 OWN = {"storyteller": TALES, "poet": VERSE}
 
@@ -77,5 +79,5 @@ def of_any(language: str) -> Brought:
     batch, looked_at, walked = _ANY_CHINESE if language == "zh" else _ANY
     return Brought(
         "", examples.of_any(language), searches.of_any(language), comparisons.of_any(language),
-        dict.fromkeys(batch, ()), looked_at, walked,
+        dict.fromkeys(batch, ()), looked_at, walked, looked_at,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from playground.components.live_text import LiveText
 from playground.components.terms import Terms
 from playground.engines.huggingface.tokenizers_at_hand import TokenizerShelf
 from playground.engines.loading import ModelSlot
-from playground.engines.shelf import Shelf
+from playground.engines.shelf import Shelf, shipped
 from playground.i18n import Translator, languages, translator
 from playground.panels.figures import theme
 from playground.runs import late
@@ -49,6 +49,7 @@ def build(models: Shelf | ModelSlot, is_public: bool = False) -> gr.Blocks:
     """The whole page around a shelf of models, or one alone; where `is_public`, visitors load nothing but what it
     offers."""
     shelf = models if isinstance(models, Shelf) else Shelf.of(models)
+    both = shelf.beside(shipped(), late.load)  # of a page of one model: the others of Two models
     tales, verse = recorded()
 
     def name(whose: Whose) -> str:
@@ -88,7 +89,7 @@ def build(models: Shelf | ModelSlot, is_public: bool = False) -> gr.Blocks:
         PerVisitor(lambda whose: TokenizerTab(slot(whose), whose.t, tokenizers(slot(whose))), using),
         PerVisitor(attention_tab, using),
         PerVisitor(lambda whose: InsideTab(slot(whose), whose.t, brought(whose)), using),
-        PerVisitor(lambda whose: LockstepTab(shelf.slot(), whose.t), lambda whose: shelf.using()),
+        PerVisitor(lambda whose: LockstepTab(slot(whose), whose.t, brought(whose), both), using),
     )
     at_hand = tokenizers(shelf.slot())
 
@@ -165,7 +166,7 @@ def _lay_out(
         with gr.Tab(t("tab.inside"), id="inside") as opened:
             built["inside"] = inside.build(tabs.inside, t, opened)
         with gr.Tab(t("tab.lockstep"), id="lockstep") as opened:
-            lockstep.build(tabs.lockstep, t, opened)
+            built["lockstep"] = lockstep.build(tabs.lockstep, t, whose, opened)
     laid = picker.Page(built, {name: tab for name, tab in tabs._asdict().items() if name in built})
     return dropdown, scale, below, laid
 

@@ -50,7 +50,7 @@ class Page:
     def texts(self) -> list[Any]:
         """The fields in which something of a model's own stands at first, in the order of `_own`."""
         generate, beam = self.built["generate"].controls, self.built["beam"].controls
-        rest = ("compare", "attention", "inside")
+        rest = ("compare", "attention", "inside", "lockstep")
         return [
             generate.prompt,
             beam.prompt,
@@ -167,7 +167,7 @@ class Picker:
         """What a model brings for `Page.texts`."""
         return [
             brought.examples[0].prompt, brought.searches[0].prompt, brought.ends, brought.comparisons[0].prompt,
-            "\n".join(brought.batch), brought.looked_at, brought.walked,
+            "\n".join(brought.batch), brought.looked_at, brought.walked, brought.compared,
         ]  # fmt: skip
 
     @staticmethod

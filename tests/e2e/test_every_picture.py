@@ -18,7 +18,7 @@ READY = {
     "generate": ("#badge .live-text", "40/40"), "beam": ("#beam-made .live-text", t("state.ended")),
     "compare": ("#compare-made .live-text", t("state.ended")), "tokenizer": ("#tokenizer-headline .live-text", "."),
     "attention": ("#attention-badge .live-text", "✓"), "inside": ("#inside-badge .live-text", "✓"),
-    "lockstep": ("#lockstep-matrices", "."),
+    "lockstep": ("#lockstep-badge .live-text", "✓"),
 }  # fmt: skip
 PROMPTED = ("generate", "beam", "compare")  # what made their pictures begins with the prompt
 

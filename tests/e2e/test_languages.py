@@ -50,7 +50,7 @@ EXEMPT = (
     ".live-grid td, .live-grid th, #family th, #side-table th, #batch-ids, #batch-mask, "
     ".part-model-name, #lockstep-words td, #rounding-dtype, #rounding-table :is(th, td)"
 )
-UNITS, NAMES = {"nats", "bits"}, {"storyteller", "detective"}
+UNITS, NAMES = {"nats", "bits"}, {"storyteller", "storyteller + detective"}
 CLIPPED = """() => [...document.querySelectorAll("button, [role=tab], .panel-head h2, .panel-head small, label, th")]
   .filter((one) => one.checkVisibility() && !one.closest(".tok, .token-text, .live-grid, .label-wrap, footer")
     && one.clientWidth && one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== "inline")

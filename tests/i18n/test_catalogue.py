@@ -38,7 +38,6 @@ from playground.tabs.generate.dice_handlers import PANELS as DICE_PANELS
 from playground.tabs.generate.layout import SHADINGS
 from playground.tabs.header_tools import KEYS, VIEWS
 from playground.tabs.inside.handlers import ROUNDED
-from playground.tabs.lockstep.layout import SECONDS
 from playground.tabs.tokenizer.handlers import EXAMPLES as TOKENIZER_EXAMPLES
 from playground.tabs.tokenizer.handlers import SECTIONS
 from playground.tokenization.model import Algorithm
@@ -115,7 +114,11 @@ FAMILIES = {
     "inside.*.hint": INSIDE,
     "lockstep.*.title": LOCKSTEP,
     "lockstep.*.hint": LOCKSTEP,
-    "lockstep.second.*": SECONDS,
+    "lockstep.side.*": ["first", "second"],
+    "lockstep.headline.*": ["up", "down", "piece_up", "piece_down"],
+    "lockstep.whole.*": [f"{one}{end}" for one in ("first", "second", "either") for end in ("", "_pieces")],
+    "lockstep.chart.*": ["kl", "own"],
+    "lockstep.chart.hover_*": ["kl", "own"],
     "inside.station.*": STATIONS,
     "inside.formula.*": STATIONS,
     "inside.measure.*": MEASURES,

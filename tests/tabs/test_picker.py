@@ -21,12 +21,11 @@ from playground.i18n import DEFAULT_LANGUAGE, say, translator
 from playground.runs import late
 from playground.tabs import page
 from playground.tabs.brought import TALES, VERSE, brought_by, of_any
-from playground.tabs.per_visitor import Whose
 from playground.tabs.picker import Picker, titles
 from playground.tabs.recorded import recorded
 from tests.visitors import gradio_litter
 
-TABS = ("generate", "beam", "compare", "tokenizer", "attention", "inside")
+TABS = ("generate", "beam", "compare", "tokenizer", "attention", "inside", "lockstep")
 t = translator()
 
 
@@ -318,10 +317,11 @@ def test_strangers_name_no_model_and_an_empty_name_is_none(picker: Picker, visit
 
 
 def test_the_picker_names_the_shipped_models_first(shelf: Shelf) -> None:
-    assert titles(shelf)[:4] == [
+    assert titles(shelf)[:5] == [
         ("storyteller", "storyteller"),
         ("poet 诗人", "poet"),
         ("storyteller + detective", "detective"),
+        ("apprentice", "apprentice"),
         ("mine", "mine"),
     ]
 
@@ -352,13 +352,21 @@ def test_what_any_model_brings_is_in_its_language_and_names_no_end(storyteller: 
     assert brought_by(Entry("poet", "somewhere")).made_with == ""  # somebody's own of that name
 
 
-def test_two_models_shows_the_shipped_pair_whatever_model_the_other_tabs_have(shelf: Shelf) -> None:
-    made: list[Any] = []
-    with pytest.MonkeyPatch.context() as patch, gradio_litter():
-        patch.setattr(page.lockstep, "build", lambda tabs, *rest: made.append(tabs))
-        page.build(shelf)
-    assert shelf.first("zh") == "poet"
-    assert {made[0].tab(Whose(language)).slot.name for language in ("en", "zh")} == {"storyteller"}
+def test_two_models_begins_with_the_model_of_the_page_and_its_partner(visitor: Callable[..., Visitor]) -> None:
+    def sides(one: Visitor) -> list[Any]:
+        frame, *rest = next(one.tabs["lockstep"].arrive(one.sessions["lockstep"], one.texts[-1]))
+        assert json.loads(frame)["channels"]["lockstep.badge"]["kind"] == "wait"
+        return [*(drop.value for drop in rest[:2]), rest[2].visible]
+
+    one = visitor()
+    assert sides(one) == ["storyteller", "detective", True]
+    one.pick("poet")
+    assert one.texts[-1] == VERSE.compared and sides(one) == ["poet", "storyteller", False]
+    one.pick("mine")
+    assert one.texts[-1] == of_any("en").compared and sides(one) == ["mine", "storyteller", False]
+    one.texts[-1] = "written by hand"
+    one.pick("detective")
+    assert one.texts[-1] == "written by hand" and sides(one) == ["storyteller", "detective", True]
 
 
 def test_the_strength_of_an_adapter_is_the_visitors_own_and_stands_in_their_run(

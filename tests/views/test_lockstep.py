@@ -18,7 +18,7 @@ IDS = (0, 1, 0, 2)
 
 def test_each_place_by_hand() -> None:
     view = lockstep(IDS, P, Q + 7, VOCABULARY)  # logits are known but for a constant
-    assert [(place.index, place.token_id, place.label) for place in view.places] == [
+    assert [(place.index, place.tokens[0][0], place.label) for place in view.places] == [
         (1, 1, "b"),
         (2, 0, "a"),
         (3, 2, "c"),
@@ -52,7 +52,7 @@ def test_equal_to_torch_for_random_rows_and_ties() -> None:
     p, q = (torch.log_softmax(one.double(), -1) for one in (first, second))
     middle = ((p.exp() + q.exp()) / 2).log()
     for place in view.places:
-        i, own = place.index - 1, place.token_id
+        i, own = place.index - 1, place.tokens[0][0]
         assert place.kl == pytest.approx(float(F.kl_div(p[i], q[i], log_target=True, reduction="sum")), abs=1e-9)
         half = [F.kl_div(middle[i], one[i], log_target=True, reduction="sum") for one in (p, q)]
         assert place.js == pytest.approx(float(sum(half) / 2), abs=1e-9) and place.js <= math.log(2)

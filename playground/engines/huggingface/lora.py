@@ -12,8 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -167,26 +165,22 @@ def adapted(module: Any, adapter: Adapter, scale: float = 1.0) -> Any:
     return copied
 
 
-def was_trained_on(module: Any, adapter: Adapter) -> bool:
-    """Whether a module is the adapter's base: it has every matrix that the adapter changes, in its size, and the first
-    of them is that of the base's files. Of the same size may be a model with other weights, even with other tokens:
-    the sum of the two means nothing. Raises OSError where the base's folder can't be read."""
+def fits(module: Any, adapter: Adapter) -> bool:
+    """Whether a module has every matrix that the adapter changes, in its size."""
     parts: dict[str, Any] = dict(module.named_modules())
-    if not all(_fits(parts.get(delta.name), delta) for delta in adapter.deltas):
-        return False
-    name = adapter.deltas[0].name
-    stored = _stored(Path(adapter.base), f"{name}.weight")
-    return torch.equal(parts[name].weight.detach().cpu(), stored.float())
+    return all(_fits(parts.get(delta.name), delta) for delta in adapter.deltas)
 
 
-def _stored(folder: Path, name: str) -> Tensor:
-    """A weight of a model's files, one or sharded."""
-    file, index = "model.safetensors", folder / "model.safetensors.index.json"
-    if index.is_file():
-        file = json.loads(index.read_text(encoding="utf-8"))["weight_map"][name]
-    with safe_open(folder / file, framework="pt") as weights:
-        found: Tensor = weights.get_tensor(name)
-        return found
+def merged(module: Any, adapter: Adapter, scale: float = 1.0) -> Any:
+    """A twin of a plain module whose weights hold the changes, W + s (α/r) B A: plain layers, and no others to compute.
+    All other weights are shared; the module is left alone."""
+    copied = twin(module)
+    for delta in adapter.deltas:
+        layer: Any = copied.get_submodule(delta.name)
+        change = delta.matrix(scale).to(layer.weight.device)
+        summed = layer.weight.detach() + (change.T if type(layer) is Conv1D else change)
+        layer.weight = nn.Parameter(summed, requires_grad=False)
+    return copied
 
 
 def _fits(layer: Any, delta: Delta) -> bool:

@@ -1,97 +1,80 @@
-"""Two models that read the same tokens, for one text: a base and its adapter at a scale, or two models of any kind."""
+"""Two models for one text, each on transformers' own kernels: with the same tokens or others, perhaps a base and its
+adapter."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
-from playground import settings
-from playground.engines.huggingface import backend as huggingface
 from playground.engines.huggingface import lora
 from playground.engines.huggingface.backend import Backend, HuggingFaceModel
 from playground.engines.huggingface.twin import twin
-from playground.errors import NothingToInspectError, OtherBaseError, OtherTokensError, RoundedModelError
-
-Second = Literal["adapter", "apprentice"]
-SECONDS: tuple[Second, ...] = ("adapter", "apprentice")
-_ADAPTER, _APPRENTICE = settings.MODELS / "detective", settings.MODELS / "apprentice"
-_KEPT = 4  # scales
+from playground.engines.protocol import Engine
+from playground.errors import NothingToInspectError, RoundedModelError
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two models with one vocabulary.
+    """Two models.
 
     Attributes:
         names: of the first and the second.
-        vocabulary: of both; `tokenizer` too.
-        adapter: what makes the second of the first, and `scale` how strongly; None for two models.
+        adapter: what makes the second of the first, and `scale` how strongly; None for two models of any other kind.
+        is_one: whether both have the same tokens, id by id.
     """
 
     names: tuple[str, str]
     first: Backend
-    second: HuggingFaceModel
+    second: Backend
     adapter: lora.Adapter | None
     scale: float
+    is_one: bool
 
-    def logits(self, ids: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """(n, V) of each, after every id. Raises PromptTooLongError."""
-        return self.first.model.logits(ids).cpu(), self.second.logits(ids).cpu()
+    @property
+    def limit(self) -> int:
+        """Tokens that both can read."""
+        return min(self.first.model.context_length, self.second.model.context_length)
+
+    def logits(self, first: Sequence[int], second: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """(n, V) of each, after every id of its own. Raises PromptTooLongError."""
+        return self.first.model.logits(first).cpu(), self.second.model.logits(second).cpu()
 
     def weight_of(self, delta: lora.Delta) -> Tensor:
         """(out, in): the weight of the first that a change is added to."""
         return lora.weight_of(self.first.model.module, delta).cpu()
 
 
-class Pairs:
-    """The pairs that a loaded model is the first of. Shared by all sessions; the loaded model is left alone."""
+def plain(loaded: Engine) -> Backend:
+    """A loaded model on transformers' own kernels, on a twin where it has others: two of the same weights then say the
+    same to the last bit. The loaded one is left alone.
 
-    def __init__(self, loaded: Any) -> None:
-        """Raises NothingToInspectError for an engine that is no model of transformers here, RoundedModelError for a
-        model in fewer bits."""
-        if not isinstance(loaded, Backend):
-            raise NothingToInspectError(name=loaded.info.name, what="weights")
-        if loaded.info.dtype != "float32":
-            raise RoundedModelError(name=loaded.info.name, dtype=loaded.info.dtype)
-        base = loaded.base or loaded
-        self._adapter = loaded.adapter
-        # kernels of both alike: a lean pass differs in the last bits
-        module = twin(base.model.module)
-        self.first = huggingface.from_parts(module, base.tokenizer.tokenizer, base.info.name, exact=True)
-        self._seconds: OrderedDict[float, HuggingFaceModel] = OrderedDict()
-        self._apprentice: Backend | None = None
-        self._lock = threading.Lock()
+    Raises NothingToInspectError for an engine that is no model of transformers here, RoundedModelError for a model in
+    fewer bits."""
+    if not isinstance(loaded, Backend):
+        raise NothingToInspectError(name=loaded.info.name, what="weights")
+    if loaded.info.dtype != "float32":
+        raise RoundedModelError(name=loaded.info.name, dtype=loaded.info.dtype)
+    if not loaded.model.packed_bytes:
+        return loaded
+    return replace(loaded, model=HuggingFaceModel(twin(loaded.model.module), loaded.model.name, exact=True))
 
-    def pair(self, second: str, scale: float) -> Pair:
-        """The loaded model (the base, where that has an adapter) and the second.
 
-        Raises OtherTokensError where the two don't read the same tokens, OtherBaseError where the adapter was trained
-        on another model; ModelUnavailableError.
-        """
-        with self._lock:
-            return self._with_adapter(scale) if second == "adapter" else self._with_apprentice()
+def pair(first: Backend, second: Backend, names: tuple[str, str], scale: float = 1.0) -> Pair:
+    """Two plain models; `scale` is that of the second's adapter, which has it already."""
+    same = first.vocabulary is second.vocabulary or first.vocabulary.pieces == second.vocabulary.pieces
+    is_one = same and first.model.vocab_size == second.model.vocab_size
+    adapter = second.adapter if second.base is not None and _is_base(first, second.base, second.adapter) else None
+    return Pair(names, first, second, adapter, scale, is_one)
 
-    def _with_adapter(self, scale: float) -> Pair:
-        if self._adapter is None:
-            shipped = lora.read(_ADAPTER)
-            if not lora.was_trained_on(self.first.model.module, shipped):
-                raise OtherBaseError(first=self.first.info.name, second=shipped.name)
-            self._adapter = shipped
-        name = self._adapter.name
-        if scale not in self._seconds:
-            module = lora.adapted(self.first.model.module, self._adapter, scale)
-            self._seconds[scale] = HuggingFaceModel(module, name, exact=True)
-            while len(self._seconds) > _KEPT:
-                self._seconds.popitem(last=False)
-        return Pair((self.first.info.name, name), self.first, self._seconds[scale], self._adapter, scale)
 
-    def _with_apprentice(self) -> Pair:
-        if self._apprentice is None:
-            self._apprentice = huggingface.load(str(_APPRENTICE), how=settings.How(exact=True))
-        second = self._apprentice
-        if second.vocabulary.pieces != self.first.vocabulary.pieces:
-            raise OtherTokensError(first=self.first.info.name, second=second.info.name)
-        return Pair((self.first.info.name, second.info.name), self.first, second.model, None, 1.0)
+def _is_base(one: Backend, base: Backend, adapter: lora.Adapter | None) -> bool:
+    """Whether a model is that base: the same tokens, and where the adapter changes most the same weights. Of the same
+    size may be a model with other ones: the changes would mean nothing beside them."""
+    if adapter is None or one.vocabulary.pieces != base.vocabulary.pieces or one.adapter is not None:
+        return False
+    module, of_base = one.model.module, base.model.module
+    return lora.fits(module, adapter) and all(
+        torch.equal(lora.weight_of(module, delta).cpu(), lora.weight_of(of_base, delta).cpu())
+        for delta in adapter.deltas
+    )

@@ -7,14 +7,16 @@ from playground.views.notation import significant
 
 
 def lockstep_figure(view: Lockstep, at: int, names: tuple[str, str], t: Translator) -> Figure:
-    """KL as bars (left axis), the summed log-likelihood ratio as a line (right axis); the place on show marked.
-    customdata is the token's index."""
+    """KL as bars (left axis), the summed log-likelihood ratio as a line (right axis); the place on show marked. Where
+    there is no KL, each place's own ratio as bars. customdata is the token's index."""
     places = view.places
     x, labels = [place.index for place in places], [literal(place.label, 20) for place in places]
-    kl = {
-        "type": "bar", "x": x, "y": rounded(place.kl for place in places), "customdata": x, "text": labels,
+    heights = [place.ratio if place.kl is None else place.kl for place in places]
+    kind = "kl" if view.is_one else "own"
+    bars = {
+        "type": "bar", "x": x, "y": rounded(heights), "customdata": x, "text": labels,
         "textposition": "none", "marker": {"color": colour("accent")}, "width": 0.7,
-        "hovertemplate": t("lockstep.chart.hover_kl"),
+        "hovertemplate": t(f"lockstep.chart.hover_{kind}"),
     }  # fmt: skip
     ratio = {
         "type": "scatter", "mode": "lines+markers", "x": x, "y": rounded(place.total for place in places),
@@ -22,15 +24,17 @@ def lockstep_figure(view: Lockstep, at: int, names: tuple[str, str], t: Translat
         "marker": {"size": 4},
         "hovertemplate": t("lockstep.chart.hover_ratio"),
     }  # fmt: skip
-    most = max(0.1, *(place.kl for place in places)) * 1.35
+    most = max(0.1, *map(abs, heights)) * 1.35
+    least = 0 if view.is_one else -most
     furthest = max(1.0, *(abs(place.total) for place in places)) * 1.35
+    axis = t("lockstep.chart.axis" if view.is_one else "lockstep.chart.pieces")
     first, second = (literal(name, 24) for name in names)
     legend = [
-        f"{tinted('■', 'accent')} {t('lockstep.chart.kl')}",
+        f"{tinted('■', 'accent')} {t(f'lockstep.chart.{kind}')}",
         f"{tinted('●', 'hot')} {t('lockstep.chart.ratio', first=first, second=second)}",
     ]
     return {
-        "data": [kl, ratio],
+        "data": [bars, ratio],
         "layout": layout(
             dragmode=False,
             margin={"l": 44, "r": 44, "t": 10, "b": 40},
@@ -39,10 +43,10 @@ def lockstep_figure(view: Lockstep, at: int, names: tuple[str, str], t: Translat
                  "x0": at - 0.5, "x1": at + 0.5, "fillcolor": colour("accent-pale")},
             ],
             xaxis=titled(
-                t("lockstep.chart.axis"), showgrid=False, fixedrange=True, range=[0.4, x[-1] + 0.6], tickformat="d",
+                axis, showgrid=False, fixedrange=True, range=[0.4, x[-1] + 0.6], tickformat="d",
                 nticks=12,
             ),
-            yaxis=titled("", range=[0, most], fixedrange=True, nticks=6),
+            yaxis=titled("", range=[least, most], fixedrange=True, nticks=6),
             yaxis2=titled(
                 "", overlaying="y", side="right", range=[-furthest, furthest], fixedrange=True, showgrid=False,
                 tickmode="auto", nticks=6, zeroline=True, zerolinecolor=colour("muted"),
@@ -56,6 +60,7 @@ def lockstep_figure(view: Lockstep, at: int, names: tuple[str, str], t: Translat
             ],
         ),
         "label": t(
-            "lockstep.chart.label", places=len(places), kl=significant(view.mean_kl), total=significant(view.total)
+            "lockstep.chart.label" if view.is_one else "lockstep.chart.label_pieces", places=len(places),
+            kl=significant(view.mean_kl), total=significant(view.total),
         ),
     }  # fmt: skip

@@ -1,32 +1,43 @@
-"""The handlers of the Two models tab: one text read by two models, and what an adapter changes of its base."""
+"""The handlers of the Two models tab: one text under two models of the shelf, and what an adapter changes of a base."""
 
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import gradio as gr
 
 from playground import catalog
 from playground.components.gaze import as_index
-from playground.components.live_bus import FrameLog, frame
+from playground.components.live_bus import Frame, FrameLog, frame
 from playground.engines import prompts
 from playground.engines.loading import ModelSlot
-from playground.errors import PromptTooLongError
+from playground.engines.shelf import Shelf, split
+from playground.errors import InvalidArgumentError, PromptTooLongError
 from playground.i18n import Translator
-from playground.panels import wording
+from playground.panels import arrival, wording
 from playground.panels.figures.lockstep import lockstep_figure
 from playground.panels.lockstep import frames
-from playground.runs.late import pairs_of
+from playground.runs import late
+from playground.tabs.brought import TALES, Brought
+from playground.tabs.lockstep.sides import OFF, Sides, at_first, choices
 from playground.tabs.newest import Requests, newest
 from playground.tabs.shell import reported
 from playground.tabs.visitor import Visitor
-from playground.views.lockstep import Lockstep, lockstep, next_words
+from playground.views.lockstep import Lockstep, Word, lockstep, next_words
+from playground.views.lockstep_pieces import Reading, next_spellings, pieces
 from playground.views.low_rank import LowRank, low_rank
 
 if TYPE_CHECKING:
+    from playground.engines.huggingface.backend import Backend
     from playground.engines.huggingface.pair import Pair
 
 MOST_TOKENS = 256
 STRONGEST = 2.0
-WAITING = ("lockstep.whole", "lockstep.headline")
-EXAMPLE_TEXT = 'The old man opened the door. "I see that you have come by train," said Holmes to the visitor.'
+PATIENCE, TICK = 1.0, 0.25  # seconds: what comes sooner needs no line; how often one looks
+BADGE = "lockstep.badge"
+WAITING = ("lockstep.whole", "lockstep.headline", BADGE)
 Channels = dict[str, object]
 
 
@@ -35,14 +46,16 @@ class LockstepSession(Visitor):
 
     Attributes:
         text: as it was read last; `token` is the place on show, from 1.
-        second, scale: the second model, and how strongly its adapter is on.
+        sides, scale: the two models, and how strongly the second's adapter is on.
+        is_opened: whether the tab has been filled.
         frames, waiting, requests: as of InsideSession.
     """
 
     def __init__(self) -> None:
         self.text = ""
-        self.second, self.scale = "adapter", 1.0
+        self.sides, self.scale = Sides("", ""), 1.0
         self.token = 0
+        self.is_opened = False
         self.frames = FrameLog()
         self.waiting = set(WAITING)
         self.requests = Requests()
@@ -52,12 +65,32 @@ class LockstepSession(Visitor):
         return LockstepSession()
 
 
-class LockstepTab:
-    """The handlers of the tab. Holds what all visitors share: the model and the language."""
+@dataclass(frozen=True)
+class Shown:
+    """A text under two models: the view, the pair, and the text as each reads it."""
 
-    def __init__(self, slot: ModelSlot, t: Translator) -> None:
+    view: Lockstep
+    pair: "Pair"
+    readings: tuple[Reading, Reading]
+
+    def next_words(self, at: int) -> tuple[Word, ...]:
+        """Before the place on show."""
+        place, (first, second) = self.view.places[at - 1], self.readings
+        if not self.view.is_one:
+            return next_spellings(first, second, place)
+        row = place.rows[0]
+        return next_words(first.logits[row], second.logits[row], first.vocabulary, taken=place.tokens[0][0])
+
+
+class LockstepTab:
+    """The handlers of the tab. Holds what all visitors share: the models and the language; `slot` is that of the model
+    of the page, with which the tab begins."""
+
+    def __init__(self, slot: ModelSlot, t: Translator, brought: Brought = TALES, shelf: Shelf | None = None) -> None:
         self.slot = slot
         self.t = t
+        self.brought = brought
+        self.shelf = shelf or Shelf.of(slot)
 
     def failed(self, session: LockstepSession, words: str, ends_run: bool) -> Channels:
         return {"lockstep.notice": wording.notice(words, "bad")}
@@ -66,31 +99,68 @@ class LockstepTab:
         """The visitor has come to another model: what was read is read anew when the tab is opened."""
         session.text = ""
 
+    def at_first(self) -> Sides:
+        return at_first(self.shelf, self.slot.name)
+
     def first_frame(self) -> Channels:
-        """Both panels of words wait for the model."""
-        waiting = {"parts": [self.t("lockstep.waiting", name=self.slot.display_name)]}
-        return {channel: waiting for channel in WAITING}  # noqa: C420
+        """What is on its way."""
+        name = self.slot.display_name
+        waiting = {"parts": [self.t("lockstep.waiting", name=name)]}
+        return dict.fromkeys(WAITING, waiting) | {BADGE: wording.badge(self.t("badge.wait"), "wait")}
 
     # ---- events --------------------------------------------------------------------------------------------------
 
+    def arrive(self, session: LockstepSession, text: str) -> Iterator[Any]:
+        """Another model was chosen for the page: it comes in here with its partner, and is read if the tab was open."""
+        first, second = self.at_first()
+        offered, scaled = choices(self.shelf, self.t), self.shelf.entry(second).has_adapter
+        sides = gr.Dropdown(offered, value=first), gr.Dropdown(offered, value=second)
+        session.waiting |= set(WAITING)
+        still = {"lockstep.notice": wording.notice(self.t("notice.still_of", name=self.slot.display_name), "wait")}
+        made = frame({**self.first_frame(), **(still if session.is_opened else {})})
+        yield made, *sides, gr.Slider(value=1.0, visible=scaled)
+        if session.is_opened:
+            for sent in self.open(session, text, first, second, 1.0):
+                yield sent, *(gr.skip() for _ in range(3))
+
+    def offered(self, session: LockstepSession, first: object, second: object) -> tuple[Any, Any, Any]:
+        """What the sides offer by now, and a scale where the second has an adapter."""
+        found = choices(self.shelf, self.t)
+        name = second if isinstance(second, str) and second in self.shelf else self.at_first().second
+        is_scaled = self.shelf.entry(name).has_adapter and not name.endswith(OFF)
+        return gr.Dropdown(found), gr.Dropdown(found), gr.Slider(visible=is_scaled)
+
     @reported(*WAITING)
-    def open(self, session: LockstepSession, text: str, second: str, scale: float) -> Iterator[str]:
+    def open(self, session: LockstepSession, text: str, first: str, second: str, scale: float) -> Iterator[str]:
         """The tab was opened: fill it, the first time."""
+        session.is_opened = True
         if not session.text:
-            yield from self.look(session, text, second, scale)
+            yield from self.look(session, text, first, second, scale)
 
     @reported(*WAITING)
     @newest("look")
-    def look(self, session: LockstepSession, text: str, second: str, scale: float) -> Iterator[str]:
-        """A text, another second model, or another scale."""
+    def look(self, session: LockstepSession, text: str, first: str, second: str, scale: float) -> Iterator[str]:
+        """A text, other models, or another scale."""
         scale = catalog.check_number("scale", scale, 0.0, STRONGEST)
-        pair = pairs_of(self.slot).pair(second, scale)
-        is_other = text != session.text
-        shown, ids = self.read(pair, text)
-        session.text, session.second, session.scale = text, second, scale
-        if is_other or not 0 < session.token < len(ids):
-            session.token = shown[0].apart(1)[0].index
-        yield frame(self.all(session, pair, shown, ids))
+        for name in (first, second):
+            if not isinstance(name, str):
+                raise InvalidArgumentError(name="model", rule="text", value=name)
+        asked = Sides(first, second)
+        with ExitStack() as held:
+            for name in asked:
+                held.enter_context(self.shelf.using(split(name)[0]))
+                yield from self.come(split(name)[0])
+            shown = self.read(asked, scale, text)
+            if (text, asked) != (session.text, session.sides) or not 0 < session.token <= len(shown.view.places):
+                session.token = shown.view.apart(1)[0].index
+            session.text, session.sides, session.scale = text, asked, scale
+            yield frame(self.all(session, shown) | {BADGE: wording.badge(self.t("badge.wait"), "wait")})
+            number = session.requests.begin("badge")
+            ids = (shown.readings[0].ids, shown.readings[1].ids)
+            found = late.lockstep_verification.verify_lockstep(
+                shown.view, shown.pair, ids, lambda: session.requests.is_newest("badge", number)
+            )
+            yield frame({BADGE: frames.badge(found, self.t)})
 
     @reported(*WAITING)
     @newest("look")
@@ -98,46 +168,91 @@ class LockstepTab:
         """The person looks at a token of the text."""
         index = as_index(picked)
         if session.text and index is not None:
-            pair = pairs_of(self.slot).pair(session.second, session.scale)
-            shown, ids = self.read(pair, session.text)
-            session.token = max(1, min(index, len(ids) - 1))
-            yield frame(self.all(session, pair, shown, ids, whole=False))
+            with self.held(session):
+                shown = self.read(session.sides, session.scale, session.text)
+                session.token = max(1, min(index, len(shown.view.places)))
+                yield frame(self.all(session, shown, whole=False))
 
     @reported(*WAITING)
     def resync(self, session: LockstepSession) -> Iterator[str]:
         """The page has missed something: all of it again."""
         if session.text:
-            pair = pairs_of(self.slot).pair(session.second, session.scale)
-            shown, ids = self.read(pair, session.text)
-            yield frame(self.all(session, pair, shown, ids))
+            yield from self.look(session, session.text, *session.sides, session.scale)
+
+    # ---- models --------------------------------------------------------------------------------------------------
+
+    def held(self, session: LockstepSession) -> ExitStack:
+        """Meanwhile the two models of a session are not dropped."""
+        with ExitStack() as held:
+            for name in session.sides:
+                held.enter_context(self.shelf.using(split(name)[0]))
+            return held.pop_all()
+
+    def come(self, name: str) -> Iterator[Frame]:
+        """Has a model loaded that is not here, and says meanwhile how far it is. Raises UnknownModelError,
+        ModelUnavailableError."""
+        slot, since, told = self.shelf.slot(name).start(), time.monotonic(), ""
+        while slot.state == "loading":
+            progress = slot.progress
+            words = arrival.words(slot.display_name, progress.done, progress.total, self.t)
+            if words != told and time.monotonic() - since > PATIENCE:
+                told = words
+                yield frame({"lockstep.notice": wording.notice(words, "wait")})
+            time.sleep(TICK)
+        slot.get()
+
+    def backend(self, name: str, scale: float | None = None) -> "Backend":
+        """A model on transformers' own kernels; an adapter at a scale; "name*0": the base of one. Waits for it."""
+        whole, off = split(name)
+        if off == 0:
+            base = late.plain_of(self.shelf.slot(whole)).base
+            return base or late.plain_of(self.shelf.slot(whole))
+        scaled = scale is not None and scale != 1 and self.shelf.entry(whole).has_adapter
+        return late.plain_of(self.shelf.slot(f"{whole}*{scale:g}" if scaled else name))
+
+    def pair(self, sides: Sides, scale: float) -> "Pair":
+        first, second = self.backend(sides.first), self.backend(sides.second, scale)
+        return late.pair.pair(first, second, (self.shown(sides.first), self.shown(sides.second)), scale)
+
+    def shown(self, name: str) -> str:
+        """What the page calls a side."""
+        entry = self.shelf.entry(split(name)[0])
+        return self.t("lockstep.base_of", name=entry.shown) if name.endswith(OFF) else entry.shown
 
     # ---- panels --------------------------------------------------------------------------------------------------
 
-    def read(self, pair: "Pair", text: str) -> tuple[tuple[Lockstep, Any, Any], tuple[int, ...]]:
-        """The text under both: the view, both models' logits, and its ids. Raises PromptTooLongError and others of
-        `prompts.read`; a text of one token gets the end of text before it."""
-        ids = prompts.read(text, pair.first)
-        if len(ids) == 1:
-            ids = (*(pair.first.model.eos_ids[:1] or ids), *ids)
-        limit = min(MOST_TOKENS, pair.first.model.context_length, pair.second.context_length)
-        if len(ids) > limit:
-            raise PromptTooLongError(tokens=len(ids), limit=limit)
-        first, second = pair.logits(ids)
-        return (lockstep(ids, first, second, pair.first.vocabulary), first, second), ids
+    def read(self, sides: Sides, scale: float, text: str) -> Shown:
+        """The text under both. Raises PromptTooLongError and others of `prompts.read`, OtherTextError; a text of one
+        token gets the end of text before it."""
+        pair = self.pair(sides, scale)
+        ids = [self.ids(text, side, pair.limit) for side in (pair.first, pair.second)]
+        logits = pair.logits(ids[0], ids[1])
+        first, second = (
+            Reading(name, own, rows, side.vocabulary)
+            for name, own, rows, side in zip(pair.names, ids, logits, (pair.first, pair.second), strict=True)
+        )
+        if pair.is_one and ids[0] == ids[1]:
+            return Shown(lockstep(ids[0], first.logits, second.logits, first.vocabulary), pair, (first, second))
+        return Shown(pieces(first, second), pair, (first, second))
 
-    def all(
-        self, session: LockstepSession, pair: "Pair", shown: tuple[Lockstep, Any, Any], ids: tuple[int, ...],
-        whole: bool = True,
-    ) -> Channels:  # fmt: skip
+    @staticmethod
+    def ids(text: str, side: "Backend", limit: int) -> tuple[int, ...]:
+        ids = prompts.read(text, side)
+        if len(ids) == 1:
+            ids = (*(side.model.eos_ids[:1] or ids), *ids)
+        if len(ids) > min(MOST_TOKENS, limit):
+            raise PromptTooLongError(tokens=len(ids), limit=min(MOST_TOKENS, limit))
+        return ids
+
+    def all(self, session: LockstepSession, shown: Shown, whole: bool = True) -> Channels:
         """What the page shows; without the `whole` only what hangs on the token on show."""
-        t, (view, first, second), at = self.t, shown, session.token
-        vocabulary, names = pair.first.vocabulary, pair.names
-        following = next_words(first[at - 1], second[at - 1], vocabulary)
+        t, view, pair, at = self.t, shown.view, shown.pair, session.token
+        names = pair.names
         channels: Channels = {
             "lockstep.notice": wording.notice(""),
-            "lockstep.text": frames.text(view, ids, at, vocabulary, t),
+            "lockstep.text": frames.text(view, at, t),
             "lockstep.headline": frames.headline(view, at, names, t),
-            "lockstep.next": frames.bars(following, ids[at], names, t),
+            "lockstep.next": frames.bars(shown.next_words(at), names, t),
             "lockstep.chart": lockstep_figure(view, at, names, t),
         }
         if whole:
