@@ -96,3 +96,31 @@ def test_an_error_of_the_steps_comes_through(turns: Turns) -> None:
 
     with pytest.raises(ZeroDivisionError):
         list(watched(turns, turns.begin(), broken(), None))
+
+
+def test_a_run_that_is_watched_begins_with_its_block_and_ends_behind_it(turns: Turns) -> None:
+    counting, taken = Counting(3), []
+
+    def take(run: int, n: int) -> bool:
+        taken.append((run, n))
+        return True
+
+    with turns.watching(counting.steps(), None, take=take) as watch:
+        assert turns.is_current(watch.run) and turns.is_auto and list(watch.steps) == [0, 1, 2]
+    assert (turns.is_running, turns.version, taken) == (False, watch.run, [(watch.run, n) for n in range(3)])
+
+
+def test_a_block_that_is_left_early_closes_its_steps_and_one_of_a_single_step_waits(turns: Turns) -> None:
+    counting = Counting()
+    with pytest.raises(ZeroDivisionError), turns.watching(counting.steps(), None, single=True) as watch:
+        next(watch.steps)
+        raise ZeroDivisionError
+    assert (counting.is_closed, turns.is_running, turns.is_auto) == (True, False, False)
+
+
+def test_a_block_does_not_end_a_run_that_was_begun_within_it(turns: Turns) -> None:
+    with turns.watching(Counting().steps(), None) as watch:
+        next(watch.steps)
+        other = turns.begin()
+        assert list(watch.steps) == []
+    assert turns.is_current(other)

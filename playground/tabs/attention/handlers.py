@@ -24,7 +24,6 @@ from playground.panels.attention import frames as attention_frames
 from playground.panels.attention import masks as mask_frames
 from playground.panels.attention.frames import AVERAGE, Shown
 from playground.runs.late import inspection_of
-from playground.runs.run import watched
 from playground.tabs.attention.session import WAITING, AttentionSession
 from playground.tabs.brought import TALES, Brought
 from playground.tabs.newest import newest
@@ -354,16 +353,14 @@ class AttentionTab:
         inspection = self.inspection()
         prompt = self.ids(text, inspection, MOST_TOKENS - wanted)
         vocabulary = inspection.backend.vocabulary
-        run = session.begin()
         final = min(len(prompt) + wanted, inspection.model.context_length)
         strategy = Sampling((Temperature(TEMPERATURE),) if mode != "greedy" else (), selection)
         walk = Walk(strategy, inspection.model, GenerationRequest(prompt, strategy, wanted))
         grown = inspection.grow(prompt, wanted, lambda logits: walk.take(Row(logits)).choice.token_id)
         weights = torch.zeros(0)
         pool, drawn = 1, (0, 0)
-        steps = watched(session, run, grown, 1 / GROW_SECONDS)
-        try:
-            for growth in steps:
+        with session.watching(grown, 1 / GROW_SECONDS) as watch:
+            for growth in watch.steps:
                 if weights.ndim == 1:
                     weights, session.ids = growth.rows, growth.token_ids
                     session.query = len(prompt) - 1
@@ -383,11 +380,8 @@ class AttentionTab:
                     large = attention_frames.large(shown, vocabulary, self.t) if is_other else gr.skip()
                     yield frame(channels), gr.skip(), large
                 drawn = shown.layer, shown.head
-            if not session.is_current(run):
+            if not session.is_current(watch.run):
                 return
-        finally:
-            steps.close()
-            session.end(run)
         yield self.whole(session, inspection.attentions(session.ids), inspection)
         yield frame(self.cache(session.ids, inspection)), gr.skip(), gr.skip()
 

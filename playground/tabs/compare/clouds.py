@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -11,7 +12,7 @@ from playground import engine
 from playground.catalog import BY_NAME
 from playground.components.gaze import as_pair
 from playground.components.live_bus import frame
-from playground.decoding.clouds import CLOUD_BYTES, MAX_SAMPLES, rows_at_once, sample_bytes
+from playground.decoding.clouds import CLOUD_BYTES, MAX_SAMPLES, Sample, rows_at_once, sample_bytes
 from playground.decoding.trace import TRACE_BYTES
 from playground.engines.protocol import runs_in_transformers
 from playground.errors import OutOfRangeError
@@ -29,11 +30,20 @@ from playground.tabs.compare.session import CompareSession
 from playground.tabs.shell import reported
 from playground.views.likelihood_trap import Votes, next_to_rate
 from playground.views.notation import shorter
-from playground.views.plane import cloud_view
+from playground.views.plane import CloudView, cloud_view
 
 PROGRESS_SECONDS = 0.15
 VIEW_SECONDS = 1.5  # between two drawings of a plane while texts are drawn
 MOST_PLACES = 64  # tokens that the histogram goes along a text
+
+
+class Batch(NamedTuple):
+    """How far a batch has got: the samples of its cloud, the tokens drawn in all, and the view of a whole batch."""
+
+    key: int
+    samples: tuple[Sample, ...]
+    tokens: int
+    view: CloudView | None
 
 
 class Clouds(CloudPanels):
@@ -105,21 +115,20 @@ class Clouds(CloudPanels):
         clouds.prompt, clouds.prompt_ids, clouds.model_name = values[0] or "", ids, backend.info.name
         if clouds.sample(clouds.reading) is None:
             clouds.reading, clouds.is_blind = None, False
-        run = clouds.begin()
-        try:
+        missing = sum((count - len(one.samples)) * one.request.max_new_tokens for one in drawn.values())
+        steps = self.growing(clouds, list(drawn), count)
+        with clouds.watching(
+            steps, None, take=lambda run, one: clouds.take(run, one.key, one.samples, one.view)
+        ) as watch:  # fmt: skip
             yield frame({**self.cloud_panels(session), "compare.notice": wording.notice("")})
-            yield from self.batches(session, run, list(drawn), count, look)
-        finally:
-            clouds.end(run)
-        if clouds.version == run:
+            yield from self.batches(session, watch.steps, missing, count, look)
+        if clouds.version == watch.run:
             yield frame(self.cloud_panels(session))
 
-    def batches(self, session: CompareSession, run: int, keys: Sequence[int], count: int, look: Look) -> Iterator[str]:
-        clouds = session.clouds
-        names = {row.key: row.name for row in self.cloud_rows(session)}
+    def growing(self, clouds: CloudSession, keys: Sequence[int], count: int) -> Iterator[Batch]:
+        """The clouds as they grow to `count` texts each, a batch of every one in turn."""
         starts = {key: len(clouds.drawn[key].samples) for key in keys}
-        missing = sum((count - starts[key]) * clouds.drawn[key].request.max_new_tokens for key in keys)
-        done, next_view, next_progress = 0, time.monotonic() + VIEW_SECONDS, 0.0
+        done = 0
         while going := [key for key in keys if starts[key] < count]:
             for key in going:
                 one = clouds.drawn.get(key)
@@ -128,27 +137,30 @@ class Clouds(CloudPanels):
                     continue
                 backend = self.backend_of(one.setup)
                 size = min(count - starts[key], rows_at_once(backend.model, one.request))
-                growing = engine.draw(backend.model, one.request, size, first=starts[key])
-                tokens = 0
-                try:
-                    for cloud in growing:
-                        tokens = cloud.tokens
-                        samples, now = (*one.samples, *cloud.samples), time.monotonic()
+                with closing(engine.draw(backend.model, one.request, size, first=starts[key])) as drawing:  # type: ignore[type-var]
+                    for cloud in drawing:
+                        samples = (*one.samples, *cloud.samples)
                         is_whole = len(cloud.samples) == size
                         view = cloud_view(samples, backend.vocabulary) if is_whole else None
-                        if not clouds.take(run, key, samples, view):
-                            return
-                        if now >= next_progress or is_whole:
-                            next_progress = now + PROGRESS_SECONDS
-                            name = names.get(key, "")
-                            yield frame(panels.progress(done + tokens, missing, name, len(samples), count, look))
-                finally:
-                    growing.close()  # type: ignore[attr-defined]  # a generator
+                        yield Batch(key, samples, done + cloud.tokens, view)
                 done += size * one.request.max_new_tokens
                 starts[key] += size
-                if time.monotonic() >= next_view:
-                    yield frame(self.plane_panels(session))
-                    next_view = time.monotonic() + VIEW_SECONDS
+
+    def batches(
+        self, session: CompareSession, steps: Iterator[Batch], missing: int, count: int, look: Look
+    ) -> Iterator[str]:  # fmt: skip
+        """What the page shows of clouds that grow, of which so many tokens are missing."""
+        names = {row.key: row.name for row in self.cloud_rows(session)}
+        next_view, next_progress = time.monotonic() + VIEW_SECONDS, 0.0
+        for one in steps:
+            now = time.monotonic()
+            if now >= next_progress or one.view:
+                next_progress = now + PROGRESS_SECONDS
+                name = names.get(one.key, "")
+                yield frame(panels.progress(one.tokens, missing, name, len(one.samples), count, look))
+            if one.view and time.monotonic() >= next_view:
+                yield frame(self.plane_panels(session))
+                next_view = time.monotonic() + VIEW_SECONDS
 
     @reported()
     def stop_clouds(self, session: CompareSession, *values: Any) -> Iterator[str]:

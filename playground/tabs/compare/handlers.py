@@ -122,44 +122,39 @@ class CompareTab(Clouds):
             session.put(None, None)
             session.asked = asked
         session.badges, session.verified = {}, None
-        session.is_auto = not single
-        run = session.begin()
         speed = None if single else SPEEDS.get(values[2])
         unbegun = Comparison(tuple(Lane.before(request) for request in requests))
         models = [one.backend.model for one in writers]
-        running = engine.compare_each(models, requests, before if before and before.lanes else None)
-        steps = engine.paced(running, speed, lambda: session.is_current(run))
+        steps = engine.compare_each(models, requests, before if before and before.lanes else None)
         look = Look(self.t, backend.vocabulary)
         shown: dict[int, tuple[int, ...]] = {}
         next_panels = 0.0
-        try:
-            dropped = self.dropped(prompt, backend, writers)
-            yield frame({"compare.notice": wording.notice(dropped)})
-            if texts and session.take(run, together(before or unbegun)):
-                yield frame(self.panels(session, shown, look), session.frames.now())
-            for comparison in engine.latest_every(FRAME_SECONDS, steps):
-                if not session.take(run, together(comparison)):
-                    break
-                now = time.monotonic()
-                with_step = single or comparison.is_over or now >= next_panels
-                if with_step:
-                    next_panels = now + PANEL_SECONDS
-                asked_at = session.frames.now()
-                update = frame(self.panels(session, shown, look, with_step), asked_at)
-                if not session.is_current(run):
-                    break
-                yield update
-                if single:
-                    break
-        except Exception:
-            if (session.comparison is None or not session.comparison.steps) and session.is_current(run):
-                # the last good picture
-                session.comparison, session.asked, session.badges, session.made, session.vocabularies = kept
-            raise
-        finally:
-            steps.close()  # type: ignore[attr-defined]  # engine.paced is a generator
-            session.end(run)
-        if session.version == run and session.comparison is not None:
+
+        def take(run: int, written: Comparison) -> bool:
+            return session.take(run, together(written))
+
+        with session.watching(steps, speed, FRAME_SECONDS, take, single) as watch:
+            try:
+                dropped = self.dropped(prompt, backend, writers)
+                yield frame({"compare.notice": wording.notice(dropped)})
+                if texts and take(watch.run, before or unbegun):
+                    yield frame(self.panels(session, shown, look), session.frames.now())
+                for comparison in watch.steps:
+                    now = time.monotonic()
+                    with_step = single or comparison.is_over or now >= next_panels
+                    if with_step:
+                        next_panels = now + PANEL_SECONDS
+                    asked_at = session.frames.now()
+                    update = frame(self.panels(session, shown, look, with_step), asked_at)
+                    if not session.is_current(watch.run):
+                        break
+                    yield update
+            except Exception:
+                if (session.comparison is None or not session.comparison.steps) and session.is_current(watch.run):
+                    # the last good picture
+                    session.comparison, session.asked, session.badges, session.made, session.vocabularies = kept
+                raise
+        if session.version == watch.run and session.comparison is not None:
             yield frame(self.whole(session), session.frames.now())
 
     def dropped(self, prompt: str, own: "Engine", writers: Sequence[Writer]) -> str:
