@@ -97,7 +97,9 @@ class Trace:
     def _repr_html_(self) -> str:
         """The text as a notebook shows it, every token shaded by its probability."""
         t, vocabulary = translator(), self._backend.vocabulary
-        settings = {name: value for name, value in self.setup.to_json().items() if name not in ("version", "prompt")}
+        settings = {
+            name: value for name, value in self.setup.to_json().items() if name not in ("version", "prompt", "messages")
+        }
         made_by = ", ".join((self._backend.info.name, *(f"{name}={value!r}" for name, value in settings.items())))
         badge = ""
         if self._found is not None:
@@ -115,7 +117,8 @@ class Trace:
 
 
 def trace(
-    model: Any, tokenizer: Any, prompt: str, *, seed: int = 0, max_new_tokens: int = 40, strategy: str = "sample",
+    model: Any, tokenizer: Any, prompt: str | None = None, *, messages: list[dict[str, str]] | None = None,
+    continue_final_message: bool = False, seed: int = 0, max_new_tokens: int = 40, strategy: str = "sample",
     order: str | list[str] = "transformers", **settings: Any,
 ) -> Trace:  # fmt: skip
     """Generate a text with a model of transformers and keep the facts of every step.
@@ -127,6 +130,9 @@ def trace(
         model: a causal language model in float32, on the processor; one with an adapter of peft too.
         tokenizer: its tokenizer.
         prompt: the text to go on from; an empty one starts from the end-of-text token.
+        messages: turns instead of a prompt, [{"role": "system", "user" or "assistant", "content": text}], rendered by
+            the tokenizer's own chat template as `apply_chat_template` does; the end of a turn ends the text.
+        continue_final_message: whether the last turn goes on, instead of a new one of the assistant.
         seed: of the dice, as `torch.manual_seed` before `generate`.
         max_new_tokens: at most this many, from 1 to what fits into the context.
         strategy: "sample", or "greedy": the most probable token each time.
@@ -134,23 +140,29 @@ def trace(
         settings: by name, as at the endpoint /generate: temperature, top_k, top_p, repetition_penalty, stop_strings …
 
     Raises InvalidArgumentError and OutOfRangeError, which name the argument, and other PlaygroundErrors: a prompt that
-    does not fit, a model without a key-value cache, settings that leave no token.
+    does not fit, a tokenizer without a chat template, a model without a key-value cache, settings that leave no token.
     """
     model = checked(model)
     names = [kind.name for kind in STRATEGIES.values() if not kind.has_beams]
     if strategy not in names:
         raise InvalidArgumentError(name="strategy", rule=f"one of {', '.join(names)}", value=strategy)
-    own = {"strategy": strategy, "seed": seed, "max_new_tokens": max_new_tokens, "order": order, "prompt": prompt}
-    setup = Setup.from_json(settings | own)
-    if not isinstance(prompt, str):
+    own = {"strategy": strategy, "seed": seed, "max_new_tokens": max_new_tokens, "order": order}
+    if messages is not None:
+        own |= {"messages": messages, "continue_final_message": continue_final_message}
+    if messages is None or prompt is not None:
+        own["prompt"] = prompt
+    if not isinstance(own.get("prompt", ""), str):
         raise InvalidArgumentError(name="prompt", rule="text", value=prompt)
+    setup = Setup.from_json(settings | own)
     backend = from_parts(twin(model), tokenizer, shown_name(model.name_or_path) or type(model).__name__, exact=True)
     built: Any = setup.build(backend)
-    ids = prompts.prompt(prompt, backend)
+    ids, rendered = (
+        prompts.turns(setup.dialogue, backend) if setup.dialogue else (prompts.prompt(str(prompt), backend), None)
+    )
     texts = [ids] + ([built.guidance.negative_prompt(ids)] if built.guidance else [])
     most = min(context.room(backend.model.context_length, *texts), longest_run(backend.model, len(texts)))
     length = catalog.check_whole("max_new_tokens", max_new_tokens, 1, most)
-    *_, facts = engine.generate(backend.model, GenerationRequest(ids, built, length))
+    *_, facts = engine.generate(backend.model, GenerationRequest(ids, built, length, rendered=rendered))
     return Trace(setup, facts, backend)
 
 

@@ -17,9 +17,10 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 import playground
-from playground.errors import InvalidArgumentError, OutOfRangeError, PromptTooLongError
+from playground.errors import InvalidArgumentError, NoChatTemplateError, OutOfRangeError, PromptTooLongError
 from playground.settings import DEFAULT_MODEL
 from tests.conftest import build_llama
+from tests.talkers import TEMPLATES, turns_for, write_talker
 
 ROOT = Path(__file__).resolve().parent.parent
 PROMPT = "The old king said to his"
@@ -78,6 +79,44 @@ def test_greedy_and_stop_strings(model: Any, tokenizer: Any) -> None:
     assert list(greedy.token_ids) == theirs[-8:].tolist() and greedy.finish_reason == "length"
     stopped = playground.trace(model, tokenizer, PROMPT, strategy="greedy", stop_strings=[greedy.text[-3:]])
     assert stopped.finish_reason == "stop_string" and stopped.verify().passed
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_dialogue_is_read_as_the_tokenizers_own_template_writes_it(name: str, tmp_path: Path) -> None:
+    folder, turns = write_talker(tmp_path, name), turns_for(name)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    run = playground.trace(model, tokenizer, messages=turns, seed=2, max_new_tokens=8)
+    read = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=True)["input_ids"]
+    assert list(run.facts.request.prompt_ids) == read and run.verify().passed
+    assert run.setup.to_json()["messages"] == turns and "prompt" not in run.setup.to_json()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(2)
+        theirs = model.generate(
+            torch.tensor([read]),
+            do_sample=True,
+            top_k=0,
+            max_new_tokens=8,
+            eos_token_id=[0, *run.facts.request.rendered.end_ids],
+        )
+    assert list(run.token_ids) == theirs[0, len(read) :].tolist()
+    gone_on = playground.trace(model, tokenizer, messages=turns[:-1], continue_final_message=True, max_new_tokens=1)
+    theirs = tokenizer.apply_chat_template(turns[:-1], continue_final_message=True, return_dict=True)["input_ids"]
+    assert list(gone_on.facts.request.prompt_ids) == theirs
+    assert "A wolf" in run._repr_html_() and "messages=" not in run._repr_html_()
+
+
+def test_turns_that_can_not_be_read_are_refused_by_name(model: Any, tokenizer: Any) -> None:
+    turns = [{"role": "user", "content": "Hello"}]
+    with pytest.raises(NoChatTemplateError):
+        playground.trace(model, tokenizer, messages=turns)
+    for wrong in ([], "Hello", [{"role": "king", "content": "Hello"}], [{"content": "Hello"}]):
+        with pytest.raises(InvalidArgumentError, match="messages"):
+            playground.trace(model, tokenizer, messages=wrong)  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgumentError, match="messages"):
+        playground.trace(model, tokenizer, PROMPT, messages=turns)
+    with pytest.raises(InvalidArgumentError, match="prompt"):
+        playground.trace(model, tokenizer)
 
 
 def test_another_architecture_and_what_its_generation_config_recommends(tokenizer: Any) -> None:
