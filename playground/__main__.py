@@ -42,7 +42,10 @@ def on_shelf(options: settings.Settings) -> Shelf:
         own = next((entry for entry in entries if os.path.realpath(entry.source) == there), own)
         entries = (own, *(entry for entry in entries if entry.name != own.name))
         first = own.name
-    return Shelf(entries, late.load, first=first, budget=options.memory_budget, how=options.how)
+    shelf = Shelf(entries, late.load, first=first, budget=options.memory_budget, how=options.how)
+    if options.adapter:
+        shelf.add_adapter(options.adapter)
+    return shelf
 
 
 def _own(options: settings.Settings, hub: Hub) -> Entry:

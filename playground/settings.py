@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.util
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -59,6 +60,7 @@ class Settings:
         dtype: in how many bits models compute, as of How.
         memory: the bytes that all models together may take; None: half of what this machine has.
         mcp: whether the endpoints are served as tools of the Model Context Protocol too.
+        adapter: the folder of a LoRA adapter for the model, "" for none.
     """
 
     model: str = str(DEFAULT_MODEL)
@@ -72,6 +74,7 @@ class Settings:
     memory: int | None = None
     dtype: Dtype = "float32"
     mcp: bool = False
+    adapter: str = ""
 
     @property
     def how(self) -> How:
@@ -189,6 +192,12 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] = os.environ, 
         action="store_true",
         help="serve the endpoints as tools of the Model Context Protocol too (the extra [mcp])",
     )
+    parser.add_argument(
+        "--adapter",
+        metavar="FOLDER",
+        default="",
+        help="a LoRA adapter of the model, as peft saves one: on the shelf beside it, at any scale from 0 to 2",
+    )
     options = parser.parse_args(arguments)
     if options.mcp and absent("mcp"):
         parser.error(
@@ -215,10 +224,31 @@ def read(arguments: Sequence[str], environment: Mapping[str, str] = os.environ, 
         options.model = str(folder)
     elif looks_like_a_path:
         parser.error(f"--model {options.model}: there is no such folder")
+    if options.adapter and (problem := _unfit_adapter(Path(options.adapter).expanduser())):
+        parser.error(f"--adapter {options.adapter}: {problem}")
+    if options.adapter and options.dtype != "float32":
+        parser.error("--adapter: an adapter is computed in float32: leave out --dtype")
+    adapter = os.path.realpath(os.path.expanduser(options.adapter)) if options.adapter else ""
     return Settings(
         options.model, options.host, options.port, options.share, on_space, options.exact, options.device,
-        options.public, options.memory, options.dtype, options.mcp,
+        options.public, options.memory, options.dtype, options.mcp, adapter,
     )  # fmt: skip
+
+
+def _unfit_adapter(folder: Path) -> str:
+    """Why a folder is not that of a LoRA adapter; "" for one that is, as far as its configuration says."""
+    if not folder.is_dir():
+        return "there is no such folder"
+    config = folder / "adapter_config.json"
+    if not config.is_file():
+        return "the folder has no adapter_config.json; name one that peft's save_pretrained has written"
+    try:
+        kind = json.loads(config.read_text(encoding="utf-8")).get("peft_type")
+    except (OSError, ValueError, AttributeError) as error:
+        return f"its adapter_config.json can't be read ({error})"
+    if kind != "LORA":
+        return f"its adapter is {kind}, not LORA, which is all that this page reads; merge it into its model"
+    return "" if (folder / "adapter_model.safetensors").is_file() else "the folder has no adapter_model.safetensors"
 
 
 def _bytes(text: str) -> int:

@@ -194,3 +194,17 @@ def test_a_gguf_file_is_taken_as_a_folder_is(
     assert "there is no such file" in refused(capsys, ["--model", "nothing.gguf"])
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert "[gguf]" in refused(capsys, ["--model", file.name])
+
+
+def test_an_adapter_is_a_folder_that_peft_has_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shipped = DEFAULT_MODEL.parent / "detective"
+    assert read(["--adapter", str(shipped)], {}).adapter == str(shipped) and read([], {}).adapter == ""
+    assert "there is no such folder" in refused(capsys, ["--adapter", str(tmp_path / "none")])
+    assert "no adapter_config.json" in refused(capsys, ["--adapter", str(DEFAULT_MODEL)])
+    (tmp_path / "adapter_config.json").write_text("{")
+    assert "can't be read" in refused(capsys, ["--adapter", str(tmp_path)])
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "IA3"}')
+    assert "IA3, not LORA" in refused(capsys, ["--adapter", str(tmp_path)])
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    assert "no adapter_model.safetensors" in refused(capsys, ["--adapter", str(tmp_path)])
+    assert "float32" in refused(capsys, ["--adapter", str(shipped), "--dtype", "int8"])

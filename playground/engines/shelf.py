@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from playground import settings
-from playground.engines.loading import ModelSlot, Progress
+from playground.engines.loading import ModelSlot, Progress, shown_name
 from playground.errors import UnknownModelError
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class Entry:
             then, or anything else.
         is_kept: whether all of that is on this machine already.
         load: makes the model; None: from the files of that folder, or of `source`.
+        base: of an adapter, the name of the entry that it was put on; "" where its own files say it.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Entry:
     is_kept: Callable[[], bool] = lambda: True
     load: "Callable[[], Engine] | None" = None
     note: str = ""
+    base: str = ""
 
     @property
     def shown(self) -> str:
@@ -179,6 +181,27 @@ class Shelf:
                     self._slots.pop(name, None)
                 self._entries[entry.name] = entry
             return self._entries[entry.name]
+
+    def add_adapter(self, folder: str, base: str = "") -> Entry:
+        """A LoRA adapter's folder on the shelf, on a model that is there: "" for the first."""
+        under = self.entry(base)
+        held: list[Any] = []
+
+        def fetch(progress: Progress) -> None:
+            held.append(self.slot(under.name).get())  # before this one's turn to load: they come one after another
+
+        def load() -> "Engine":
+            from playground.engines.huggingface import adapters
+
+            found: Engine = adapters.put(held.pop(), folder, title)
+            return found
+
+        taken, own = {entry.name for entry in self.entries}, shown_name(folder)
+        name = next(one for one in (own, *(f"{own}-{i}" for i in range(2, len(taken) + 3))) if one not in taken)
+        title = f"{under.shown} + {own}"
+        return self.add(
+            Entry(name, folder, title=title, language=under.language, fetch=fetch, load=load, base=under.name)
+        )
 
     # ---- models
 

@@ -90,7 +90,7 @@ class Backend:
             raise ModelUnavailableError(name=self.info.name, reason=say("unfit.no_adapter"))
         name = f"{self.info.name} × {scale:g}"
         model = HuggingFaceModel(lora.adapted(self.base.model.module, self.adapter, scale), name, exact=True)
-        model.shared_bytes = self.base.model.bytes
+        model.share(self.base.model)
         return replace(self, model=model, info=replace(self.info, name=name))
 
 
@@ -107,7 +107,9 @@ def load(
     if model_files.is_adapter(name):
         if how.dtype != "float32":
             raise ModelUnavailableError(name=name, reason=say("unfit.adapter_in_float"))
-        return _with_adapter(name, display_name)
+        from playground.engines.huggingface import adapters  # which puts it on what this module loads
+
+        return adapters.of_folder(name, display_name)
     try:
         device.check(how.device)
         model_files.check(name)
@@ -146,17 +148,6 @@ def load(
         raise ModelUnavailableError(name=name, reason=say("unfit.no_integers")) from error
     except Exception as error:
         raise ModelUnavailableError(name=name, reason=model_files.unloaded(name, error)) from error
-
-
-def _with_adapter(folder: str, display_name: str | None) -> Backend:
-    adapter = lora.read(folder)
-    base = load(adapter.base, how=How(exact=True))  # on the processor, where its changes are
-    name = display_name or f"{base.info.name} + {adapter.name}"
-    backend = from_parts(
-        lora.adapted(base.model.module, adapter), base.tokenizer.tokenizer, name, base.info.ignored, exact=True
-    )
-    info = replace(backend.info, unused=base.info.unused, licence=licence(folder))
-    return replace(backend, info=info, adapter=adapter, base=base)
 
 
 def in_fewer_bits(backend: Backend, dtype: rounding.Rounded) -> Backend:
@@ -298,6 +289,10 @@ class HuggingFaceModel:
         for token_id in ids[shared or prompt_length :]:
             state = state.advance([0], [token_id])
         return state
+
+    def share(self, other: "HuggingFaceModel") -> None:
+        """Its weights are the other's, which has been counted already."""
+        self.shared_bytes = sum(int(tensor.nbytes) for tensor in device.chain_of_tensors(other.module))
 
     @property
     def bytes(self) -> int:

@@ -205,8 +205,8 @@ class LockstepTab:
         """A model on transformers' own kernels; an adapter at a scale; "name*0": the base of one. Waits for it."""
         whole, off = split(name)
         if off == 0:
-            base = late.plain_of(self.shelf.slot(whole)).base
-            return base or late.plain_of(self.shelf.slot(whole))
+            found = late.plain_of(self.shelf.slot(whole))
+            return late.pair.plain(found.base) if found.base else found
         scaled = scale is not None and scale != 1 and self.shelf.entry(whole).has_adapter
         return late.plain_of(self.shelf.slot(f"{whole}*{scale:g}" if scaled else name))
 

@@ -26,20 +26,23 @@ def choices(shelf: Shelf, t: Translator) -> list[tuple[str, str]]:
 
 
 def at_first(shelf: Shelf, name: str) -> Sides:
-    """An adapter stands beside its base; a model beside an adapter of it, where the shelf has one, else beside another
-    that is on this machine, those first that come with the page."""
+    """An adapter stands beside its base; a model beside an adapter of it, somebody's own rather than
+    ours, where the shelf has one; else beside another that is on this machine, those first that come with the page."""
     own = split(name)[0]
     entry = shelf.entry(own)
     if entry.has_adapter:
         return Sides(base_on(shelf, entry), own)
     others = [one for one in shelf.entries if one.name != own]
-    adapter = next((one.name for one in others if one.has_adapter and base_on(shelf, one) == own), None)
+    adapters = sorted((one for one in others if one.has_adapter), key=lambda one: one.group != "own")
+    adapter = next((one.name for one in adapters if base_on(shelf, one) == own), None)
     near = sorted((one for one in others if one.is_kept()), key=lambda one: one.group != "shipped")
     return Sides(own, adapter or next((one.name for one in near), own))
 
 
 def base_on(shelf: Shelf, adapter: Entry) -> str:
     """The name by which the base of an adapter is on the shelf; "name*0", the adapter switched off, where it isn't."""
+    if adapter.base:
+        return adapter.base
     folder = Path(adapter.source).expanduser()
     try:
         named = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
