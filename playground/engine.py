@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from playground.decoding import clouds, lanes
+from playground.decoding import clouds, lanes, together
 from playground.decoding.beam_steps import BeamStep, BeamStrategy
 from playground.decoding.beam_trace import BeamTrace
 from playground.decoding.clouds import Cloud, Sample
@@ -66,7 +66,7 @@ def compare(
     try:
         for events in steps:
             said = [
-                _said(model, lane.request.strategy, event) if isinstance(event, lanes.OWN_ERRORS) else event
+                _said(model, lane.request.strategy, event) if isinstance(event, together.OWN_ERRORS) else event
                 for lane, event in zip(comparison.lanes, events, strict=True)
             ]
             comparison = comparison.after(said)
@@ -118,7 +118,7 @@ def draw(model: LanguageModel, request: GenerationRequest, count: int, first: in
 
 
 def _told(model: LanguageModel, strategy: Strategy[Any], sample: Sample) -> Sample:
-    is_own = isinstance(sample.error, lanes.OWN_ERRORS)
+    is_own = isinstance(sample.error, together.OWN_ERRORS)
     return replace(sample, error=_said(model, strategy, sample.error)) if is_own else sample  # type: ignore[arg-type]
 
 
@@ -153,7 +153,7 @@ def _mendable(model: LanguageModel, strategy: Strategy[Any], steps: Iterator[Ite
     """The steps, with what a person can mend as a PlaygroundError; closes them at the end, whatever ends it."""
     try:
         yield from steps
-    except lanes.OWN_ERRORS as error:
+    except together.OWN_ERRORS as error:
         raise _said(model, strategy, error) from error
     finally:
         steps.close()  # type: ignore[attr-defined]  # decode is a generator; Iterator hides it

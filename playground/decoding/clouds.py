@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from playground.decoding import pipeline
-from playground.decoding.lanes import OWN_ERRORS, Lane
+from playground.decoding.lanes import Lane
 from playground.decoding.model import LanguageModel
 from playground.decoding.processors import Situation, Stateful
 from playground.decoding.processors_community import XTC
@@ -18,6 +18,7 @@ from playground.decoding.processors_guidance import Guidance
 from playground.decoding.rows import Row
 from playground.decoding.sampling import Sampling
 from playground.decoding.selection import InvalidLogitsError, NothingLeftError, dice
+from playground.decoding.together import OWN_ERRORS
 from playground.decoding.trace import FinishReason, GenerationRequest, Trace
 from playground.decoding.walk import Walk
 

@@ -1,20 +1,22 @@
 """Lanes: several requests on one prompt, run together; those of single sequences are the rows of one batch."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, cast
 
+from playground.decoding import together
 from playground.decoding.beam_steps import BeamStep, BeamStrategy, Hypothesis
 from playground.decoding.beam_trace import BeamTrace
 from playground.decoding.model import LanguageModel
 from playground.decoding.rows import DESK_BYTES, Row
 from playground.decoding.sampling import Sampling
-from playground.decoding.selection import InfiniteLogitsError, InvalidLogitsError, NothingLeftError
+from playground.decoding.selection import Throws
+from playground.decoding.together import OWN_ERRORS
 from playground.decoding.trace import TRACE_BYTES, FinishReason, GenerationRequest, Step, Trace
 from playground.decoding.walk import Walk
 
-OWN_ERRORS = (InfiniteLogitsError, InvalidLogitsError, NothingLeftError)  # they end the lane that they happen in
 Event = Step | BeamStep | Exception
 
 _HYPOTHESIS_BYTES = 40  # a token of a beam: its id, its parent and its log-probabilities in tuples of their own
@@ -86,7 +88,7 @@ class Lane:
             return self
         if isinstance(event, Exception):
             return replace(self, error=event)
-        return replace(self, trace=cast(Any, self.trace).appended(event))
+        return Lane(self.request, cast(Any, self.trace).appended(event), self.error)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,17 +178,22 @@ class _Batch:
         self._lanes = lanes
         self._rows = list(lanes)  # the lane of each row
         self._read = 0  # tokens after the prompt
+        # the dice that are thrown; lanes with the same have the same numbers, thrown once
+        drawn = [cast(Sampling, lane.request.strategy) for lane in lanes.values() if lane.request.strategy.is_drawn]
+        self._throws = {strategy.seed: Throws(strategy.seed, model.vocab_size) for strategy in drawn}
         self._walks = {
             i: Walk(
                 cast(Sampling, lane.request.strategy),
                 model,
                 replace(lane.request, taken_ids=lane.trace.token_ids, states=lane.trace.states),
+                self._throws.get(lane.request.strategy.seed),
             )
             for i, lane in lanes.items()
             if isinstance(lane.trace, Trace)
             and not lane.is_over
             and len(lane.trace.steps) < lane.request.max_new_tokens
         }
+        self._thrower = ThreadPoolExecutor(1)
         self._state = model.prefill(next(iter(lanes.values())).request.prompt_ids) if self._walks else None
         self._next: tuple[list[int], list[int]] | None = None  # parents and tokens of the pass to come
 
@@ -195,45 +202,65 @@ class _Batch:
         events: dict[int, Event] = {}
         while self._state and not events:
             if self._next:
+                self._throw_ahead()
                 self._state = self._state.advance(*self._next)
                 self._read += 1
             events = self._take()
         return events
 
+    def _throw_ahead(self) -> None:
+        """The dice of the next token fall while the model computes: they do not depend on what it says."""
+        going = {
+            self._walks[i].throws for i in self._rows if i in self._walks and self._walks[i].index == self._read + 1
+        }
+        for throws in going:
+            if throws is not None:
+                self._thrower.submit(throws.at, self._read + 1)
+
     def _take(self) -> dict[int, Event]:
         assert self._state
-        events: dict[int, Event] = {}
-        rows: dict[int, Row] = {}
+        taken = self._taken()
         going: list[int] = []
         parents: list[int] = []
         token_ids: list[int] = []
         for place, i in enumerate(self._rows):
-            parent = place if self._read else 0  # after the prompt all stand in one row
-            lane, steps = self._lanes[i], cast(Trace, self._lanes[i].trace).steps
-            if self._read < len(steps):
-                step: Step | None = steps[self._read]
-            elif i not in self._walks:
-                step = None  # its error came here
-            else:
-                if parent not in rows:
-                    rows[parent] = self._state.row(parent, lane.request.desk)
-                try:
-                    step = self._walks[i].take(rows[parent])
-                    events[i] = step
-                except OWN_ERRORS as error:
-                    step = None
-                    events[i] = error
-            if step and step.finish_reason is None:
+            steps = cast(Trace, self._lanes[i].trace).steps
+            step: Event | None = steps[self._read] if self._read < len(steps) else taken.get(i)
+            if isinstance(step, Step) and step.finish_reason is None:
                 going.append(i)
-                parents.append(parent)
+                parents.append(self._parent(place))
                 token_ids.append(step.choice.token_id)
         self._rows = going
         self._next = (parents, token_ids)
         if not any(i in self._walks for i in going):
             self.close()
-        return events
+        return taken
+
+    def _parent(self, place: int) -> int:
+        return place if self._read else 0  # after the prompt all stand in one row
+
+    def _taken(self) -> dict[int, Event]:
+        """What came of each lane that takes a token now; one without a walk was ended by an error here."""
+        assert self._state
+        places = {
+            i: self._parent(place)
+            for place, i in enumerate(self._rows)
+            if i in self._walks and self._read >= len(cast(Trace, self._lanes[i].trace).steps)
+        }
+        if not places:
+            return {}
+        rows: dict[int, Row] = {}
+        for i, parent in places.items():
+            if parent not in rows:
+                rows[parent] = self._state.row(parent, self._lanes[i].request.desk)
+        parents, logits = list(places.values()), self._state.logits
+        if parents != list(range(len(logits))):
+            logits = logits[parents]
+        taken = together.take([self._walks[i] for i in places], [rows[parent] for parent in parents], logits)
+        return cast(dict[int, Event], dict(zip(places, taken, strict=True)))
 
     def close(self) -> None:
+        self._thrower.shutdown(wait=False)
         if self._state:
             self._state.release()
         self._state = None

@@ -1,6 +1,7 @@
 """Selection: how one token is taken from the processed logits, and the private dice with which it is drawn."""
 
 import math
+import threading
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -73,10 +74,48 @@ class Multinomial:
         probabilities = torch.softmax(logits, dim=-1)
         return Choice(int(torch.multinomial(probabilities, 1, generator=generator)), "multinomial")
 
+    def among(self, logits: Tensor, noise: Tensor) -> Choice:
+        """The same, with the exponential numbers (V,) of the step at hand."""
+        _require_something(logits)
+        probabilities = torch.softmax(logits, dim=-1)
+        if not math.isfinite(float(probabilities.numpy().max())):
+            raise RuntimeError("probabilities that are not numbers")  # as torch.multinomial does
+        return Choice(int((probabilities.numpy() / noise.numpy()).argmax()), "multinomial")
+
 
 def _require_something(logits: Tensor) -> None:
     if float(logits.numpy().max()) == -math.inf:
         raise NothingLeftError("every token of the vocabulary was removed")
+
+
+class Throws:
+    """The dice of one seed, each race thrown once, whoever asks: an exponential number for every entry of a vocabulary
+    costs more than all else of a choice, and lanes with the same dice need the same ones. Steps are asked for in order.
+    """
+
+    def __init__(self, seed: int, vocab_size: int) -> None:
+        self._seed = seed
+        self._size = vocab_size
+        self._generator: Generator | None = None
+        self._next = 0
+        self._noise: Tensor | None = None  # of the step before the next
+        self._lock = threading.Lock()
+
+    def at(self, step: int) -> Tensor:
+        """(V,) float32: the race of that step. Raises ValueError for one before the last that was asked for."""
+        with self._lock:
+            if step + 1 == self._next and self._noise is not None:
+                return self._noise
+            if step < self._next:
+                raise ValueError(f"step {step} has been thrown: {self._next} is next")
+            if self._generator is None:
+                self._generator, self._next = dice(self._seed, step, self._size), step
+            while self._next < step:
+                skip_race(self._generator, self._size)
+                self._next += 1
+            self._noise = torch.empty(self._size).exponential_(1, generator=self._generator)
+            self._next = step + 1
+            return self._noise
 
 
 def dice(seed: int, step: int, vocab_size: int) -> Generator:

@@ -196,7 +196,7 @@ class Trace:
         return self.request.prompt_ids + self.token_ids[:index]
 
     def appended(self, step: Step) -> "Trace":
-        return replace(self, steps=(*self.steps, step))
+        return Trace(self.request, (*self.steps, step))
 
     def rewound(self, length: int) -> "Trace":
         """The same run as it stood after `length` tokens."""

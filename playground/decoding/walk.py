@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -9,9 +10,10 @@ from torch import Tensor
 
 from playground.decoding import pipeline
 from playground.decoding.model import LanguageModel
-from playground.decoding.processors import Situation
+from playground.decoding.processors import Situation, is_stateful
+from playground.decoding.processors_guidance import Guidance
 from playground.decoding.rows import Row
-from playground.decoding.selection import InvalidLogitsError, NothingLeftError, dice
+from playground.decoding.selection import Choice, InvalidLogitsError, Multinomial, NothingLeftError, Throws, dice
 from playground.decoding.trace import FinishReason, GenerationRequest, Step
 
 if TYPE_CHECKING:
@@ -24,10 +26,16 @@ class Walk:
     Attributes:
         ids: the prompt, the tokens taken before and those taken here.
         index: of the next token.
+        throws: the dice that it shares with others; None where it has its own, or throws none.
+        chain: the processors that are not neutral, in order.
+        is_shared: whether its step may be taken together with those of others (`together`).
+        situation: of every step, where that is so: what the processors know besides context and logits.
     """
 
-    def __init__(self, strategy: "Sampling", model: LanguageModel, request: GenerationRequest) -> None:
-        """Stands where the tokens already taken end."""
+    def __init__(
+        self, strategy: "Sampling", model: LanguageModel, request: GenerationRequest, throws: Throws | None = None
+    ) -> None:
+        """Stands where the tokens already taken end. `throws` are its dice where it shares them with others."""
         self._strategy = strategy
         self._prompt_length = len(request.prompt_ids)
         self._eos_ids = request.ends(model)
@@ -35,7 +43,11 @@ class Walk:
         self._carried: Mapping[str, float] = request.states
         self.ids = [*request.prompt_ids, *request.taken_ids]
         self.index = len(request.taken_ids)
-        self._generator = dice(strategy.selection.seed, self.index, model.vocab_size)
+        self.throws = throws if strategy.is_drawn else None
+        self._generator = dice(strategy.selection.seed, 0 if throws else self.index, model.vocab_size)
+        self.chain = tuple(p for p in strategy.processors if not p.is_neutral)
+        self.is_shared = not any(is_stateful(p) or isinstance(p, Guidance) for p in self.chain)
+        self.situation = Situation(self._prompt_length, self._eos_ids, strategy.selection.seed)
         self._contexts = torch.empty(1, len(self.ids) + max(0, request.max_new_tokens - self.index), dtype=torch.long)
         self._contexts[0, : len(self.ids)] = torch.tensor(self.ids)
 
@@ -53,26 +65,41 @@ class Walk:
         """
         strategy = self._strategy
         logits = checked(row).logits[None]  # (1, V)
-        situation = Situation(
-            prompt_length=self._prompt_length,
-            eos_ids=self._eos_ids,
-            seed=strategy.selection.seed,
-            guidance=checked(guidance) if guidance else None,
-            states=pipeline.states_before(strategy.processors, self._carried),
-        )
+        situation = self.situation
+        if not self.is_shared:
+            situation = replace(
+                situation,
+                guidance=checked(guidance) if guidance else None,
+                states=pipeline.states_before(strategy.processors, self._carried),
+            )
         chain = pipeline.chain(strategy.processors, row)
         stages = pipeline.run(chain, self.context, logits, situation)
         try:
-            choice = strategy.selection(pipeline.processed_logits(stages, logits)[0], self._generator)
+            choice = self._chosen(pipeline.processed_logits(stages, logits)[0])
         except NothingLeftError as error:
             raise NothingLeftError(str(error), pipeline.removers(stages)) from error
+        step = self.took(row, choice, situation)
+        if step.finish_reason is None:
+            self._carried = pipeline.states_after(stages, situation, choice.token_id)
+        return step
+
+    def took(self, row: Row, choice: Choice, situation: Situation | None = None) -> Step:
+        """The step, once the choice is made; what stateful processors carry on is not changed."""
         reason = self._reason(choice.token_id)
         self.ids.append(choice.token_id)
         self.index += 1
         if reason is None:
             self._contexts[0, len(self.ids) - 1] = choice.token_id
-            self._carried = pipeline.states_after(stages, situation, choice.token_id)
-        return Step(self.index - 1, row, strategy.processors, strategy.selection, choice, reason, situation)
+        strategy = self._strategy
+        return Step(
+            self.index - 1, row, strategy.processors, strategy.selection, choice, reason, situation or self.situation
+        )
+
+    def _chosen(self, logits: Tensor) -> Choice:
+        selection = self._strategy.selection
+        if self.throws is not None and isinstance(selection, Multinomial):
+            return selection.among(logits, self.throws.at(self.index))
+        return selection(logits, self._generator)
 
     def _reason(self, token_id: int) -> FinishReason | None:
         if token_id in self._eos_ids:
