@@ -61,8 +61,7 @@
       current = payload.selected && payload.selected[1] >= 0 ? payload.selected : [0, 0];
       const first = cells[current[0]] && cells[current[0]][current[1]];
       if (first) first.tabIndex = 0;
-      if (payload.selected && String(payload.selected) !== revealed) reveal(first);
-      revealed = String(payload.selected);
+      if (!payload.selected) revealed = ""; else show();
       if (words && payload.words !== undefined) words.textContent = payload.words;
       table.dataset.frame = number;
     };
@@ -74,6 +73,12 @@
       if (box.left < left) scroller.scrollLeft -= left - box.left;
       else if (box.right > frame.right - 4) scroller.scrollLeft += box.right - frame.right + 4;
     };
+    const show = () => { // once it is on the page: a panel may be folded
+      if (!payload?.selected || String(payload.selected) === revealed || !table.checkVisibility()) return;
+      reveal(cells[current[0]]?.[current[1]]);
+      revealed = String(payload.selected);
+    };
+    document.addEventListener("unfold", show);
     const place = (event) => {
       const cell = event.target.closest("td[data-row]");
       return cell ? [Number(cell.dataset.row), Number(cell.dataset.column), cell] : null;

@@ -16,7 +16,8 @@
     let scene = "none", asks = null, farewell = "", ringed = null, timer = 0;
     const ring = (selector) => {
       ringed?.classList.remove("tour-ring");
-      ringed = selector ? document.querySelector(selector) : null;
+      const found = selector ? document.querySelector(selector) : null; // the panel that it is in: a ring inside covers words
+      ringed = found && (page.pictures.panelOf(found) ?? found);
       ringed?.classList.add("tour-ring");
     };
     const hide = () => { clearTimeout(timer); card.hidden = true; asks = null; ring(null); };

@@ -132,6 +132,7 @@ def _plot(name: str, t: Translator) -> None:
 def _build_results(t: Translator) -> tuple[Knob, gr.Button]:
     LiveText(channel="beam.link", style="link-words", live=True, elem_id="beam-link")
     LiveText(channel="beam.notice", style="notice", live=True)
+    LiveText(channel="beam.lesson", style="lesson-first", elem_classes="only-narrow")
     with gr.Group(elem_classes="panel beam-panel"):
         with gr.Row(elem_classes="beam-top"):
             _head("tree", t)

@@ -122,6 +122,7 @@ def _build_controls(brought: Brought, t: Translator) -> Controls:
 
 
 def _build_results(controls: Controls, t: Translator) -> tuple[LiveBars, LiveText, DicePanels]:
+    LiveText(channel="lesson", style="lesson-first", elem_classes="only-narrow")  # as among the controls: see style.css
     with gr.Group(elem_classes="panel strip-panel"):
         TokenStrip(
             channel="strip",
