@@ -1,5 +1,11 @@
-"""Lanes in links: a comparison as readable parameters of an address, both ways; each lane is a link in itself."""
+"""Lanes in links: a comparison as readable parameters of an address, both ways; each lane is a link in itself.
 
+    prompt=The+fox&1.name=Greedy&1.strategy=greedy&2.name=T+1.2&2.strategy=sample&2.temperature=1.2&2.seed=36
+
+Addresses of before have each lane whole, and escaped twice, as lane=…; they are read too.
+"""
+
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, urlencode
@@ -12,6 +18,7 @@ from playground.vocabulary import whole_characters
 
 TAB = "compare"
 MOST_DRAWN = 64  # texts of each lane that a link draws
+_OF_A_LANE = re.compile(r"([1-9])\.(.+)", re.DOTALL)  # the number of the row, and what is said of it
 _LANE = Room("lane", sorted(STRATEGIES.values(), key=lambda kind: kind.name != "sample"), MAX_TOKENS, {}, False)
 
 
@@ -55,7 +62,10 @@ def query_of_lanes(found: LinkedLanes) -> str:
     """What makes the comparison, as a query without its "?"."""
     pairs: list[tuple[str, str]] = [] if found.prompt is None else [("prompt", whole_characters(found.prompt))]
     pairs += [] if found.same_dice is None else [("dice", "same" if found.same_dice else "own")]
-    pairs += [("lane", _query_of_lane(lane)) for lane in found.lanes]
+    for number, lane in enumerate(found.lanes, 1):
+        pairs += [
+            (f"{number}.{name}", value) for name, value in parse_qsl(_query_of_lane(lane), keep_blank_values=True)
+        ]
     return urlencode(pairs + ([] if found.model is None else [("model", found.model)]))
 
 
@@ -80,12 +90,13 @@ def read_lanes(query: str, numbers: tuple[int, int], longest_name: int, speeds: 
     if len(query) > MAX_QUERY:
         return LinkedLanes(notes=(say("link.too_long", characters=MAX_QUERY),))
     try:
-        pairs = parse_qsl(whole_characters(query).lstrip("?"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+        most = MAX_PARAMETERS * numbers[1]
+        pairs = parse_qsl(whole_characters(query).lstrip("?"), keep_blank_values=True, max_num_fields=most)
     except ValueError:
-        return LinkedLanes(notes=(say("link.too_many", count=MAX_PARAMETERS),))
+        return LinkedLanes(notes=(say("link.too_many", count=most),))
     notes: list[Said] = []
     given = dict(reversed(pairs))
-    lanes = _lanes([value for name, value in pairs if name == "lane"], numbers, longest_name, notes)
+    lanes = _lanes(_written(pairs), numbers, longest_name, notes)
 
     def text(name: str, longest: int) -> str | None:
         if len(given.get(name, "")) > longest:
@@ -116,9 +127,18 @@ def read_lanes(query: str, numbers: tuple[int, int], longest_name: int, speeds: 
     )  # fmt: skip
     known = ("lane", "prompt", "dice", "speed", "at", "drawn", "model")
     for name in given:
-        if name not in known and not is_beside(name):
+        if name not in known and not is_beside(name) and not _OF_A_LANE.fullmatch(name):
             notes.append(say("link.unknown", name=name[:40]))
     return replace(found, notes=tuple(notes))
+
+
+def _written(pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """The query of each lane."""
+    rows: dict[str, list[tuple[str, str]]] = {}
+    for name, value in pairs:
+        if of_a_lane := _OF_A_LANE.fullmatch(name):
+            rows.setdefault(of_a_lane[1], []).append((of_a_lane[2], value))
+    return [urlencode(rows[number]) for number in sorted(rows)] or [value for name, value in pairs if name == "lane"]
 
 
 def _lanes(

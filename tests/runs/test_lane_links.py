@@ -14,6 +14,7 @@ from playground.runs.setup import Setup
 from tests.runs.test_links import links, phrases, prompts
 
 t = translator()
+NAMES = ["lane", "1.name", "1.text", "2.strategy", "2.<b>", "at", "drawn", "dice", "speed", "model", "x"]
 NUMBERS, LONGEST, SPEEDS = (2, 6), 24, ("fast", "aloud")
 
 
@@ -46,8 +47,25 @@ def test_a_comparison_is_read_back_as_it_was_written(data: st.DataObject) -> Non
 
 def test_it_is_readable() -> None:
     one = LinkedLanes((LinkedLane("T 1", Setup("sample", {"temperature": 1.5}, 3, 9)),) * 2, "The fox", False)
-    lane = urlencode({"lane": "name=T+1&strategy=sample&temperature=1.5&seed=3&max_new_tokens=9"})
-    assert query_of_lanes(one) == f"prompt=The+fox&dice=own&{lane}&{lane}"
+    lanes = [
+        f"{n}.name=T+1&{n}.strategy=sample&{n}.temperature=1.5&{n}.seed=3&{n}.max_new_tokens=9" for n in ("1", "2")
+    ]
+    assert query_of_lanes(one) == "&".join(["prompt=The+fox&dice=own", *lanes])
+
+
+def test_an_address_of_before_is_read_too() -> None:
+    one = LinkedLanes((LinkedLane("T 1", Setup("sample", {"temperature": 1.5}, 3, 9)), LinkedLane("a", text="b&c=d")))
+    before = [urlencode({"lane": "name=T+1&strategy=sample&temperature=1.5&seed=3&max_new_tokens=9"})]
+    before.append(urlencode({"lane": urlencode({"name": "a", "text": "b&c=d"})}))
+    assert found("?tab=compare&" + "&".join(before)) == one
+    assert found("?tab=compare&" + query_of_lanes(one)) == one
+
+
+def test_the_rows_have_the_order_of_their_numbers_and_one_that_is_left_out_leaves_no_gap() -> None:
+    query = "3.name=last&3.strategy=greedy&1.name=first&1.strategy=greedy&1.name=again&0.name=x&12.name=y"
+    assert [lane.name for lane in found(query).lanes] == ["first", "last"]
+    unknown = {t("link.unknown", name=one) for one in ("0.name", "12.name")}
+    assert {said(note, t) for note in found(query).notes} == unknown
 
 
 @pytest.mark.parametrize(
@@ -58,6 +76,8 @@ def test_it_is_readable() -> None:
         ("drawn=100000", "link.value", {"name": "drawn", "value": "100000"}),
         ("<b>=1", "link.unknown", {"name": "<b>"}),
         ("lane=name%3Da%26strategy%3Dgreedy", "link.lanes", {"count": 1, "fewest": 2, "most": 6}),
+        ("1.name=a&1.strategy=greedy", "link.lanes", {"count": 1, "fewest": 2, "most": 6}),
+        ("1.strategy=greedy&1.%3Cb%3E=1&2.strategy=greedy", "link.unknown", {"name": "<b>"}),
         ("&".join(["lane=strategy%3Dgreedy"] * 7), "link.lanes", {"count": 6, "fewest": 2, "most": 6}),
     ],
 )
@@ -66,9 +86,7 @@ def test_what_cannot_be_taken_is_left_out_and_named(query: str, key: str, values
 
 
 @settings(max_examples=200, deadline=None)
-@given(
-    st.lists(st.tuples(st.sampled_from(["lane", "at", "drawn", "dice", "speed", "model", "x"]), st.text(max_size=60)))
-)
+@given(st.lists(st.tuples(st.sampled_from(NAMES), st.text(max_size=60))))
 def test_whatever_an_address_says_it_is_read(pairs: list[tuple[str, str]]) -> None:
     link = found(urlencode(pairs))
     assert all(said(note, t) for note in link.notes)
