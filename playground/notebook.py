@@ -155,7 +155,7 @@ def trace(
         raise InvalidArgumentError(name="prompt", rule="text", value=prompt)
     setup = Setup.from_json(settings | own)
     backend = from_parts(twin(model), tokenizer, shown_name(model.name_or_path) or type(model).__name__, exact=True)
-    built: Any = setup.build(backend)
+    built = setup.build(backend)
     ids, rendered = (
         prompts.turns(setup.dialogue, backend) if setup.dialogue else (prompts.prompt(str(prompt), backend), None)
     )

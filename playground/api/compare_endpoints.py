@@ -10,7 +10,7 @@ from playground import catalog, engine
 from playground.api.answers import Json, prompt_ids, truth
 from playground.api.model_argument import for_each_model
 from playground.api.outright import english, in_words, outright
-from playground.decoding.clouds import MAX_SAMPLES, Sample, seed_of
+from playground.decoding.clouds import MAX_SAMPLES, Sample
 from playground.decoding.lanes import Comparison, Lane
 from playground.decoding.trace import GenerationRequest
 from playground.engines.loading import ModelSlot
@@ -182,7 +182,7 @@ def _lane(lane: Lane, vocabulary: Vocabulary) -> Json:
 
 
 def _sample(lane: Lane, request: GenerationRequest) -> Sample:
-    return Sample(seed_of(request.strategy), lane.token_ids, lane.logprobs, (), lane.finish_reason, lane.error)
+    return Sample(request.strategy.seed, lane.token_ids, lane.logprobs, (), lane.finish_reason, lane.error)
 
 
 def _sampled(

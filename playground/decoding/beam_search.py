@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 import torch
 from torch import Generator, Tensor
@@ -17,11 +18,12 @@ from playground.decoding.beam_steps import (
     Ending,
     Fate,
     Hypothesis,
+    Search,
     StopReason,
-    advance_rows,
     cost_of,
     evicted,
     is_shut_out,
+    searched,
     starting_beams,
 )
 from playground.decoding.model import LanguageModel
@@ -34,7 +36,7 @@ __all__ = ["BeamCandidate", "BeamSearch", "BeamStep", "Bound", "EarlyStopping", 
 
 
 @dataclass(frozen=True)
-class BeamSearch:
+class BeamSearch(Search):
     """transformers' `_beam_search` for one prompt, step by step; with Multinomial, beam sampling.
 
     Attributes:
@@ -76,9 +78,8 @@ class BeamSearch:
     def is_drawn(self) -> bool:
         return isinstance(self.selection, Multinomial)
 
-    @property
-    def is_perturbed(self) -> bool:
-        return False
+    def reseeded(self, seed: int) -> Self:
+        return replace(self, selection=replace(self.selection, seed=seed))
 
     def decode(self, model: LanguageModel, request: GenerationRequest) -> Iterator[BeamStep]:
         """Yield one BeamStep per token. The prompt is read once, whatever the number of beams.
@@ -86,17 +87,8 @@ class BeamSearch:
         Raises InvalidLogitsError if the model returns NaN, NothingLeftError if the processors removed every token.
         """
         generator = dice(self.selection.seed, 0, model.vocab_size)
-        search = _Search(self, model.eos_ids, request.prompt_ids, request.max_new_tokens)
-        state = model.prefill(request.prompt_ids)
-        try:
-            while True:
-                step = search.step(state.logits, generator)
-                yield step
-                if step.stop_reason:
-                    return
-                state = state.advance(*advance_rows(step.beams, state.logits.shape[0]))
-        finally:
-            state.release()
+        search = _Search(self, model.eos_ids, request.prompt_ids, request.max_new_tokens, generator)
+        yield from searched(search, model, request.prompt_ids)
 
     def processors_for(self, prompt_length: int, eos_ids: Sequence[int]) -> tuple[Processor, ...]:
         """What is applied to the log-probabilities, in order. (Removing the ends commutes with the bans after it.)"""
@@ -109,9 +101,11 @@ class _Search:
     """The state of one search between its steps: the running beams and the finished pool."""
 
     def __init__(
-        self, settings: BeamSearch, eos_ids: Sequence[int], prompt_ids: tuple[int, ...], max_new_tokens: int
-    ) -> None:
+        self, settings: BeamSearch, eos_ids: Sequence[int], prompt_ids: tuple[int, ...], max_new_tokens: int,
+        generator: Generator,
+    ) -> None:  # fmt: skip
         k = settings.num_beams
+        self.generator = generator
         self.settings = settings
         self.processors = settings.processors_for(len(prompt_ids), eos_ids)
         self.eos_ids = frozenset(eos_ids)
@@ -127,14 +121,14 @@ class _Search:
         self.total = Cost()
 
     @torch.inference_mode()
-    def step(self, logits: Tensor, generator: Generator) -> BeamStep:
+    def step(self, logits: Tensor) -> BeamStep:
         """Take one step from the logits (K, V), or (1, V) for the prompt alone."""
         k, length = self.settings.num_beams, len(self.beams[0].token_ids) + 1
         if bool(logits.isnan().any()):
             raise InvalidLogitsError("the model returned logits that are not numbers")
         logprobs = torch.log_softmax(logits, dim=-1).expand(k, -1)  # (K, V)
         processed = pipeline.processed_logits(pipeline.run(self.processors, self.contexts, logprobs), logprobs)
-        scores, parents, token_ids = self._candidates(processed, generator)
+        scores, parents, token_ids = self._candidates(processed)
         normalised = scores / self._norm(length)
         extended = self._extend(parents, token_ids, scores, normalised, processed, logprobs)
         ended = torch.tensor([h.ended_by is not None for h in extended])
@@ -163,7 +157,7 @@ class _Search:
             total=self.total,
         )
 
-    def _candidates(self, processed: Tensor, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
+    def _candidates(self, processed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Scores (C,), parents (C,) and token ids (C,) of the candidates over all beams."""
         vocab_size = processed.shape[-1]
         accumulated = (processed + self.running_scores[:, None]).reshape(1, -1)  # (1, K * V)
@@ -171,7 +165,7 @@ class _Search:
             raise NothingLeftError("every token of the vocabulary was removed")
         if self.settings.is_drawn:
             drawn = torch.softmax(accumulated, dim=-1)
-            indices = torch.multinomial(drawn, self.candidate_count, generator=generator)
+            indices = torch.multinomial(drawn, self.candidate_count, generator=self.generator)
             scores = accumulated.gather(1, indices)
         else:
             scores, indices = torch.topk(accumulated, self.candidate_count)

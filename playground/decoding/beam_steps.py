@@ -1,9 +1,13 @@
 """What a search with beams leaves behind: one BeamStep a token, with every candidate that it considered."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
+from torch import Tensor
+
+from playground.decoding.model import LanguageModel
+from playground.decoding.stopping import StopStrings
 from playground.decoding.trace import Strategy
 
 SHUT_OUT = -1.0e9  # transformers' score of what must not be chosen
@@ -225,6 +229,67 @@ class BeamStrategy(Strategy[BeamStep], Protocol):
     def is_perturbed(self) -> bool:
         """Whether sequences are ranked by sums with noise in them, and no length penalty applies."""
         ...
+
+
+class Search:
+    """What most searches with beams declare of themselves; one that is otherwise says so."""
+
+    @property
+    def seed(self) -> int:
+        return 0
+
+    @property
+    def stop(self) -> StopStrings | None:
+        return None
+
+    @property
+    def guidance(self) -> None:
+        return None
+
+    @property
+    def has_beams(self) -> bool:
+        return True
+
+    @property
+    def is_row_by_row(self) -> bool:
+        return False
+
+    @property
+    def is_drawn(self) -> bool:
+        return False
+
+    @property
+    def is_perturbed(self) -> bool:
+        return False
+
+    @property
+    def pool_rule(self) -> EarlyStopping | None:
+        return None
+
+    def reseeded(self, seed: int) -> Self:
+        return self
+
+
+class Stepping(Protocol):
+    """A search at work, between its steps."""
+
+    def step(self, logits: Tensor) -> BeamStep:
+        """The next step, from the logits (B, V) behind its beams, or (1, V) behind the prompt."""
+        ...
+
+
+def searched(search: Stepping, model: LanguageModel, prompt_ids: Sequence[int]) -> Iterator[BeamStep]:
+    """The steps of a search whose beams are the rows of one state, until one ends it. Closing hands the cache back."""
+    state = model.prefill(prompt_ids)
+    try:
+        while True:
+            step = search.step(state.logits)
+            yield step
+            if step.stop_reason:
+                return
+            state = state.advance(*advance_rows(step.beams, state.logits.shape[0]))
+    finally:
+        state.release()
 
 
 def starting_beams(count: int, group: int = 0) -> list[Hypothesis]:

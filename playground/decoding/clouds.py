@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -66,18 +66,6 @@ class Cloud:
     tokens: int = 0
 
 
-def reseeded(strategy: Any, seed: int) -> Any:
-    """The strategy with other dice; one without dice as it is."""
-    if hasattr(strategy, "selection"):
-        return replace(strategy, selection=replace(strategy.selection, seed=seed))
-    return replace(strategy, seed=seed) if hasattr(strategy, "seed") else strategy
-
-
-def seed_of(strategy: Any) -> int:
-    """Of the dice; 0 for one without."""
-    return int(strategy.selection.seed if hasattr(strategy, "selection") else getattr(strategy, "seed", 0))
-
-
 def sample_bytes(length: int) -> int:
     """What a sample of so many tokens keeps, pictures of it included."""
     return _SAMPLE_BYTES + length * _TOKEN_BYTES
@@ -95,16 +83,16 @@ def draw(model: LanguageModel, request: GenerationRequest, count: int, first: in
     Each is the text of a run alone with the dice seed + i (but for what the last bits of a batch decide). What ends
     one text (nothing left to choose) ends no other. A run that does not draw gives every sample the same text.
     """
-    seeds = [(seed_of(request.strategy) + i) % SEEDS for i in range(first, first + count)]
+    seeds = [(request.strategy.seed + i) % SEEDS for i in range(first, first + count)]
     cloud = Cloud(request, (), count)
     strategy = request.strategy
-    if not strategy.is_drawn and not getattr(strategy, "is_perturbed", False):
+    if not strategy.is_drawn:
         for tokens, done in _one_by_one(model, request, seeds[:1]):
             same = [replace(sample, seed=seed) for sample in done for seed in seeds]
             cloud = replace(cloud, samples=tuple(same), tokens=tokens * count)
             yield cloud
         return
-    is_batched = type(strategy) is Sampling
+    is_batched = strategy.is_row_by_row
     at_once = rows_at_once(model, request) if is_batched else 1
     for start in range(0, count, at_once):
         part = seeds[start : start + at_once]
@@ -122,7 +110,7 @@ def _one_by_one(
     """(tokens so far, samples that became whole) after every step: of strategies that can't share a pass."""
     tokens = 0
     for seed in seeds:
-        lane = Lane.before(replace(request, strategy=reseeded(request.strategy, seed)))
+        lane = Lane.before(replace(request, strategy=request.strategy.reseeded(seed)))
         steps = lane.request.strategy.decode(model, lane.request)
         try:
             for step in steps:
@@ -172,7 +160,7 @@ class _Batch:
         return any(isinstance(p, (Stateful, XTC, Guidance)) and not p.is_neutral for p in self._strategy.processors)
 
     def _walk(self, seed: int) -> Walk:
-        request = replace(self._request, strategy=reseeded(self._strategy, seed))
+        request = replace(self._request, strategy=self._strategy.reseeded(seed))
         return Walk(request.strategy, self._model, request)  # type: ignore[arg-type]  # a Sampling
 
     def run(self) -> Iterator[tuple[int, list[Sample]]]:

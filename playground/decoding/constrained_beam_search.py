@@ -15,10 +15,11 @@ from playground.decoding.beam_steps import (
     Ending,
     Fate,
     Hypothesis,
+    Search,
     StopReason,
-    advance_rows,
     cost_of,
     evicted,
+    searched,
     starting_beams,
 )
 from playground.decoding.hypothesis_pool import HypothesisPool
@@ -32,7 +33,7 @@ BANK_WEIGHT = 100  # transformers' nats a bank: more than any step can cost
 
 
 @dataclass(frozen=True)
-class ConstrainedBeamSearch:
+class ConstrainedBeamSearch(Search):
     """transformers 4.49's `_constrained_beam_search` for one prompt (Anderson et al. 2017, Post & Vilar 2018).
 
     Beside the best candidates every beam also proposes the tokens that bring its phrases further. All are sorted into
@@ -63,42 +64,13 @@ class ConstrainedBeamSearch:
     def name(self) -> str:
         return "constrained"
 
-    @property
-    def seed(self) -> int:
-        return 0
-
-    @property
-    def pool_rule(self) -> None:
-        return None
-
-    @property
-    def stop(self) -> None:
-        return None  # transformers 4.49 knew none here
-
-    @property
-    def is_drawn(self) -> bool:
-        return False
-
-    @property
-    def is_perturbed(self) -> bool:
-        return False
-
     def decode(self, model: LanguageModel, request: GenerationRequest) -> Iterator[BeamStep]:
         """Yield one BeamStep per token. The prompt is read once, whatever the number of beams.
 
         Raises InvalidLogitsError if the model returns NaN, NothingLeftError if the processors removed every token.
         """
         search = _ConstrainedSearch(self, model.eos_ids, request.prompt_ids, request.max_new_tokens)
-        state = model.prefill(request.prompt_ids)
-        try:
-            while True:
-                step = search.step(state.logits)
-                yield step
-                if step.stop_reason:
-                    return
-                state = state.advance(*advance_rows(step.beams, state.logits.shape[0]))
-        finally:
-            state.release()
+        yield from searched(search, model, request.prompt_ids)
 
 
 class _ConstrainedSearch:

@@ -15,6 +15,7 @@ from playground.decoding.beam_steps import (
     EarlyStopping,
     Fate,
     Hypothesis,
+    Search,
     StopReason,
     cost_of,
     evicted,
@@ -28,7 +29,7 @@ from playground.decoding.trace import GenerationRequest
 
 
 @dataclass(frozen=True)
-class DiverseBeamSearch:
+class DiverseBeamSearch(Search):
     """transformers 4.49's `_group_beam_search` for one prompt, step by step (Vijayakumar et al. 2016).
 
     Within a step the groups take turns; a token that earlier groups took at this step loses `diversity_penalty` nats
@@ -63,28 +64,8 @@ class DiverseBeamSearch:
         return "diverse"
 
     @property
-    def seed(self) -> int:
-        return 0
-
-    @property
-    def pool_rule(self) -> None:
-        return None
-
-    @property
-    def stop(self) -> None:
-        return None  # transformers 4.49 knew none here
-
-    @property
     def phrases(self) -> tuple[tuple[int, ...], ...]:
         return ()
-
-    @property
-    def is_drawn(self) -> bool:
-        return False
-
-    @property
-    def is_perturbed(self) -> bool:
-        return False
 
     def decode(self, model: LanguageModel, request: GenerationRequest) -> Iterator[BeamStep]:
         """Yield one BeamStep per token; the beams of a group that is done stay in it as ghosts.

@@ -112,12 +112,12 @@ class Comparison:
 
 def is_of_beams(request: GenerationRequest) -> bool:
     """Whether the strategy runs several sequences and yields BeamSteps."""
-    return hasattr(request.strategy, "num_beams")
+    return request.strategy.has_beams
 
 
 def is_batched(request: GenerationRequest) -> bool:
     """Whether the request is one row of the common batch: one sequence, one reading."""
-    return type(request.strategy) is Sampling and request.strategy.guidance is None
+    return request.strategy.is_row_by_row and request.strategy.guidance is None
 
 
 def decode(model: LanguageModel, lanes: Sequence[Lane]) -> Iterator[tuple[Event | None, ...]]:
@@ -270,7 +270,7 @@ def lane_bytes(model: LanguageModel, request: GenerationRequest, length: int) ->
     """What a lane of so many tokens keeps: rows of logits as `longest_run` counts them, without their desk, or the
     sequences and candidates of beams."""
     if not is_of_beams(request):
-        return length * (2 if getattr(request.strategy, "guidance", None) else 1) * model.step_bytes
+        return length * (2 if request.strategy.guidance else 1) * model.step_bytes
     beams = cast(BeamStrategy, request.strategy).num_beams
     # each step of a search keeps its running and its finished sequences whole
     sequences = 2 * beams * length * (length + 1) // 2 * _HYPOTHESIS_BYTES

@@ -1,8 +1,9 @@
 """Sampling: one token after another; greedy search and every sampler are this strategy with other parts."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -73,6 +74,17 @@ class Sampling:
     @property
     def is_drawn(self) -> bool:
         return isinstance(self.selection, Multinomial)
+
+    @property
+    def has_beams(self) -> bool:
+        return False
+
+    @property
+    def is_row_by_row(self) -> bool:
+        return True
+
+    def reseeded(self, seed: int) -> Self:
+        return replace(self, selection=replace(self.selection, seed=seed))
 
     @property
     def guidance(self) -> Guidance | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Generator, Tensor
@@ -15,8 +16,10 @@ from playground.decoding.beam_steps import (
     Ending,
     Fate,
     Hypothesis,
+    Search,
     cost_of,
     evicted,
+    searched,
 )
 from playground.decoding.model import LanguageModel
 from playground.decoding.processors import MinNewTokens, Processor
@@ -28,7 +31,7 @@ RECORDED = 2  # candidates a beam that a step names
 
 
 @dataclass(frozen=True)
-class StochasticBeamSearch:
+class StochasticBeamSearch(Search):
     """Kool, van Hoof & Welling 2019: a beam search over Gumbel-perturbed log-probabilities.
 
     The perturbed sums G of all sequences are independent Gumbel noise on their log-probabilities; a beam's G is the
@@ -53,14 +56,6 @@ class StochasticBeamSearch:
         return "stochastic"
 
     @property
-    def pool_rule(self) -> None:
-        return None
-
-    @property
-    def stop(self) -> None:
-        return None
-
-    @property
     def length_penalty(self) -> float:
         return 0.0
 
@@ -76,6 +71,9 @@ class StochasticBeamSearch:
     def is_perturbed(self) -> bool:
         return True
 
+    def reseeded(self, seed: int) -> Self:
+        return replace(self, seed=seed)
+
     def decode(self, model: LanguageModel, request: GenerationRequest) -> Iterator[BeamStep]:
         """Yield one BeamStep per token, until all K sequences have ended; the best first by their perturbed sums.
 
@@ -83,18 +81,7 @@ class StochasticBeamSearch:
         processors removed every token.
         """
         search = _StochasticSearch(self, model.eos_ids, request.prompt_ids, request.max_new_tokens)
-        state = model.prefill(request.prompt_ids)
-        try:
-            while True:
-                step = search.step(state.logits)
-                yield step
-                if step.stop_reason:
-                    return
-                state = state.advance(
-                    [beam.beam_indices[-1] for beam in step.beams], [beam.token_ids[-1] for beam in step.beams]
-                )
-        finally:
-            state.release()
+        yield from searched(search, model, request.prompt_ids)
 
 
 def gumbel_with_maximum(logprobs: Tensor, maximum: Tensor, generator: Generator) -> Tensor:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from playground.decoding.distribution import Distribution
 from playground.decoding.model import LanguageModel
 from playground.decoding.pipeline import NOWHERE, Stage
 from playground.decoding.processors import Processor, Situation
+from playground.decoding.processors_guidance import Guidance
 from playground.decoding.rows import DESK_BYTES, Desk, Row
 from playground.decoding.selection import Choice, Selection
 from playground.decoding.stopping import StopStrings
@@ -118,6 +119,26 @@ class Strategy(Protocol[StepT_co]):
     @property
     def is_drawn(self) -> bool:
         """Whether chance decides: then no maximum is looked for."""
+        ...
+
+    @property
+    def guidance(self) -> Guidance | None:
+        """What it reads beside the prompt; None: nothing."""
+        ...
+
+    @property
+    def has_beams(self) -> bool:
+        """Whether it runs several sequences, and yields BeamSteps: it is a BeamStrategy."""
+        ...
+
+    @property
+    def is_row_by_row(self) -> bool:
+        """Whether it yields Steps, each taken from the newest row of logits as a Walk takes it: then many runs may be
+        the rows of one batch."""
+        ...
+
+    def reseeded(self, seed: int) -> Self:
+        """The same with other dice; one that throws none may be as it is."""
         ...
 
     def decode(self, model: LanguageModel, request: "GenerationRequest") -> Iterator[StepT_co]:

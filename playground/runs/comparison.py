@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from playground import catalog
 from playground.decoding.lanes import longest_comparison
@@ -71,8 +71,8 @@ def requests_of(
     for place, (setup, seed, writer) in enumerate(zip(setups, seeds, writers, strict=True)):
         backend, prompt_ids = writer.backend, writer.prompt_ids
         try:
-            strategy: Any = setup.with_seed(seed).build(backend)
-            guidance = getattr(strategy, "guidance", None)
+            strategy = setup.with_seed(seed).build(backend)
+            guidance = strategy.guidance
             read = [prompt_ids, *([guidance.negative_prompt(prompt_ids)] if guidance else [])]
             most = context.room(backend.model.context_length, *read)
             length = catalog.check_whole("max_new_tokens", setup.max_new_tokens, 1, most)

@@ -24,8 +24,8 @@ from playground.written import Speller
 def save(trace: Trace, path: Path) -> None:
     """Write a trace of one strategy, not steered, as .npz: exact float32 logits and its settings as JSON."""
     strategy = trace.request.strategy
-    if not isinstance(strategy, Sampling):
-        raise TypeError("only a Sampling run can be recorded")
+    if strategy.has_beams:
+        raise TypeError("only a run of one sequence is recorded here")
     bound = strategy.guidance or strategy.stop or any(getattr(p, "breaker_ids", ()) for p in strategy.processors)
     if bound or any(step.situation.states for step in trace.steps):
         raise TypeError("a run with guidance, stop strings, DRY or mirostat holds more than a recording keeps")

@@ -85,8 +85,10 @@ class Setup:
     def build(self, backend: "Engine", **further: Any) -> Strategy[Any]:
         """The strategy for a model; `further` as of Asked.
 
-        Raises PlaygroundErrors for what does not fit: phrases that its tokenizer can't spell, ids that it lacks.
+        Raises PlaygroundErrors for what does not fit: an engine that gives less than the strategy needs, phrases that
+        its tokenizer can't spell, ids that it lacks.
         """
+        self.kind.check_engine(backend)
         return self.spelled(speller_of(backend), backend.info.vocab_size, **further)
 
     def spelled(self, speller: Speller, vocab_size: int, **further: Any) -> Strategy[Any]:

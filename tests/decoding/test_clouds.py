@@ -13,7 +13,7 @@ from playground import catalog, engine
 from playground.catalog import MAIN
 from playground.decoding import clouds
 from playground.decoding.beam_search import BeamSearch
-from playground.decoding.clouds import AT_ONCE, CACHE_BYTES, Cloud, Sample, reseeded, rows_at_once
+from playground.decoding.clouds import AT_ONCE, CACHE_BYTES, Cloud, Sample, rows_at_once
 from playground.decoding.processors import Situation
 from playground.decoding.selection import Multinomial
 from playground.decoding.stochastic_beam_search import StochasticBeamSearch
@@ -40,7 +40,7 @@ def last(model: Any, request: GenerationRequest, count: int, first: int = 0) -> 
 
 
 def alone(model: Any, request: GenerationRequest, seed: int) -> Sample:
-    *_, trace = engine.generate(model, replace(request, strategy=reseeded(request.strategy, seed)))
+    *_, trace = engine.generate(model, replace(request, strategy=request.strategy.reseeded(seed)))
     readings = [step.reading for step in trace.steps]
     return Sample(
         seed, trace.token_ids, tuple(r.logprob for r in readings), tuple(r.entropy for r in readings),
@@ -177,7 +177,7 @@ def test_drawn_searches_go_one_by_one(tiny: Callable[..., HuggingFaceModel]) -> 
         found = last(model, GenerationRequest(PROMPT, strategy, 5), 6)
         assert [sample.seed for sample in found.samples] == [3, 4, 5, 6, 7, 8]
         for sample in found.samples:
-            *_, step = engine.search(model, reseeded(strategy, sample.seed), PROMPT, 5)
+            *_, step = engine.search(model, strategy.reseeded(sample.seed), PROMPT, 5)
             assert sample.token_ids == step.finished[0].token_ids
             assert sample.logprobs == step.finished[0].raw_logprobs
         assert len({sample.token_ids for sample in found.samples}) > 1

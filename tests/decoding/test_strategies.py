@@ -34,8 +34,18 @@ each = pytest.mark.parametrize(("strategy", "is_drawn", "least", "of_beams"), TO
 def test_a_strategy_says_what_it_is(strategy: Any, is_drawn: bool, least: int, of_beams: Any) -> None:
     assert (strategy.is_drawn, strategy.min_new_tokens, strategy.stop) == (is_drawn, least, None)
     assert all(processor.name for processor in strategy.processors)
+    assert (strategy.has_beams, strategy.is_row_by_row) == (bool(of_beams), not of_beams)
+    assert strategy.guidance is None
     if of_beams:
         assert (strategy.length_penalty, strategy.phrases, strategy.is_perturbed) == of_beams
+
+
+@each
+def test_other_dice_are_the_only_difference(strategy: Any, is_drawn: bool, least: int, of_beams: Any) -> None:
+    other = strategy.reseeded(11)
+    assert other.seed == 11 or not is_drawn
+    assert (other == strategy) == (other.seed == strategy.seed)
+    assert other.reseeded(strategy.seed) == strategy
 
 
 @each

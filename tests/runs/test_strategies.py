@@ -1,6 +1,7 @@
 """The catalogue of strategies: page, endpoint, Setup and JSON make the very same search of the same settings."""
 
 import inspect
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from playground.api.beam_endpoints import BeamEndpoints, _strategy
 from playground.catalog import FOR_BEAMS
 from playground.engines.huggingface.backend import Backend
 from playground.engines.loading import ModelSlot
+from playground.engines.table import from_table
+from playground.errors import NothingToInspectError, NotToldError
 from playground.i18n import catalogue, translator
 from playground.runs.setup import Setup
 from playground.runs.strategies import STRATEGIES
@@ -85,3 +88,29 @@ def test_every_strategy_calls_itself_what_the_catalogue_calls_it(storyteller: Ba
     needed = {"constrained": {"force_words": ["wolf"]}}
     for name in STRATEGIES:
         assert Setup(name, needed.get(name, {})).build(storyteller).name == name
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_the_catalogue_says_what_the_strategies_say(name: str, storyteller: Backend) -> None:
+    kind = STRATEGIES[name]
+    settings = SEARCHES.get(name, [{}])[0]
+    strategy = Setup(name, settings).build(storyteller)
+    assert (kind.name, kind.draws, kind.has_beams) == (strategy.name, strategy.is_drawn, strategy.has_beams)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_an_engine_that_tells_some_tokens_is_refused_by_what_needs_them_all(name: str) -> None:
+    told = from_table({"a": {"b": 0.5, "a": 0.5}, "b": {"a": 1.0}}, name="some", told=1)
+    setup = Setup(name, {"force_words": ("b",)} if name == "constrained" else {})
+    if STRATEGIES[name].has_beams:
+        with pytest.raises(NotToldError, match="some"):
+            setup.build(told)
+    else:
+        assert setup.build(told).name == name
+
+
+def test_an_engine_that_does_not_open_is_refused_by_what_needs_its_hidden_states() -> None:
+    closed = from_table({"a": {"b": 1.0}, "b": {"a": 1.0}}, name="closed")
+    STRATEGIES["greedy"].check_engine(closed)
+    with pytest.raises(NothingToInspectError, match="closed"):
+        replace(STRATEGIES["greedy"], needs=("hidden states",)).check_engine(closed)

@@ -36,5 +36,5 @@ def _is_greedy(strategy: BeamSearch) -> bool:
 
 BEAM = StrategyKind(
     "beam", "beam.strategy.beam", "made.search.beam", draws=False, build=_build, help="beam.strategy.beam.help",
-    has_beams=True, processors=FOR_BEAMS, options=OPTIONS, call=in_generate,
+    has_beams=True, needs=("whole rows",), processors=FOR_BEAMS, options=OPTIONS, call=in_generate,
 )  # fmt: skip

@@ -15,6 +15,6 @@ def _build(asked: Asked) -> BeamSearch:
 
 BEAM_SAMPLE = StrategyKind(
     "beam_sample", "beam.strategy.beam_sample", "made.search.beam_sample", draws=True, build=_build,
-    help="beam.strategy.beam_sample.help", has_beams=True, processors=FOR_BEAMS, options=OPTIONS,
+    help="beam.strategy.beam_sample.help", has_beams=True, needs=("whole rows",), processors=FOR_BEAMS, options=OPTIONS,
     chosen_by="do_sample", call=in_generate,
 )  # fmt: skip

@@ -18,6 +18,6 @@ def _build(asked: Asked) -> ConstrainedBeamSearch:
 
 CONSTRAINED = StrategyKind(
     "constrained", "beam.strategy.constrained", "made.search.constrained", draws=False, build=_build,
-    help="beam.strategy.constrained.help", has_beams=True, processors=FOR_BEAMS, options=OPTIONS,
+    help="beam.strategy.constrained.help", has_beams=True, needs=("whole rows",), processors=FOR_BEAMS, options=OPTIONS,
     chosen_by="force_words",
 )  # fmt: skip

@@ -30,6 +30,6 @@ def _build(asked: Asked) -> DiverseBeamSearch:
 
 DIVERSE = StrategyKind(
     "diverse", "beam.strategy.diverse", "made.search.diverse", draws=False, build=_build,
-    help="beam.strategy.diverse.help", has_beams=True, processors=FOR_BEAMS, options=OPTIONS,
+    help="beam.strategy.diverse.help", has_beams=True, needs=("whole rows",), processors=FOR_BEAMS, options=OPTIONS,
     chosen_by="num_beam_groups",
 )  # fmt: skip

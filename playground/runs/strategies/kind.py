@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from playground import catalog
 from playground.catalog import BY_NAME, PARAMETERS
@@ -12,14 +12,19 @@ from playground.decoding.processors import Processor
 from playground.decoding.stopping import StopStrings
 from playground.decoding.trace import Strategy
 from playground.engines.prompts import forced
-from playground.errors import InvalidArgumentError
+from playground.engines.protocol import check_whole
+from playground.errors import InvalidArgumentError, NothingToInspectError
 from playground.i18n import Said, say
 from playground.lists import LISTS, check_ids
 from playground.runs.strategies.options import MIN_NEW_TOKENS, NUM_BEAMS, Option
 from playground.views.beam_code import GenerateCall, beam_code
 from playground.written import Speller
 
+if TYPE_CHECKING:
+    from playground.engines.protocol import Engine
+
 Witness = Literal["generate", "rescored", "none"]
+Need = Literal["whole rows", "hidden states"]
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,8 @@ class StrategyKind:
         draws: whether chance decides: seed and warpers count.
         build: makes the strategy. Raises PlaygroundErrors.
         has_beams: whether it runs several sequences at once, and its steps are BeamSteps.
+        needs: what an engine must give besides the most probable tokens: every token of a row of logits, or the hidden
+            states behind it. (What a processor needs it says itself.)
         processors: the names of the settings of its processors, numbers and lists.
         options: its own settings.
         chosen_by: the argument of /beam_search that asks for it; "" where only its name does.
@@ -105,6 +112,7 @@ class StrategyKind:
     build: Callable[[Asked], Strategy[Any]]
     help: str = ""
     has_beams: bool = False
+    needs: tuple[Need, ...] = ()
     processors: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
     chosen_by: str = ""
@@ -119,6 +127,14 @@ class StrategyKind:
     def settings(self) -> tuple[str, ...]:
         """The names of the settings that it takes, besides seed, length and order."""
         return (*(option.name for option in self.options), *self.processors)
+
+    def check_engine(self, engine: "Engine", what: Said | None = None) -> None:
+        """Raises NotToldError, NothingToInspectError for an engine that does not give what it needs; `what` it is that
+        needs it, where a page has another word for it."""
+        if "whole rows" in self.needs:
+            check_whole(engine, what or say(self.label))
+        if "hidden states" in self.needs and not engine.can.opens:
+            raise NothingToInspectError(name=engine.info.name, what="hidden states")
 
     def check(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The values that are not neutral, checked.

@@ -10,6 +10,6 @@ def _build(asked: Asked) -> StochasticBeamSearch:
 
 STOCHASTIC = StrategyKind(
     "stochastic", "beam.strategy.stochastic", "made.search.stochastic", draws=True, build=_build,
-    help="beam.strategy.stochastic.help", has_beams=True, processors=FOR_BEAMS, options=SEARCHES_TAKE,
-    chosen_by="stochastic",
+    help="beam.strategy.stochastic.help", has_beams=True, needs=("whole rows",), processors=FOR_BEAMS,
+    options=SEARCHES_TAKE, chosen_by="stochastic",
 )  # fmt: skip

@@ -13,7 +13,7 @@ import torch
 from playground import engine
 from playground.decoding import pipeline
 from playground.decoding.beam_trace import BeamTrace
-from playground.decoding.clouds import Sample, reseeded
+from playground.decoding.clouds import Sample
 from playground.decoding.lanes import Lane
 from playground.decoding.selection import Multinomial, dice
 from playground.decoding.trace import GenerationRequest, Trace
@@ -67,7 +67,7 @@ def verify_cloud(
     whole = [sample for sample in samples if sample.error is None and sample.token_ids]
     if not whole:
         raise ValueError("no text came to its end")
-    is_drawn = request.strategy.is_drawn or getattr(request.strategy, "is_perturbed", False)
+    is_drawn = request.strategy.is_drawn
     places = dict.fromkeys((0, len(whole) // 2, len(whole) - 1)[: CHECKED if is_drawn else 1])
     equal = parted = inside = witnessed = 0
     largest, bound = 0.0, BATCH_TOLERANCE + backend.model.slack
@@ -99,7 +99,7 @@ def _alone(
 ) -> tuple[Lane, bool | None]:
     """The run of the sample's own seed by itself, and whether it is what transformers does; None where that can't be
     asked."""
-    own = replace(request, strategy=reseeded(request.strategy, sample.seed))
+    own = replace(request, strategy=request.strategy.reseeded(sample.seed))
     lane: Lane | None = None
     running = engine.compare(backend.model, [own])
     try:

@@ -8,7 +8,6 @@ from playground.decoding.beam_trace import BeamTrace
 from playground.engines import prompts
 from playground.engines.huggingface import context
 from playground.engines.loading import ModelSlot
-from playground.engines.protocol import check_whole
 from playground.i18n import Translator, say
 from playground.panels import wording
 from playground.panels.beam import frames
@@ -146,7 +145,7 @@ class BeamBase:
 
     def request(self, session: BeamSession, values: BeamValues, backend: "Engine") -> tuple[BeamTrace, str]:
         """What the controls ask for, its length cut to what fits, and a word on that. Raises PlaygroundErrors."""
-        check_whole(backend, say("beam.tab"))
+        values.kind.check_engine(backend, say("beam.tab"))
         ids = prompts.prompt(values.prompt, backend, not session.leaves_end_off)
         room = context.room(backend.model.context_length, ids)
         wanted, words = values.max_new_tokens(), ""

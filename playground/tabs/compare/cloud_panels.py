@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from playground import engine
-from playground.decoding.clouds import reseeded, seed_of
 from playground.i18n import Said, said
 from playground.panels.compare import clouds as panels
 from playground.panels.compare.clouds import CloudRow
@@ -135,7 +134,8 @@ class CloudPanels(Editing):
         if not one.setup.kind.draws or one.setup.kind.has_beams:
             clouds.law = Law(*asked, (), None)
             return clouds.law
-        strategy = reseeded(one.request.strategy, (seed_of(one.request.strategy) + number) % 2**32)
+        strategy = one.request.strategy
+        strategy = strategy.reseeded((strategy.seed + number) % 2**32)
         request = replace(one.request, strategy=strategy, max_new_tokens=clouds.place + 1)
         with self.using([one.setup]):
             *_, trace = engine.generate(self.backend_of(one.setup).model, request)

@@ -178,6 +178,7 @@ class GenerateBase:
         """The request of these controls after a prompt, its length cut to what fits, and a word on that."""
         wanted = values.max_new_tokens()
         context_length = backend.model.context_length
+        values.kind.check_engine(backend)
         strategy = values.strategy(speller_of(backend))
         check_told(backend, strategy)
         rows = 2 if strategy.guidance else 1  # the logits after the negative prompt are kept too

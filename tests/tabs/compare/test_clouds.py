@@ -11,7 +11,7 @@ import pytest
 from playground import engine
 from playground.components.gaze import looked
 from playground.decoding import clouds as drawing
-from playground.decoding.clouds import CLOUD_BYTES, reseeded, sample_bytes
+from playground.decoding.clouds import CLOUD_BYTES, sample_bytes
 from playground.decoding.distribution import Distribution
 from playground.decoding.lanes import lane_bytes, longest_comparison
 from playground.decoding.rows import DESK_BYTES
@@ -57,7 +57,7 @@ def test_every_sample_is_its_setup_alone_with_a_seed_of_its_own(comparer: Compar
     for one in drawn[1:]:
         assert [sample.seed for sample in one.samples] == [36, 37, 38, 39, 40]
         for sample in one.samples:
-            strategy: Any = reseeded(one.setup.build(storyteller), sample.seed)
+            strategy: Any = one.setup.build(storyteller).reseeded(sample.seed)
             *_, alone = engine.generate(storyteller.model, GenerationRequest(ids, strategy, 6))
             assert sample.token_ids == alone.token_ids
     assert rows(comparer)[0][:3] == ["L0", "5", "20.0 %"]  # five texts, all the same one
