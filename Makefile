@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: venv run run-smollm2 test test-long test-mcp test-real lint bench clean
+.PHONY: venv run run-smollm2 test test-long test-mcp test-real lint bench bench-ctranslate2 clean
 
 venv: $(VENV)/.run
 
@@ -71,5 +71,14 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python scripts/benchmark.py $(ARGS)
 
+# Beside CTranslate2, a runtime in C++, in an environment of its own.
+$(VENV)-ctranslate2/.ready: requirements.txt
+	$(PYTHON) -m venv $(VENV)-ctranslate2
+	$(VENV)-ctranslate2/bin/python -m pip install --quiet -r requirements.txt ctranslate2
+	touch $@
+
+bench-ctranslate2: $(VENV)-ctranslate2/.ready
+	$(VENV)-ctranslate2/bin/python scripts/benchmark.py --only ctranslate2 $(ARGS)
+
 clean:
-	rm -rf $(VENV) $(VENV)-mcp $(VENV)-smollm2 .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-mcp $(VENV)-ctranslate2 $(VENV)-smollm2 .pytest_cache .mypy_cache .ruff_cache
