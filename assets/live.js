@@ -55,18 +55,46 @@
     draw();
   };
 
+  // ---- parts: what stands in an element of the class `apart` hears only the buses in it, and has ids of its own; the
+  // rest of the page is a part without a name. See playground/components/apart.py.
+  const parts = new Map(); // name -> what a component says, hears and finds there
+  const furnish = []; // what other files put into every part
+  const part = (name) => {
+    if (parts.has(name)) return parts.get(name);
+    const key = (channelName) => (name ? name + "/" + channelName : channelName);
+    const within = (selector) => (name ? selector.replace(/#(?=[a-z])/g, `#${name}-`) : selector);
+    const own = {
+      name, within,
+      id: (plain) => (name ? `${name}-${plain}` : plain),
+      byId: (plain) => document.getElementById(own.id(plain)),
+      all: (selector) => [...document.querySelectorAll(within(selector))].filter((found) => at(found) === own),
+      find: (selector) => own.all(selector)[0] ?? null,
+      publish: (text, resync) => publish(text, resync, key),
+      subscribe: (channelName, receive) => subscribe(key(channelName), receive),
+      preview: (channelName, payload) => preview(key(channelName), payload),
+      hold: (channelName, isHeld) => hold(key(channelName), isHeld),
+      resync: (channelName) => channel(key(channelName)).resync(),
+    };
+    parts.set(name, own);
+    for (const add of furnish) add(own);
+    return own;
+  };
+  // The part that an element stands in; without one, the rest of the page.
+  const at = (element) => part(element?.closest?.(".apart")?.id ?? "");
+  const everyPart = (add) => { furnish.push(add); for (const own of parts.values()) add(own); };
+
   // A frame is {channels: {name: payload}, versions: {name: number}}: frames overlap, a version is taken once. A version
   // without its payload was sent a few frames ago.
   // A payload with a `start` continues the one before it (see tokenStrip).
   // `resync` asks the sender for everything again.
-  const publish = (text, resync) => {
+  const publish = (text, resync, key) => {
     if (!text) return;
     const frame = JSON.parse(text);
     frameNumber += 1;
     // which look is answered, and which settings, is known before the answer
     const first = ([name]) => (name.startsWith("gaze.") ? 2 : Number(name.endsWith(".row")));
     for (const [name, payload] of Object.entries(frame.channels).sort((a, b) => first(b) - first(a))) {
-      const known = channel(name);
+      const known = channel(key(name));
       known.resync = resync;
       const version = frame.versions[name];
       if (version !== undefined && version <= known.version) continue;
@@ -76,7 +104,7 @@
       for (const receive of known.subscribers) receive(payload, frameNumber);
     }
     for (const [name, version] of Object.entries(frame.versions)) {
-      if (!(name in frame.channels) && version > channel(name).version) missed(channel(name), version, resync);
+      if (!(name in frame.channels) && version > channel(key(name)).version) missed(channel(key(name)), version, resync);
     }
   };
   // A heavy payload was skipped: unless a newer one comes soon, ask for everything.
@@ -144,10 +172,10 @@
   };
 
   // ---- LiveBus: a tab each; a channel belongs to the bus that brings it ------------------------------------------
-  const liveBus = ({ props, trigger, watch }) => {
-    const resync = () => trigger("resync");
-    watch("value", () => publish(props.value, resync));
-    publish(props.value, resync);
+  const liveBus = ({ element, props, trigger, watch }) => {
+    const resync = () => trigger("resync"), own = at(element);
+    watch("value", () => own.publish(props.value, resync));
+    own.publish(props.value, resync);
   };
 
   const copyText = async (text) => {
@@ -161,7 +189,6 @@
   };
 
   // what the components of the other files of this folder are made of: they are loaded after this one
-  const resync = (name) => channel(name).resync();
   const nextFrame = () => ++frameNumber; // of a payload that came without a bus
-  window.livePage = { subscribe, preview, hold, resync, nextFrame, soon, themed, resolved, paletteNow, node, copyText, liveBus };
+  window.livePage = { at, everyPart, nextFrame, soon, themed, resolved, paletteNow, node, copyText, liveBus };
 })();

@@ -71,7 +71,7 @@
   };
   const later = () => { clearTimeout(timer); timer = setTimeout(write, PATIENCE); };
   for (const [tab, name] of [["generate", "address"], ["beam", "beam.address"], ["compare", "compare.address"]]) {
-    page.subscribe(name, (payload) => {
+    page.at().subscribe(name, (payload) => {
       said.set(tab, payload);
       if (tab === selected()) { if (payload.ended) write(); else later(); }
     });
@@ -113,7 +113,8 @@
     enter();
   };
 
-  const door = ({ props, trigger }) => {
+  const door = ({ element, props, trigger }) => {
+    if (page.at(element).name) return; // the address is the page's: no part of it is filled by it, nor says it
     doors.set(props.tab, (asked) => { props.value = asked; trigger("input"); });
     const isFirst = homes === null;
     ({ homes, beside } = props);

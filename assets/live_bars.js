@@ -1,7 +1,7 @@
 // LiveBars: rows of bars that are patched in place. Text from the server is only ever set as textContent or attribute.
 (() => {
   "use strict";
-  const { subscribe, soon, node, entitle } = window.livePage;
+  const { at, soon, node, entitle } = window.livePage;
 
   const liveBars = ({ element, props, trigger }) => {
     const holder = element.querySelector(".live-bars");
@@ -83,7 +83,7 @@
       next.root.tabIndex = 0;
       next.root.focus();
     });
-    subscribe(props.channel, (value, frame) => { payload = value; number = frame; soon(paint, false); });
+    at(element).subscribe(props.channel, (value, frame) => { payload = value; number = frame; soon(paint, false); });
   };
 
   Object.assign(window.livePage, { liveBars });

@@ -22,7 +22,7 @@
   const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
   const beamTree = ({ element, props }) => {
-    const holder = element.querySelector(".beam-tree"), canvas = element.querySelector("canvas");
+    const own = live.at(element), holder = element.querySelector(".beam-tree"), canvas = element.querySelector("canvas");
     const tip = element.querySelector(".beam-tip"), spoken = element.querySelector(".beam-spoken");
     const slider = element.querySelector(".beam-scrub input"), where = element.querySelector(".beam-where");
     const button = (name) => element.querySelector(`[data-act=${name}]`);
@@ -38,7 +38,7 @@
 
     // ---- facts -> shape -----------------------------------------------------------------------------------------
     const receive = (payload, at) => {
-      if (payload.start > layers.length) { live.resync(props.channel); return; }
+      if (payload.start > layers.length) { own.resync(props.channel); return; }
       const isNew = payload.start === 0 && payload.prompt !== undefined && !same(payload);
       if (isNew) {
         root.label = payload.prompt;
@@ -227,7 +227,7 @@
     };
     const pick = (node) => {
       picked = node === picked ? null : node;
-      live.look(props.node, picked ? [picked.step, picked.index] : null);
+      own.look(props.node, picked ? [picked.step, picked.index] : null);
       refresh();
     };
 
@@ -321,7 +321,7 @@
       hovered = null;
       tip.hidden = true;
       refresh();
-      live.look(props.step, upto);
+      own.look(props.step, upto);
     };
     const stopPlaying = () => {
       clearInterval(playing);
@@ -372,8 +372,8 @@
       nodes: () => shown.map(({ step, index, label, fate, line, colour, y, box, parent }) => (
         { step, index, label, fate, line, colour, y, parent: parent.index, drawn: box?.label ?? "", x: box?.x, top: box?.y, width: box?.w })),
     };
-    live.subscribe(props.channel, receive);
-    live.subscribe(props.channel + "_at", ({ steps: count }) => { // a link looks back at a step
+    own.subscribe(props.channel, receive);
+    own.subscribe(props.channel + "_at", ({ steps: count }) => { // a link looks back at a step
       upto = count < layers.length ? count : null;
       soon(refresh, false);
     });

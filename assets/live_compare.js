@@ -3,7 +3,7 @@
   "use strict";
   const page = window.livePage;
   if (!page || page.compareLanes) return;
-  const { node, subscribe, soon, resync } = page;
+  const { node, soon } = page;
 
   const button = (className, text, label, press) => {
     const made = node("button", className, text);
@@ -161,6 +161,7 @@
   // ---- the rows ----------------------------------------------------------------------------------------------------
   const MOST = 6;
   const compareLanes = ({ element, props, trigger }) => {
+    const own = page.at(element);
     const holder = element.querySelector(".compare-lanes");
     const { schema, texts } = props;
     let payload = null, models = [], open = null, opened = null, looked = null, isNew = false;
@@ -189,7 +190,7 @@
       strip.addEventListener("keydown", (event) => {
         const index = Number(event.target.dataset.index);
         const [down, right] = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] }[event.key] ?? [0, 0];
-        if (event.key === "Escape") { event.preventDefault(); looked = null; page.look(props.gaze, null); soon(paint, false); return; }
+        if (event.key === "Escape") { event.preventDefault(); looked = null; own.look(props.gaze, null); soon(paint, false); return; }
         if (!down && !right) return;
         const other = rows[place + down];
         const next = other && other.strip.children[down ? Math.min(index, other.strip.children.length - 1) : index + right];
@@ -202,7 +203,7 @@
     };
     const look = (place, index) => {
       looked = [place, index];
-      page.look(props.gaze, looked);
+      own.look(props.gaze, looked);
       soon(paint, false);
     };
     const put = (row, key, value, set) => { const said = JSON.stringify(value); if (row.shown[key] !== said) { row.shown[key] = said; set(value); } };
@@ -242,7 +243,7 @@
       if (!payload) return;
       while (rows.length > payload.lanes.length) rows.pop().root.remove();
       while (rows.length < payload.lanes.length) { const row = made(rows.length); rows.push(row); holder.insertBefore(row.root, adds); }
-      if (!page.isAhead(props.gaze)) looked = payload.token;
+      if (!own.isAhead(props.gaze)) looked = payload.token;
       const last = payload.lanes.at(-1);
       const opensText = isNew && last?.text === "";
       if (opensText) { open = last.key; opened = null; isNew = false; }
@@ -268,10 +269,10 @@
       adds.hidden = payload.lanes.length >= payload.most;
       if (opensText) opened.box.querySelector("textarea").focus();
     };
-    subscribe(props.channel, (value) => { payload = value; soon(paint, false); });
-    subscribe(props.models, (value) => { models = value.models; });
-    strips.forEach((strip, place) => subscribe(`${props.channel}.${place}`, ({ start, tokens, lead }) => {
-      if (start > strip.tokens.length) { resync(`${props.channel}.${place}`); return; }
+    own.subscribe(props.channel, (value) => { payload = value; soon(paint, false); });
+    own.subscribe(props.models, (value) => { models = value.models; });
+    strips.forEach((strip, place) => own.subscribe(`${props.channel}.${place}`, ({ start, tokens, lead }) => {
+      if (start > strip.tokens.length) { own.resync(`${props.channel}.${place}`); return; }
       strip.first = Math.min(strip.first, start);
       strip.tokens = strip.tokens.slice(0, start).concat(tokens);
       strip.lead = lead;
@@ -281,6 +282,7 @@
 
   // ---- one step side by side ---------------------------------------------------------------------------------------
   const compareStep = ({ element, props }) => {
+    const own = page.at(element);
     const table = element.querySelector("table");
     const paint = ({ label, columns, rows }) => {
       const caption = node("caption", "", label || props.description), top = node("tr"), body = node("tbody"), head = node("thead");
@@ -310,7 +312,7 @@
     };
     let newest = null;
     const draw = () => paint(newest);
-    subscribe(props.channel, (value) => { newest = value; soon(draw, false); });
+    own.subscribe(props.channel, (value) => { newest = value; soon(draw, false); });
   };
 
   Object.assign(page, { compareLanes, compareStep });

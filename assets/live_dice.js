@@ -2,14 +2,16 @@
 // the search in the drawer. Text from the server is only ever set as textContent or attribute.
 (() => {
   "use strict";
-  const { subscribe, soon, node } = window.livePage;
+  const { at, everyPart, soon, node } = window.livePage;
   const STILL = 300; // milliseconds without news after which the panels follow the text
 
   // ---- Lookout -------------------------------------------------------------------------------------------------
-  const asked = new Set(); // names of knobs whose help is open
-  let ask = () => {};
-  const lookout = ({ props, trigger }) => {
-    const stale = new Set(), seen = new Set();
+  everyPart((own) => {
+    own.asked = new Set(); // names of knobs whose help is open
+    own.ask = () => {};
+  });
+  const lookout = ({ element, props, trigger }) => {
+    const own = at(element), { asked } = own, stale = new Set(), seen = new Set();
     let timer = 0;
     const look = () => {
       timer = 0;
@@ -21,25 +23,25 @@
     const later = (wait) => { clearTimeout(timer); timer = setTimeout(look, wait); };
     const names = JSON.parse(props.panels);
     const isOpen = (name) => { // not folded; help has no panel
-      const panel = document.getElementById("panel-" + name);
+      const panel = own.byId("panel-" + name);
       return !panel || window.livePage.folds.isOpen(panel);
     };
     document.addEventListener("unfold", () => later(60));
     const watcher = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) {
-        const name = target.id.slice("panel-".length);
+        const name = target.id.slice(own.id("panel-").length);
         if (isIntersecting) seen.add(name); else seen.delete(name);
       }
       later(60);
     }, { rootMargin: "20% 0px" });
     const attach = () => {
-      const found = names.map((name) => document.getElementById("panel-" + name));
+      const found = names.map((name) => own.byId("panel-" + name));
       if (found.some((element) => !element)) { setTimeout(attach, 50); return; }
       for (const element of found) watcher.observe(element);
-      openHelp();
+      openHelp(own);
     };
-    ask = (name) => { stale.add(name); seen.add(name); later(0); };
-    subscribe(props.channel, () => {
+    own.ask = (name) => { stale.add(name); seen.add(name); later(0); };
+    own.subscribe(props.channel, () => {
       for (const name of names) stale.add(name);
       for (const name of asked) { stale.add("help:" + name); seen.add("help:" + name); }
       later(STILL);
@@ -48,7 +50,6 @@
   };
 
   // ---- help: a button beside every knob, its text brought by the channel dice.help -----------------------------
-  const helps = new Map(); // name of the knob -> what the server said last
   const fill = (box, help) => {
     const parts = help.lines.map(({ text, kind }) => node("p", "help-" + kind, text));
     if (help.paper) {
@@ -60,16 +61,18 @@
     }
     box.replaceChildren(...parts);
   };
-  const nameOf = (knob) => knob.closest("[id^=knob-]")?.id.slice("knob-".length);
-  const addHelp = () => {
-    for (const knob of document.querySelectorAll("#controls .knob")) {
+  const boxOf = (knob) => knob.closest(`[id^="${at(knob).id("knob-")}"]`);
+  const nameOf = (knob) => boxOf(knob)?.id.slice(at(knob).id("knob-").length);
+  const addHelp = (own, helps) => {
+    const { asked } = own;
+    for (const knob of own.all("#controls .knob")) {
       const name = nameOf(knob);
       if (!name || knob.querySelector(".knob-ask")) continue;
       const label = knob.querySelector(".knob-name span")?.textContent ?? name;
       const button = node("button", "knob-ask", "?");
       const box = node("div", "knob-help");
       button.type = "button";
-      box.id = "help-" + name;
+      box.id = own.id("help-" + name);
       box.hidden = true;
       button.setAttribute("aria-expanded", "false");
       button.setAttribute("aria-controls", box.id);
@@ -82,22 +85,22 @@
         if (box.hidden) { asked.delete(name); return; }
         asked.add(name);
         if (helps.has(name)) fill(box, helps.get(name)); else box.textContent = knob.title;
-        ask("help:" + name);
+        own.ask("help:" + name);
       });
       knob.querySelector(".knob-name").after(button);
       knob.append(box);
     }
   };
-  let isHelpOpen = false;
-  const openHelp = () => {
-    if (isHelpOpen) return;
-    isHelpOpen = true;
-    addHelp();
-    new MutationObserver(addHelp).observe(document.getElementById("controls"), { childList: true, subtree: true });
-    subscribe("dice.help", (payload) => {
+  const openHelp = (own) => {
+    if (own.isHelpOpen) return;
+    own.isHelpOpen = true;
+    const helps = new Map(); // name of the knob -> what the server said last
+    addHelp(own, helps);
+    new MutationObserver(() => addHelp(own, helps)).observe(own.byId("controls"), { childList: true, subtree: true });
+    own.subscribe("dice.help", (payload) => {
       for (const [name, help] of Object.entries(payload)) {
         helps.set(name, help);
-        const box = document.getElementById("help-" + name);
+        const box = own.byId("help-" + name);
         if (box && !box.hidden) soon(() => fill(box, help), false);
       }
     });
@@ -105,10 +108,10 @@
 
   // ---- OrderList: the stages that are on, to be moved and switched ---------------------------------------------
   const orderList = ({ element, props, trigger, watch }) => {
-    const list = element.querySelector(".order-stages");
+    const own = at(element), list = element.querySelector(".order-stages");
     const labels = JSON.parse(props.labels), presets = JSON.parse(props.presets), words = JSON.parse(props.words);
     const known = new Set(); // on, or switched off here
-    const knob = (name) => document.querySelector(`#knob-${CSS.escape(name)} .knob`);
+    const knob = (name) => own.find(`#knob-${CSS.escape(name)} .knob`);
     const isOn = (name) => { const found = knob(name); return Boolean(found) && !found.classList.contains("is-off"); };
     const order = () => JSON.parse(props.value);
     const shown = () => order().filter((name) => { if (isOn(name)) known.add(name); return known.has(name); });
@@ -172,7 +175,7 @@
     // Beside the other charts it is said that, and which, order they follow.
     const notes = JSON.parse(props.notes);
     const announce = () => {
-      const box = document.querySelector(".order-note");
+      const box = own.find(".order-note");
       if (!box) return;
       const pressed = element.querySelector("[data-preset][aria-pressed=true]")?.dataset.preset ?? "own";
       const [usual] = Object.keys(presets);
@@ -187,7 +190,7 @@
       button.addEventListener("click", () => set(presets[button.dataset.preset]));
     }
     watch("value", paint);
-    subscribe(props.channel, () => soon(paint, false));
+    own.subscribe(props.channel, () => soon(paint, false));
     paint();
   };
 
@@ -200,7 +203,7 @@
       for (const knob of element.closest(".more").querySelectorAll(".knob")) {
         const text = (knob.textContent + " " + knob.title + " " + knob.dataset.words + " " + nameOf(knob)).toLowerCase();
         const fits = words.every((word) => text.includes(word));
-        knob.closest("[id^=knob-]").classList.toggle("not-found", !fits);
+        boxOf(knob).classList.toggle("not-found", !fits);
         count += fits;
       }
       nothing.hidden = count > 0;

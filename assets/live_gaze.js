@@ -6,13 +6,22 @@
   if (!page || page.gaze) return;
 
   const PATIENCE = 5000; // ms after which a look without an answer is given up: the server has the say again
-  const gazes = new Map(); // name -> {asked, answered: numbers of looks, since, send}
-  const named = (name) => {
-    if (!gazes.has(name)) gazes.set(name, { asked: 0, answered: 0, since: 0, send: () => {} });
-    return gazes.get(name);
-  };
-  const gaze = ({ props, trigger }) => {
-    const own = named(props.gaze);
+  page.everyPart((own) => {
+    const gazes = new Map(); // name -> {asked, answered: numbers of looks, since, send}
+    own.gaze = (name) => {
+      if (!gazes.has(name)) gazes.set(name, { asked: 0, answered: 0, since: 0, send: () => {} });
+      return gazes.get(name);
+    };
+    // The person looks at `picked`; asks the server.
+    own.look = (name, picked) => own.gaze(name).send(picked);
+    // Whether the person has looked elsewhere since what the server answered last: then its answers don't move the mark.
+    own.isAhead = (name) => {
+      const { asked, answered, since } = own.gaze(name);
+      return asked > answered && performance.now() - since < PATIENCE;
+    };
+  });
+  const gaze = ({ element, props, trigger }) => {
+    const part = page.at(element), own = part.gaze(props.gaze);
     own.send = (picked) => {
       own.asked += 1;
       own.since = performance.now();
@@ -20,15 +29,8 @@
       props.value = JSON.stringify({ at: own.asked, picked });
       trigger("input");
     };
-    page.subscribe("gaze." + props.gaze, (at) => { own.answered = Math.max(own.answered, at); });
-  };
-  // The person looks at `picked`; asks the server.
-  const look = (name, picked) => named(name).send(picked);
-  // Whether the person has looked elsewhere since what the server answered last: then its answers don't move the mark.
-  const isAhead = (name) => {
-    const { asked, answered, since } = named(name);
-    return asked > answered && performance.now() - since < PATIENCE;
+    part.subscribe("gaze." + props.gaze, (at) => { own.answered = Math.max(own.answered, at); });
   };
 
-  Object.assign(page, { gaze, look, isAhead });
+  Object.assign(page, { gaze });
 })();

@@ -2,10 +2,10 @@
 (() => {
   "use strict";
   if (window.livePage.liveGrid) return;
-  const { subscribe, soon, node, entitle } = window.livePage;
+  const { soon, node, entitle } = window.livePage;
 
   window.livePage.liveGrid = ({ element, props }) => {
-    const root = element.querySelector(".live-grid");
+    const own = window.livePage.at(element), root = element.querySelector(".live-grid");
     const table = root.querySelector("table");
     const words = root.querySelector(".grid-words");
     let payload = null, number = 0, cells = [], heads = [], rowHeads = [], corner = null, current = [0, 0], revealed = "";
@@ -92,8 +92,8 @@
     table.addEventListener("click", (event) => {
       const at = place(event), head = event.target.closest("tbody th");
       if (!props.gaze) return;
-      if (at) window.livePage.look(props.gaze, [at[0], at[1]]);
-      if (head) window.livePage.look(props.gaze, [rowHeads.indexOf(head), -1]);
+      if (at) own.look(props.gaze, [at[0], at[1]]);
+      if (head) own.look(props.gaze, [rowHeads.indexOf(head), -1]);
     });
     table.addEventListener("keydown", (event) => {
       const step = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] }[event.key];
@@ -107,6 +107,6 @@
       next.tabIndex = 0;
       next.focus();
     });
-    subscribe(props.channel, (value, frame) => { payload = value; number = frame; soon(paint, false); });
+    own.subscribe(props.channel, (value, frame) => { payload = value; number = frame; soon(paint, false); });
   };
 })();

@@ -2,8 +2,7 @@
 (() => {
   "use strict";
   if (window.livePage.heatMap) return;
-  const { subscribe, soon, themed, node, entitle } = window.livePage;
-  const look = (...where) => window.livePage.look(...where), isAhead = (gaze) => window.livePage.isAhead(gaze);
+  const { soon, themed, node, entitle } = window.livePage;
 
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
@@ -37,6 +36,7 @@
 
   // ---- HeadGrid ----------------------------------------------------------------------------------------------------
   const headGrid = ({ element, props, watch }) => {
+    const own = window.livePage.at(element);
     const root = element.querySelector(".head-grid");
     let data = null, maps = null, buttons = [], known = 0, isSeen = false, isStale = true;
 
@@ -104,14 +104,14 @@
     };
     root.addEventListener("click", (event) => {
       const button = event.target.closest("button");
-      if (button) look(props.gaze, [Number(button.dataset.row), Number(button.dataset.column)]);
+      if (button) own.look(props.gaze, [Number(button.dataset.row), Number(button.dataset.column)]);
     });
     watch("value", receive);
     receive();
-    subscribe(props.channel, (payload) => {
-      if (data && !isAhead(props.gaze)) { data.selected = payload.selected; soon(select, false); }
+    own.subscribe(props.channel, (payload) => {
+      if (data && !own.isAhead(props.gaze)) { data.selected = payload.selected; soon(select, false); }
     });
-    subscribe(props.grows, ({ start, tokens, run }) => {
+    own.subscribe(props.grows, ({ start, tokens, run }) => {
       if (!data || run !== data.run) return;
       const { side } = data, count = data.rows * data.columns;
       tokens.forEach(({ line, small }, j) => {
@@ -130,6 +130,7 @@
 
   // ---- HeatMap -----------------------------------------------------------------------------------------------------
   const heatMap = ({ element, props, watch }) => {
+    const own = window.livePage.at(element);
     const root = element.querySelector(".heat-map"), canvas = root.querySelector("canvas"), words = root.querySelector(".grid-words");
     let data = null, lines = [], labels = [], marked = 0, isSeen = false, box = null;
 
@@ -201,7 +202,7 @@
       const all = bytes(data.map), n = data.size;
       lines = Array.from({ length: n }, (_, q) => all.subarray(q * n, (q + 1) * n));
       labels = data.labels.slice();
-      if (!isAhead(props.gaze)) marked = data.marked;
+      if (!own.isAhead(props.gaze)) marked = data.marked;
       words.textContent = data.words;
       soon(paint, true);
     };
@@ -222,7 +223,7 @@
         : filled(data.hover, { query: labels[query], key: labels[key], weight: (100 * weight * weight).toFixed(1) });
     });
     canvas.addEventListener("pointerleave", () => { if (data) words.textContent = data.words; });
-    const mark = (line) => { marked = line; look(props.gaze, line); soon(paint, true); };
+    const mark = (line) => { marked = line; own.look(props.gaze, line); soon(paint, true); };
     canvas.addEventListener("click", (event) => { const cell = at(event); if (cell) mark(cell.query); });
     canvas.addEventListener("keydown", (event) => {
       const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -232,8 +233,8 @@
     });
     watch("value", receive);
     receive();
-    subscribe(props.channel, (payload) => { if (!isAhead(props.gaze)) { marked = payload.marked; soon(paint, true); } });
-    subscribe(props.grows, ({ start, tokens, run }) => {
+    own.subscribe(props.channel, (payload) => { if (!own.isAhead(props.gaze)) { marked = payload.marked; soon(paint, true); } });
+    own.subscribe(props.grows, ({ start, tokens, run }) => {
       if (!data || run !== data.run) return;
       tokens.forEach(({ label, large, head }, j) => {
         if (start + j < lines.length || head !== data.head) return;
@@ -251,6 +252,7 @@
 
   // ---- TokenRays ---------------------------------------------------------------------------------------------------
   const tokenRays = ({ element, props }) => {
+    const own = window.livePage.at(element);
     const outer = element.querySelector(".token-rays"), root = outer.querySelector(".rays-sheet"); // the sheet scrolls within
     const text = root.querySelector(".token-text"), drawing = root.querySelector("svg");
     let payload = null, number = 0;
@@ -311,7 +313,7 @@
     };
     text.addEventListener("click", (event) => {
       const button = event.target.closest("button");
-      if (button) look(props.gaze, Number(button.dataset.index));
+      if (button) own.look(props.gaze, Number(button.dataset.index));
     });
     text.addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -319,21 +321,22 @@
       if (!next) return;
       event.preventDefault();
       next.focus();
-      look(props.gaze, Number(next.dataset.index));
+      own.look(props.gaze, Number(next.dataset.index));
     });
-    subscribe(props.channel, (value, frame) => { payload = value; number = frame; soon(paint, false); });
+    own.subscribe(props.channel, (value, frame) => { payload = value; number = frame; soon(paint, false); });
     new ResizeObserver(() => soon(lines, false)).observe(root);
   };
 
   // ---- StationList -------------------------------------------------------------------------------------------------
   const stationList = ({ element, props }) => {
+    const own = window.livePage.at(element);
     const root = element.querySelector(".station-list");
     let payload = null, number = 0, lines = [];
     let opened = null; // the block that is open, as the person wants it
     const turn = ({ picked }) => {
       if (picked === undefined) return;
       opened = picked === opened ? null : picked;
-      look(props.gaze, opened);
+      own.look(props.gaze, opened);
       for (const { line } of lines) if (line.picked !== undefined) line.setAttribute("aria-expanded", line.picked === opened);
     };
     const made = () => {
@@ -379,10 +382,10 @@
       });
       root.dataset.frame = number;
     };
-    subscribe(props.channel, (value, frame) => {
+    own.subscribe(props.channel, (value, frame) => {
       payload = value;
       number = frame;
-      if (!isAhead(props.gaze)) opened = value.rows.find((row) => row.open)?.pick ?? null;
+      if (!own.isAhead(props.gaze)) opened = value.rows.find((row) => row.open)?.pick ?? null;
       soon(paint, true);
     });
     themed.add(() => { if (payload) paint(); });

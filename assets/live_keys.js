@@ -69,7 +69,10 @@
   };
 
   // ---- Ctrl+Enter, Escape ------------------------------------------------------------------------------------------
-  const runner = () => shown(".tabitem :is(button.primary, .primary .live-button)");
+  const runner = () => { // of the part of the page that has the focus
+    const own = page.at(document.activeElement), buttons = ":is(button.primary, .primary .live-button)";
+    return own.name ? own.all(buttons).find(isShown) : shown(".tabitem " + buttons);
+  };
   const run = () => {
     const button = runner(), field = document.activeElement;
     if (!button) return false;

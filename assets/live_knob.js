@@ -5,13 +5,15 @@
   if (page.knob) return;
 
   // ---- KnobBank: the values of all knobs of a tab ---------------------------------------------------------------
-  const banks = new Map(); // name -> {values, knobs: name -> what shows its value, set}
-  const bankOf = (name) => {
-    if (!banks.has(name)) banks.set(name, { values: {}, knobs: new Map(), set: () => {} });
-    return banks.get(name);
-  };
-  const knobBank = ({ props, trigger, watch }) => {
-    const bank = bankOf(props.bank);
+  page.everyPart((own) => {
+    const banks = new Map(); // name -> {values, knobs: name -> what shows its value, set}
+    own.bank = (name) => {
+      if (!banks.has(name)) banks.set(name, { values: {}, knobs: new Map(), set: () => {} });
+      return banks.get(name);
+    };
+  });
+  const knobBank = ({ element, props, trigger, watch }) => {
+    const own = page.at(element), bank = own.bank(props.bank);
     const take = () => {
       const before = bank.values;
       bank.values = JSON.parse(props.value);
@@ -22,7 +24,7 @@
     bank.set = (name, value) => {
       props.value = JSON.stringify({ ...bank.values, [name]: value });
       take();
-      page.slid?.(props.bank, bank.values, name);
+      own.slid?.(props.bank, bank.values, name);
       trigger("input");
     };
     watch("value", () => pointOut(take().map((show) => show.root))); // moved by something else: a map, an example
@@ -49,7 +51,7 @@
     const number = root.querySelector("input[type=number]");
     const toggle = root.querySelector("input[type=checkbox]");
     const off = root.querySelector(".knob-off");
-    const bank = props.bank ? bankOf(props.bank) : null;
+    const bank = props.bank ? page.at(element).bank(props.bank) : null;
     let last = props.start;
 
     const value = () => bank?.values[props.name] ?? props.value;

@@ -10,8 +10,8 @@
   const narrow = window.matchMedia("(max-width: 900px)"), calm = window.matchMedia("(prefers-reduced-motion: reduce)");
   document.addEventListener("click", ({ target }) => {
     if (!narrow.matches || !(target instanceof Element)) return;
-    const begun = Object.keys(BEGINS).find((pressed) => target.closest(pressed));
-    const result = begun && document.querySelector(BEGINS[begun]);
+    const own = window.livePage.at(target), begun = Object.keys(BEGINS).find((pressed) => target.closest(own.within(pressed)));
+    const result = begun && own.find(BEGINS[begun]);
     if (!result) return;
     const { top } = result.getBoundingClientRect();
     if (top < 0 || top > innerHeight / 2) result.scrollIntoView({ block: "start", behavior: calm.matches ? "auto" : "smooth" });

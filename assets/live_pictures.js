@@ -22,7 +22,7 @@
 
   // ---- what made it -----------------------------------------------------------------------------------------------
   const told = new Map(); // tab -> () => [text], for a tab whose state line does not say it
-  const tabOf = (panel) => panel.closest("[role=tabpanel]");
+  const tabOf = (panel) => panel.closest("[role=tabpanel], .apart");
   const nameOf = () => document.querySelector("#tabs > .tab-wrapper [role=tab][aria-selected=true]")?.dataset.tabId ?? "";
   const words = (selector, root) => [...(root?.querySelectorAll(selector) ?? [])].filter(shown).map((one) => one.textContent.trim()).filter(Boolean);
   const promptOf = (panel) => {

@@ -4,7 +4,7 @@
   "use strict";
   const page = window.livePage;
   if (page.livePlot) return;
-  const { nextFrame, node, paletteNow, resolved, soon, subscribe, themed } = page;
+  const { nextFrame, node, paletteNow, resolved, soon, themed } = page;
   const STILL = 200; // ms without another figure
 
   const livePlot = ({ element, props, trigger, watch }) => {
@@ -44,7 +44,7 @@
         holder.on("plotly_click", (event) => {
           const picked = event.points.map((point) => point.customdata).find((value) => value !== undefined);
           if (picked === undefined) return;
-          if (props.gaze) window.livePage.look(props.gaze, picked); else trigger("pick", { picked });
+          if (props.gaze) page.at(element).look(props.gaze, picked); else trigger("pick", { picked });
         });
       }
       if (drawn === null) window.livePage.plotKeys(holder, props.keys);
@@ -98,7 +98,7 @@
     // that the browser makes a click of. With a mouse one zooms as ever.
     holder.addEventListener("touchstart", (event) => event.stopPropagation(), { capture: true, passive: true });
 
-    if (props.channel) subscribe(props.channel, receive);
+    if (props.channel) page.at(element).subscribe(props.channel, receive);
     watch("value", () => { if (props.value) receive(JSON.parse(props.value), nextFrame()); });
     if (props.value) receive(JSON.parse(props.value), 0);
     themed.add(paint);

@@ -9,7 +9,9 @@
   const OFF = "playground-keys-off", SIZES = [0.8, 0.9, 1, 1.1, 1.25, 1.4, 1.6, 1.8];
   const kept = () => { try { return localStorage.getItem(OFF) === "1"; } catch { return false; } };
   let isOff = kept(), size = 2;
-  const shown = (selector) => [...document.querySelectorAll(selector)].find((one) => one.checkVisibility());
+  let own = page.at(); // the part of the page that was touched last, whose keys they are
+  for (const touch of ["pointerdown", "focusin"]) document.addEventListener(touch, ({ target }) => { own = page.at(target); }, true);
+  const shown = (selector) => [...own.all(selector), ...(own.name ? page.at().all(selector) : [])].find((one) => one.checkVisibility());
   const hasHeader = () => Boolean(shown("#header"));
   const press = (selector) => {
     const button = shown(selector);

@@ -3,19 +3,10 @@
 (() => {
   "use strict";
   const page = window.livePage;
-  if (page.slid) return;
+  if (page.at().slid) return;
 
   const CHANNELS = ["next_token", "cutoffs", "temperature"];
   const PATIENCE = 1500; // ms after the last move: an answer that has not come by then does not come
-  const shown = {}; // channel -> the server's newest payload
-  let row = null, settings = null, timer = 0;
-
-  const isCurrent = (one) => Object.keys(row.settings).every((name) => one[name] === settings[name]);
-  const release = (isLate) => {
-    clearTimeout(timer);
-    settings = null;
-    if (isLate) for (const name of CHANNELS) if (shown[name]) page.preview(name, shown[name]);
-  };
 
   // ---- what is drawn -----------------------------------------------------------------------------------------------
   const power = (exponent) => (exponent >= -4 ? `${Number((100 * 10 ** exponent).toPrecision(6))} %` : "10⁻" + "⁰¹²³⁴⁵⁶⁷⁸⁹"[-exponent]);
@@ -26,7 +17,7 @@
   };
   const cutColour = (name) => `var(--plot-cut-${name.replaceAll("_", "-")})`;
 
-  const bars = (payload, shapes) => {
+  const bars = (payload, shapes, row, settings) => {
     const finals = row.candidates.map(([logit]) => shapes.final.probability(logit));
     const longest = Math.max(...payload.rows.map(({ fill, edge }) => Math.max(fill ?? 0, edge ?? 0)));
     const scale = longest / Math.max(1e-9, ...finals, ...row.candidates.map(([, raw]) => raw));
@@ -63,7 +54,7 @@
     };
   };
 
-  const curves = (figure, now) => { // the heavy curve is the last; its line of the legend is the bold one
+  const curves = (figure, now, row) => { // the heavy curve is the last; its line of the legend is the bold one
     if (!row.raw) return figure;
     const { data, layout } = figure, { single, order } = row;
     const plain = page.shapes(row, { temperature: now }, order.filter((name) => name === "temperature")).final;
@@ -83,29 +74,39 @@
     };
   };
 
-  const draw = () => {
-    const shapes = page.shapes(row, settings, row.order);
-    if (shown.next_token?.rows.length) page.preview("next_token", bars(shown.next_token, shapes));
-    if (shown.cutoffs?.data.length === 2) page.preview("cutoffs", cutoffs(shown.cutoffs, shapes));
-    const isWarmer = settings.temperature !== row.settings.temperature;
-    if (isWarmer && shown.temperature?.data.length) page.preview("temperature", curves(shown.temperature, settings.temperature));
-  };
-
   // ---- when ----------------------------------------------------------------------------------------------------------
-  // A knob of a bank was moved by hand: all values of the bank, and the knob's name.
-  page.slid = (bank, values, name) => {
-    if (bank !== "generate" || !row) return;
-    if (!(name in row.settings)) { if (settings) release(false); return; }
-    settings = values;
-    clearTimeout(timer);
-    timer = setTimeout(() => release(true), PATIENCE);
-    draw();
-  };
-  page.subscribe("next_token.row", (payload) => {
-    row = payload;
-    if (settings && (!row || isCurrent(row.settings))) release(false);
+  page.everyPart((own) => {
+    const shown = {}; // channel -> the server's newest payload
+    let row = null, settings = null, timer = 0;
+
+    const draw = () => {
+      const shapes = page.shapes(row, settings, row.order);
+      if (shown.next_token?.rows.length) own.preview("next_token", bars(shown.next_token, shapes, row, settings));
+      if (shown.cutoffs?.data.length === 2) own.preview("cutoffs", cutoffs(shown.cutoffs, shapes));
+      const isWarmer = settings.temperature !== row.settings.temperature;
+      if (isWarmer && shown.temperature?.data.length) own.preview("temperature", curves(shown.temperature, settings.temperature, row));
+    };
+    const isCurrent = (one) => Object.keys(row.settings).every((name) => one[name] === settings[name]);
+    const release = (isLate) => {
+      clearTimeout(timer);
+      settings = null;
+      if (isLate) for (const name of CHANNELS) if (shown[name]) own.preview(name, shown[name]);
+    };
+    // A knob of a bank was moved by hand: all values of the bank, and the knob's name.
+    own.slid = (bank, values, name) => {
+      if (bank !== "generate" || !row) return;
+      if (!(name in row.settings)) { if (settings) release(false); return; }
+      settings = values;
+      clearTimeout(timer);
+      timer = setTimeout(() => release(true), PATIENCE);
+      draw();
+    };
+    own.subscribe("next_token.row", (payload) => {
+      row = payload;
+      if (settings && (!row || isCurrent(row.settings))) release(false);
+    });
+    for (const name of CHANNELS) {
+      own.hold(name, (payload) => { shown[name] = payload; return settings !== null; });
+    }
   });
-  for (const name of CHANNELS) {
-    page.hold(name, (payload) => { shown[name] = payload; return settings !== null; });
-  }
 })();

@@ -13,7 +13,7 @@
       bar.value = share ?? 0;
       if (words.textContent !== text) words.textContent = text;
     };
-    page.subscribe(props.channel, (value) => { newest = value; page.soon(paint, false); });
+    page.at(element).subscribe(props.channel, (value) => { newest = value; page.soon(paint, false); });
   };
 
   Object.assign(page, { liveProgress });

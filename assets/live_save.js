@@ -4,7 +4,7 @@
   const page = window.livePage;
   if (page.liveSave) return;
 
-  const liveSave = ({ props }) => page.subscribe(props.channel, ({ name, type, text }) => {
+  const liveSave = ({ element, props }) => page.at(element).subscribe(props.channel, ({ name, type, text }) => {
     const mark = type === "text/csv" ? "\ufeff" : ""; // by which a spreadsheet knows UTF-8
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([mark, text], { type: `${type};charset=utf-8` }));

@@ -6,12 +6,12 @@
 
   const TYPES = { json: "application/json", csv: "text/csv", text: "text/plain" }, ENDINGS = { text: "txt" };
   const LARGEST = 30_000_000; // bytes of a file that is read
-  const askers = new Map(); // tab -> (kind) => asks the server
+  page.everyPart((own) => { own.askers = new Map(); }); // tab -> (kind) => asks the server
   let texts = {}, asking = null; // {panel, kind}: whose file is on its way
 
-  const saver = ({ props, trigger, watch }) => {
+  const saver = ({ element, props, trigger, watch }) => {
     texts = props.texts;
-    askers.set(props.tab, (kind) => trigger("ask", { picked: kind }));
+    page.at(element).askers.set(props.tab, (kind) => trigger("ask", { picked: kind }));
     watch("value", () => {
       if (!props.value || !asking) return;
       const { kind, content } = JSON.parse(props.value), { panel } = asking;
@@ -21,7 +21,8 @@
   };
   for (const kind of Object.keys(TYPES)) {
     page.pictures.acts[kind] = (panel) => {
-      const tab = document.querySelector('#tabs > .tab-wrapper [role=tab][aria-selected="true"]')?.dataset.tabId;
+      const { name, askers } = page.at(panel);
+      const tab = name ? [...askers.keys()][0] : document.querySelector('#tabs > .tab-wrapper [role=tab][aria-selected="true"]')?.dataset.tabId;
       asking = { panel, kind };
       askers.get(tab)?.(kind);
     };

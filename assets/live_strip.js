@@ -3,14 +3,14 @@
   "use strict";
   const page = window.livePage;
   if (page.tokenStrip) return;
-  const { node, resync, soon, subscribe } = page;
+  const { node, soon } = page;
 
   // ---- TokenStrip: every token a button -----------------------------------------------------------------------
   // Payload: {start, tokens: [{text, title, shades}], lead?: text, or what a chat template made: [{text, kind}]}
   //   start: how many tokens of the strip stay; `tokens` follow them. A run begins with start 0 and its lead.
   // Payload of the channel "<channel>.look": {index, pinned}: the token on show, and whether the person chose it.
   const tokenStrip = ({ element, props }) => {
-    const strip = element.querySelector(".token-strip");
+    const own = page.at(element), strip = element.querySelector(".token-strip");
     const lead = element.querySelector(".token-lead");
     const chooser = element.querySelector("select");
     let tokens = [], first = 0, leadText = null, inspected = -1, isPinned = false, mode = 0, number = 0, usual = 0;
@@ -68,7 +68,7 @@
       strip.dataset.frame = number;
     };
     const receive = (payload, frame) => {
-      if (payload.start > tokens.length) { resync(props.channel); return; } // something in between was lost
+      if (payload.start > tokens.length) { own.resync(props.channel); return; } // something in between was lost
       if (payload.start === 0 && payload.lead !== undefined) leadText = payload.lead;
       const isSame = (token, i) => token.text === tokens[payload.start + i]?.text && token.title === tokens[payload.start + i]?.title;
       const changed = payload.tokens.findIndex((token, i) => !isSame(token, i));
@@ -80,7 +80,7 @@
     const look = (index) => { // null: the newest again
       isPinned = index !== null;
       inspected = index ?? tokens.length - 1;
-      window.livePage.look(props.gaze, index);
+      own.look(props.gaze, index);
       soon(paint, false);
     };
 
@@ -98,9 +98,9 @@
       look(Number(next.dataset.index));
     });
     chooser.addEventListener("change", () => choose(chooser.selectedIndex));
-    subscribe(props.channel, receive);
-    subscribe(props.channel + ".look", ({ index, pinned }) => {
-      if (window.livePage.isAhead(props.gaze)) return;
+    own.subscribe(props.channel, receive);
+    own.subscribe(props.channel + ".look", ({ index, pinned }) => {
+      if (own.isAhead(props.gaze)) return;
       [inspected, isPinned] = [index, pinned];
       soon(paint, false);
     });

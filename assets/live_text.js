@@ -3,7 +3,7 @@
   "use strict";
   const page = window.livePage;
   if (page.liveText) return;
-  const { copyText, nextFrame, node, soon, subscribe } = page;
+  const { copyText, nextFrame, node, soon } = page;
 
   // ---- LiveText: sentences, tables and code from data ----------------------------------------------------------
   // Payload: {parts: [text | {text, kind, action | look: [gaze, picked], pressed?, label?}]} | {table: {head: [text], rows: [[text]], dots?: [colour]}} | {code: text, copy, copied}
@@ -19,7 +19,7 @@
       if (item.pressed !== undefined) button.setAttribute("aria-pressed", item.pressed);
       if (item.label) { button.title = item.label; button.setAttribute("aria-label", item.label); }
       button.addEventListener("click", () => {
-        if (item.look) window.livePage.look(...item.look); else trigger("act", { picked: item.action });
+        if (item.look) page.at(element).look(...item.look); else trigger("act", { picked: item.action });
       });
       return button;
     };
@@ -68,7 +68,7 @@
       holder.dataset.frame = number;
     };
     const receive = (value, frame) => { payload = value; number = frame; soon(paint, false); };
-    if (props.channel) subscribe(props.channel, receive);
+    if (props.channel) page.at(element).subscribe(props.channel, receive);
     watch("value", () => { if (props.value) receive(JSON.parse(props.value), nextFrame()); });
     if (props.value) receive(JSON.parse(props.value), 0);
   };
@@ -77,7 +77,7 @@
   const liveButton = ({ element, props, trigger }) => {
     const button = element.querySelector(".live-button");
     button.addEventListener("click", () => { if (button.getAttribute("aria-disabled") !== "true") trigger("press"); });
-    subscribe(props.channel, ({ text, off, kind }) => soon(() => {
+    page.at(element).subscribe(props.channel, ({ text, off, kind }) => soon(() => {
       if (button.textContent !== text) button.textContent = text;
       button.setAttribute("aria-disabled", Boolean(off)); // it keeps the focus, as a disabled one would not
       button.dataset.kind = kind ?? "";

@@ -2,7 +2,7 @@
 // Token text is hostile: it is only ever set as textContent.
 (() => {
   "use strict";
-  const { subscribe, soon, node } = window.livePage;
+  const { at, soon, node } = window.livePage;
   const PAUSE = 500; // milliseconds without a keystroke after which what was typed is read
 
   const textKnob = ({ element, props, trigger, watch }) => {
@@ -61,7 +61,7 @@
     watch("value", show);
     show();
 
-    subscribe(props.channel, (payload) => {
+    at(element).subscribe(props.channel, (payload) => {
       const { parts = [], kind = "" } = payload[props.name] ?? {};
       soon(() => {
         echo.dataset.kind = kind;

@@ -4,7 +4,7 @@
   "use strict";
   const page = window.livePage;
   if (!page || page.tokenSpans) return;
-  const { subscribe, soon, node, entitle, scrolls } = page;
+  const { soon, node, entitle, scrolls } = page;
 
   const COLOURS = 5;
   const CHUNK = 400; // tokens in one block of the text: the browser lays out the blocks on screen only
@@ -13,6 +13,7 @@
 
   // ---- TokenSpans: a text as tokens; only what changed since the last payload is touched -------------------------
   const tokenSpans = ({ element, props, trigger }) => {
+    const own = page.at(element);
     const facts = element.querySelector(".token-facts"), text = element.querySelector(".token-spans");
     const note = element.querySelector(".token-note"), detail = element.querySelector(".token-detail");
     const list = element.querySelector(".token-ids"), listed = scrolls(list);
@@ -152,7 +153,7 @@
       if (isFocus) token.span.focus();
       reveal(list, token.number);
       light(token);
-      page.look(props.gaze, token.index);
+      own.look(props.gaze, token.index);
     };
     for (const [box, other] of [[text, list], [list, text]]) {
       box.addEventListener("pointerover", (event) => {
@@ -173,11 +174,12 @@
       choose(tokens[to], true);
       reveal(text, tokens[to].span);
     });
-    subscribe(props.channel, receive);
+    own.subscribe(props.channel, receive);
   };
 
   // ---- TokenRows: boxes in rows, in columns, or in a table ---------------------------------------------------------
   const tokenRows = ({ element, props }) => {
+    const own = page.at(element);
     const holder = element.querySelector(".token-rows"), filled = scrolls(holder);
     let payload = null, number = 0;
     const box = (cell, tag) => {
@@ -188,7 +190,7 @@
       if (cell.pick !== undefined) {
         made.type = "button";
         if (cell.pressed !== undefined) made.setAttribute("aria-pressed", cell.pressed);
-        made.addEventListener("click", () => page.look(props.gaze, cell.pick));
+        made.addEventListener("click", () => own.look(props.gaze, cell.pick));
       }
       return made;
     };
@@ -235,11 +237,12 @@
       holder.dataset.frame = number;
       holder.dataset.state = payload.state ?? "";
     };
-    subscribe(props.channel, (value, frame) => { payload = value; number = frame; soon(paint, false); });
+    own.subscribe(props.channel, (value, frame) => { payload = value; number = frame; soon(paint, false); });
   };
 
   // ---- Stepper ---------------------------------------------------------------------------------------------------
   const stepper = ({ element, props }) => {
+    const own = page.at(element);
     const root = element.querySelector(".stepper"), range = root.querySelector("input"), words = root.querySelector("output");
     const play = root.querySelector("[data-move=play]");
     let step = 0, steps = 0, timer = 0;
@@ -258,7 +261,7 @@
     const go = (to) => { // the step is where the person has put it, before the answer comes
       if (to < 0 || to > steps) return;
       step = to;
-      page.look(props.gaze, to);
+      own.look(props.gaze, to);
       show();
     };
     const stop = () => { clearTimeout(timer); timer = 0; };
@@ -276,9 +279,9 @@
       go({ first: 0, back: step - 1, forward: step + 1, last: steps }[move]);
     });
     range.addEventListener("input", () => { stop(); go(Number(range.value)); });
-    subscribe(props.channel, (payload) => {
+    own.subscribe(props.channel, (payload) => {
       steps = payload.steps;
-      if (!page.isAhead(props.gaze)) step = payload.step;
+      if (!own.isAhead(props.gaze)) step = payload.step;
       if (isPlaying()) { clearTimeout(timer); if (step < steps) tick(); else stop(); }
       soon(show, false);
     });

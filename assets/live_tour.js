@@ -11,12 +11,12 @@
   const isNew = () => { try { return !localStorage.getItem(SEEN); } catch { return false; } };
 
   const tour = ({ element, props, trigger }) => {
-    const card = element.querySelector(".tour"), words = card.querySelector("p");
+    const own = page.at(element), card = element.querySelector(".tour"), words = card.querySelector("p");
     document.body.append(card); // fixed, whatever its tab does
     let scene = "none", asks = null, farewell = "", ringed = null, timer = 0;
     const ring = (selector) => {
       ringed?.classList.remove("tour-ring");
-      const found = selector ? document.querySelector(selector) : null; // the panel that it is in: a ring inside covers words
+      const found = selector ? own.find(selector) : null; // the panel that it is in: a ring inside covers words
       ringed = found && (page.pictures.panelOf(found) ?? found);
       ringed?.classList.add("tour-ring");
     };
@@ -33,13 +33,13 @@
       hide();
       trigger("end");
     };
-    page.subscribe(props.channel, (payload) => {
+    own.subscribe(props.channel, (payload) => {
       const before = scene;
       scene = payload.scene;
-      for (const button of document.querySelectorAll(".show-me")) button.hidden = scene === "none";
+      for (const button of own.all(".show-me")) button.hidden = scene === "none";
       if (!payload.text) {
         if (before !== "over" || scene !== "ready") hide();
-        if (scene === "ready" && isNew() && !calm.matches && !page.brings() && !document.hidden) setTimeout(start);
+        if (scene === "ready" && !own.name && isNew() && !calm.matches && !page.brings() && !document.hidden) setTimeout(start);
         return;
       }
       words.textContent = payload.text;
@@ -56,7 +56,7 @@
       if (!(target instanceof Element) || card.contains(target)) return;
       if (isPlaying()) { end(); return; }
       if (card.hidden) return;
-      if (!asks || !target.closest(asks)) { if (target.closest("button, input, textarea")) hide(); return; }
+      if (!asks || !(page.at(target) === own && target.closest(own.within(asks)))) { if (target.closest("button, input, textarea")) hide(); return; }
       asks = null;
       words.textContent = farewell;
       ring(null);
@@ -66,7 +66,7 @@
       document.addEventListener(kind, touched, { capture: true, passive: true });
     }
     document.addEventListener("click", ({ target }) => {
-      if (target instanceof Element && target.closest(".show-me")) start();
+      if (target instanceof Element && target.closest(".show-me") && page.at(target) === own) start();
     });
   };
 

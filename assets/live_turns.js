@@ -3,14 +3,14 @@
   "use strict";
   const page = window.livePage;
   if (page.turns) return;
-  const { node, soon, subscribe } = page;
+  const { node, soon } = page;
   const PAUSE = 500; // milliseconds without a keystroke after which what was typed is told
   const MOST_ROWS = 8;
 
   const turns = ({ element, props, trigger, watch }) => {
-    const root = element.querySelector(".turns"), body = root.querySelector(".turns-body"), list = root.querySelector(".turns-list");
+    const own = page.at(element), root = element.querySelector(".turns"), body = root.querySelector(".turns-body"), list = root.querySelector(".turns-list");
     const goesOn = root.querySelector(".turns-continue"), check = goesOn.querySelector("input");
-    const plain = () => document.getElementById(props.plain);
+    const plain = () => own.byId(props.plain);
     const first = () => ({ messages: [{ role: "user", content: plain()?.querySelector("textarea")?.value ?? "" }] });
     let kept = null; // the turns, while the page has a plain text
     let shown = null; // the value that the fields show
@@ -105,7 +105,7 @@
     check.addEventListener("change", () => changed(true));
     watch("value", show);
     show();
-    subscribe(props.channel, ({ offered, value }) => soon(() => {
+    own.subscribe(props.channel, ({ offered, value }) => soon(() => {
       if (offered !== undefined) {
         root.hidden = !offered;
         if (!offered && props.value) become(""); // a model without a template reads a text

@@ -20,7 +20,7 @@ class Door(gr.HTML):
         super().__init__(
             "",
             html_template="",
-            js_on_load="window.livePage.door({props, trigger}); // triggers 'input'",
+            js_on_load="window.livePage.door({element, props, trigger}); // triggers 'input'",
             visible="hidden",
             tab=tab,
             homes=dict(homes),

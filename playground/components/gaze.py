@@ -24,7 +24,7 @@ class Gaze(gr.HTML):
         super().__init__(
             NOWHERE,
             html_template="",
-            js_on_load="window.livePage.gaze({props, trigger}); // triggers 'input'",
+            js_on_load="window.livePage.gaze({element, props, trigger}); // triggers 'input'",
             visible="hidden",
             gaze=name,
             elem_id=f"gaze-{name.replace('.', '-')}",

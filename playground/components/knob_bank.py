@@ -19,7 +19,7 @@ class KnobBank(gr.HTML):
         super().__init__(
             bank_value(values),
             html_template="<div hidden></div>",
-            js_on_load="window.livePage.knobBank({props, trigger, watch}); // triggers 'input'",
+            js_on_load="window.livePage.knobBank({element, props, trigger, watch}); // triggers 'input'",
             apply_default_css=False,
             bank=name,
             **arguments,

@@ -24,7 +24,7 @@ class LiveBus(gr.HTML):
         super().__init__(
             value,
             html_template="",
-            js_on_load="window.livePage.liveBus({props, trigger, watch}); // triggers 'resync'",
+            js_on_load="window.livePage.liveBus({element, props, trigger, watch}); // triggers 'resync'",
             visible="hidden",
             **arguments,
         )

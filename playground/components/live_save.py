@@ -11,7 +11,7 @@ class LiveSave(gr.HTML):
     def __init__(self, *, channel: str, **arguments: Any) -> None:
         super().__init__(
             html_template="",
-            js_on_load="window.livePage.liveSave({props});",
+            js_on_load="window.livePage.liveSave({element, props});",
             visible="hidden",
             channel=channel,
             **arguments,

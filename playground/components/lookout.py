@@ -15,7 +15,7 @@ class Lookout(gr.HTML):
     def __init__(self, panels: Sequence[str], *, channel: str, **arguments: Any) -> None:
         super().__init__(
             html_template="",
-            js_on_load="window.livePage.lookout({props, trigger}); // triggers 'ask'",
+            js_on_load="window.livePage.lookout({element, props, trigger}); // triggers 'ask'",
             visible="hidden",
             panels=json.dumps(list(panels)),
             channel=channel,

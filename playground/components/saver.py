@@ -17,7 +17,7 @@ class Saver(gr.HTML):
         super().__init__(
             None,
             html_template="",
-            js_on_load="window.livePage.saver({props, trigger, watch}); // triggers 'ask'",
+            js_on_load="window.livePage.saver({element, props, trigger, watch}); // triggers 'ask'",
             visible="hidden",
             tab=tab,
             texts=dict(texts),

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import gradio as gr
 import pytest
 from growth import growth as growth_of
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
@@ -60,12 +61,12 @@ def gradio_litter() -> Iterator[None]:
 
 
 @contextmanager
-def served(slot: ModelSlot) -> Iterator[str]:
+def served(slot: ModelSlot, build: Callable[[ModelSlot], gr.Blocks] = playground_page.build) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with gradio_litter():
-        demo = playground_page.build(slot)
+        demo = build(slot)
         playground_page.launch(demo, settings.Settings(port=port), prevent_thread_lock=True, quiet=True)
     yield f"http://127.0.0.1:{port}"
     with gradio_litter():
@@ -73,7 +74,7 @@ def served(slot: ModelSlot) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def serve() -> Callable[[ModelSlot], AbstractContextManager[str]]:
+def serve() -> Callable[..., AbstractContextManager[str]]:
     return served
 
 

@@ -161,8 +161,8 @@ def test_a_sketch_is_the_picture_that_plotly_draws(tab: Tab) -> None:
         tab.page.evaluate(
             """name => {
                 let figure;
-                livePage.subscribe(name, (payload) => { figure = payload; });
-                livePage.preview(name, { ...figure, again: true }); // stays until the server's comes
+                livePage.at().subscribe(name, (payload) => { figure = payload; });
+                livePage.at().preview(name, { ...figure, again: true }); // stays until the server's comes
             }""",
             name,
         )
