@@ -3,6 +3,7 @@ processor once a step, so everything after the forward pass (processors, draws, 
 """
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,8 +24,18 @@ class NoDeviceError(Exception):
         self.wanted, self.present = wanted, present
 
 
+def is_lent_by_call() -> bool:
+    """Whether this is a ZeroGPU Space: torch speaks of a card there, but a program has it only within functions that
+    are run in a process of their own, from which nothing comes back but what they return."""
+    return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
+
+
 def present() -> tuple[str, ...]:
-    """The devices of this machine, by the names that `choose` takes; the last is the processor."""
+    """The devices of this machine, by the names that `choose` takes; the last is the processor. The card of a ZeroGPU
+    Space is none: the KV caches that grow from token to token, and are kept for later runs, would be lost with the
+    process of each call."""
+    if is_lent_by_call():
+        return ("cpu",)
     found = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
     return (*found, *(("mps",) if torch.backends.mps.is_available() else ()), "cpu")
 
@@ -40,6 +51,11 @@ def choose(wanted: str, weight_bytes: int) -> torch.device:
     """The device for a model whose weights take so many bytes: the one that was named, or for "auto" the first card
     with room for them, else the processor. Raises NoDeviceError."""
     check(wanted)
+    if is_lent_by_call():
+        logger.warning(
+            "a ZeroGPU Space lends its card to single calls, in processes of their own, where KV caches would be lost: "
+            "the model computes on the processor"
+        )
     if wanted != "auto":
         return torch.device("cuda:0" if wanted == "cuda" else wanted)
     for name in present():

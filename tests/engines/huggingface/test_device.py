@@ -52,6 +52,24 @@ def test_auto_without_a_card_is_the_processor(cards: Callable[..., None]) -> Non
     assert device.choose("auto", 1) == torch.device("cpu")
 
 
+@pytest.mark.parametrize(("said", "is_lent"), [("true", True), ("1", True), ("false", False), ("", False)])
+def test_the_card_of_a_zerogpu_space_is_none(
+    said: str,
+    is_lent: bool,
+    cards: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """torch says there that a card is there, wherever it is asked; it is lent to single calls alone."""
+    cards(80 * GIB)
+    monkeypatch.setenv("SPACES_ZERO_GPU", said)
+    assert device.choose("auto", GIB) == torch.device("cpu" if is_lent else "cuda:0")
+    assert ("ZeroGPU" in caplog.text and "processor" in caplog.text) == is_lent
+    if is_lent:
+        with pytest.raises(device.NoDeviceError, match="no device cuda here; there is cpu"):
+            device.choose("cuda", GIB)
+
+
 @pytest.mark.parametrize("name", ["cuda", "cuda:0", "cuda:1", "mps"])
 def test_a_device_that_is_not_here_is_refused_by_name(name: str, cards: Callable[..., None]) -> None:
     cards()
