@@ -9,6 +9,7 @@ from playground.decoding import clouds, lanes, together
 from playground.decoding.beam_steps import BeamStep, BeamStrategy
 from playground.decoding.beam_trace import BeamTrace
 from playground.decoding.clouds import Cloud, Sample
+from playground.decoding.dialogue import Rendered
 from playground.decoding.lanes import Comparison, Lane
 from playground.decoding.model import LanguageModel
 from playground.decoding.processors import MinNewTokens, NoRepeatNGram
@@ -43,10 +44,13 @@ def generate(model: LanguageModel, request: GenerationRequest, trace: Trace | No
 
 
 def search(
-    model: LanguageModel, strategy: BeamStrategy, prompt_ids: tuple[int, ...], max_new_tokens: int
-) -> Iterator[BeamStep]:
-    """Yield the steps of a search with beams; closing and errors as in `generate`."""
-    return _mendable(model, strategy, strategy.decode(model, GenerationRequest(prompt_ids, strategy, max_new_tokens)))
+    model: LanguageModel, strategy: BeamStrategy, prompt_ids: tuple[int, ...], max_new_tokens: int,
+    rendered: Rendered | None = None,
+) -> Iterator[BeamStep]:  # fmt: skip
+    """Yield the steps of a search with beams; `rendered`: the dialogue that the prompt is. Closing and errors as in
+    `generate`."""
+    request = GenerationRequest(prompt_ids, strategy, max_new_tokens, rendered=rendered)
+    return _mendable(model, strategy, strategy.decode(model, request))
 
 
 def compare(

@@ -87,7 +87,7 @@ class BeamSearch(Search):
         Raises InvalidLogitsError if the model returns NaN, NothingLeftError if the processors removed every token.
         """
         generator = dice(self.selection.seed, 0, model.vocab_size)
-        search = _Search(self, model.eos_ids, request.prompt_ids, request.max_new_tokens, generator)
+        search = _Search(self, request.ends(model), request.prompt_ids, request.max_new_tokens, generator)
         yield from searched(search, model, request.prompt_ids)
 
     def processors_for(self, prompt_length: int, eos_ids: Sequence[int]) -> tuple[Processor, ...]:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 
 from playground.decoding.beam_steps import BeamStep, BeamStrategy, Cost, Hypothesis, StopReason
+from playground.decoding.dialogue import Rendered
+from playground.decoding.model import LanguageModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,12 +16,18 @@ class BeamTrace:
         strategy: how the search goes on.
         max_new_tokens: the longest that a sequence may become.
         steps: taken so far.
+        rendered: the dialogue that the prompt is; None for a plain text.
     """
 
     prompt_ids: tuple[int, ...]
     strategy: BeamStrategy
     max_new_tokens: int
     steps: tuple[BeamStep, ...] = ()
+    rendered: Rendered | None = None
+
+    def ends(self, model: LanguageModel) -> tuple[int, ...]:
+        """The ids that end a sequence: those that end any text of the model, and what ends a turn of a dialogue."""
+        return (*model.eos_ids, *(self.rendered.end_ids if self.rendered else ()))
 
     @property
     def stop_reason(self) -> StopReason | None:

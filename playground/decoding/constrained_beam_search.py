@@ -69,7 +69,7 @@ class ConstrainedBeamSearch(Search):
 
         Raises InvalidLogitsError if the model returns NaN, NothingLeftError if the processors removed every token.
         """
-        search = _ConstrainedSearch(self, model.eos_ids, request.prompt_ids, request.max_new_tokens)
+        search = _ConstrainedSearch(self, request.ends(model), request.prompt_ids, request.max_new_tokens)
         yield from searched(search, model, request.prompt_ids)
 
 

@@ -72,7 +72,7 @@ class DiverseBeamSearch(Search):
 
         Raises InvalidLogitsError if the model returns NaN, NothingLeftError if the processors removed every token.
         """
-        search = _GroupSearch(self, model.eos_ids, request.prompt_ids, request.max_new_tokens)
+        search = _GroupSearch(self, request.ends(model), request.prompt_ids, request.max_new_tokens)
         state = model.prefill(request.prompt_ids)
         rows = dict.fromkeys(range(self.num_beams), 0)  # beam -> its row of the state
         try:

@@ -41,7 +41,9 @@ class Lane:
         """Before its first token."""
         if is_of_beams(request):
             strategy = cast(BeamStrategy, request.strategy)
-            return cls(request, BeamTrace(request.prompt_ids, strategy, request.max_new_tokens))
+            return cls(
+                request, BeamTrace(request.prompt_ids, strategy, request.max_new_tokens, rendered=request.rendered)
+            )
         return cls(request, Trace(request))
 
     @property

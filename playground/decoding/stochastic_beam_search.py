@@ -80,7 +80,7 @@ class StochasticBeamSearch(Search):
         `score` is the plain sum. Raises InvalidLogitsError if the model returns NaN, NothingLeftError if the
         processors removed every token.
         """
-        search = _StochasticSearch(self, model.eos_ids, request.prompt_ids, request.max_new_tokens)
+        search = _StochasticSearch(self, request.ends(model), request.prompt_ids, request.max_new_tokens)
         yield from searched(search, model, request.prompt_ids)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from playground.decoding.beam_trace import BeamTrace
+from playground.decoding.dialogue import Rendered
 from playground.decoding.trace import Step, Trace
 from playground.engines import dialogues
 from playground.runs.beam_recording import facts_of
@@ -30,7 +31,7 @@ def run_json(trace: Trace, vocabulary: Vocabulary, model: str, link: str) -> str
     return _json(
         {
             **_head(RUN, model, link),
-            "prompt": _piece(trace.request.prompt_ids, vocabulary) | _turns(trace),
+            "prompt": _piece(trace.request.prompt_ids, vocabulary) | _turns(trace.request.rendered),
             "output": _piece(trace.token_ids, vocabulary) | {"logprob": trace.cum_logprob},
             "finish_reason": trace.finish_reason,
             "steps": steps,
@@ -59,7 +60,7 @@ def search_json(trace: BeamTrace, vocabulary: Vocabulary, model: str, link: str)
     return _json(
         {
             **_head(SEARCH, model, link),
-            "prompt": _piece(trace.prompt_ids, vocabulary),
+            "prompt": _piece(trace.prompt_ids, vocabulary) | _turns(trace.rendered),
             "output": None if best is None else _piece(best.token_ids, vocabulary) | {"score": best.score},
             "finish_reason": trace.stop_reason,
             "tokens": {str(i): vocabulary.text([i]) for i in sorted(ids)},
@@ -76,8 +77,7 @@ def _piece(ids: Sequence[int], vocabulary: Vocabulary) -> dict[str, Any]:
     return {"text": vocabulary.text(ids), "ids": list(ids)}
 
 
-def _turns(trace: Trace) -> dict[str, Any]:
-    rendered = trace.request.rendered
+def _turns(rendered: Rendered | None) -> dict[str, Any]:
     return {} if rendered is None else dialogues.to_json(rendered.dialogue)
 
 

@@ -43,7 +43,6 @@ class Room(NamedTuple):
         longest: the most tokens it takes.
         views: what else its page can be told, each name with its values.
         is_steered: whether tokens can be chosen by hand.
-        has_turns: whether its prompt may be turns.
     """
 
     tab: str
@@ -51,7 +50,6 @@ class Room(NamedTuple):
     longest: int
     views: Mapping[str, Collection[str]]
     is_steered: bool = True
-    has_turns: bool = True
 
 
 @dataclass(frozen=True)
@@ -195,7 +193,7 @@ class _Reading:
             "seed": self.number("seed", 0, catalog.MAX_SEED),
             "max_new_tokens": self.number("max_new_tokens", 1, room.longest), "order": self.order(),
         }  # fmt: skip
-        if room.has_turns and (dialogue := self.dialogue()):
+        if dialogue := self.dialogue():
             own = {**own, "dialogue": dialogue, "prompt": None}
         own = {name: value for name, value in own.items() if value is not None}
         texts = {}

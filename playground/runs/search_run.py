@@ -103,8 +103,8 @@ class SearchRun(Turns):
         there: the same one goes on; "another" is begun where anything is another, or the old one can't go on; there is
         nothing to do where it has "ended"."""
         trace, search = self.trace, self.search
-        same = (trace.prompt_ids, trace.strategy, trace.max_new_tokens) == (
-            asked.prompt_ids, asked.strategy, asked.max_new_tokens,
+        same = (trace.prompt_ids, trace.strategy, trace.max_new_tokens, trace.rendered) == (
+            asked.prompt_ids, asked.strategy, asked.max_new_tokens, asked.rendered,
         )  # fmt: skip
         if not same or self.model_name != model_name or (search is None and not trace.is_finished):
             return asked, None, "another"
@@ -122,7 +122,7 @@ class SearchRun(Turns):
         """
         before = self.snapshot()
         if search is None:
-            steps = engine.search(backend.model, trace.strategy, trace.prompt_ids, trace.max_new_tokens)
+            steps = engine.search(backend.model, trace.strategy, trace.prompt_ids, trace.max_new_tokens, trace.rendered)
             search = LiveSearch(trace, steps)
             self.put(trace, BeamTree(), backend.info.name, search)
             self.made = settings

@@ -24,7 +24,7 @@ _SPEEDS = {"speed": tuple(SPEEDS)}
 _SAMPLE_FIRST = sorted(kinds(), key=lambda kind: not kind.draws)
 ROOMS = (
     Room("generate", _SAMPLE_FIRST, MAX_LENGTH, {**_SPEEDS, "unit": tuple(UNITS)}),
-    Room("beam", searches(), MAX_STEPS, _SPEEDS, is_steered=False, has_turns=False),
+    Room("beam", searches(), MAX_STEPS, _SPEEDS, is_steered=False),
 )
 
 

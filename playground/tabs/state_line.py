@@ -74,7 +74,7 @@ def settings_of_search(values: BeamValues) -> dict[str, Setting]:
         value = values.parameters.get(parameter.name, parameter.neutral)
         if (kind.draws or not parameter.sampling_only) and value != parameter.neutral:
             found[parameter.name] = Setting(say(f"parameter.{parameter.name}.short"), shorter(value))
-    return found | _asked(values.prompt, values.length)
+    return found | _asked(values.turns or values.prompt, values.length)
 
 
 def _setting(option: Option, control: Any) -> Setting | None:

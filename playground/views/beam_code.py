@@ -8,7 +8,7 @@ from playground.decoding.beam_steps import BeamStrategy
 from playground.decoding.beam_trace import BeamTrace
 from playground.decoding.sampling import Sampling
 from playground.decoding.selection import Argmax, Multinomial
-from playground.views.code import pretrained
+from playground.views.code import of_dialogue, pretrained
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,11 @@ def beam_code(
         f"model = AutoModelForCausalLM.from_pretrained({pretrained(model)}, dtype=torch.float32)",
         "# only what is written below: no defaults from the model's repository",
         f"model.generation_config = GenerationConfig(eos_token_id={ends}, pad_token_id={eos_ids[0] if eos_ids else 0})",
-        f"input_ids = torch.tensor([{list(trace.prompt_ids)}])",
     ]
+    if trace.rendered is None:
+        lines.append(f"input_ids = torch.tensor([{list(trace.prompt_ids)}])")
+    else:
+        lines += of_dialogue(trace.rendered.dialogue, ())
     if strategy.is_drawn:
         lines.append(f"torch.manual_seed({strategy.seed})")
     stop = strategy.stop if finds_stop_strings else None

@@ -45,7 +45,7 @@ def transformers_code(
     if rendered is None:
         lines.append(f"input_ids = torch.tensor([{list(trace.request.prompt_ids + trace.token_ids[:given])}])")
     else:
-        lines += _rendered(rendered.dialogue, trace.token_ids[:given])
+        lines += of_dialogue(rendered.dialogue, trace.token_ids[:given])
     if not wanted:
         return "\n".join([*lines, "print(tokenizer.decode(input_ids[0]))"])
     is_listed = bool(strategy.beyond_generate) or strategy.is_reordered
@@ -75,7 +75,7 @@ def transformers_code(
     return "\n".join(lines)
 
 
-def _rendered(dialogue: Dialogue, taken_ids: tuple[int, ...]) -> list[str]:
+def of_dialogue(dialogue: Dialogue, taken_ids: tuple[int, ...]) -> list[str]:
     """The prompt by the chat template, and what was taken after it."""
     how = "continue_final_message=True" if dialogue.continues else "add_generation_prompt=True"
     lines = ["messages = [", *(f"    {message!r}," for message in dialogue.messages), "]"]

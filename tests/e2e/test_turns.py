@@ -72,3 +72,18 @@ def test_a_dialogue(url: str, visit: Callable[..., Tab]) -> None:
 def test_a_model_without_a_template_has_no_switch(tab: Tab) -> None:
     expect(tab.page.locator("#turns .turns")).to_be_hidden()
     expect(tab.page.locator("#prompt textarea")).to_be_visible()
+
+
+def test_a_dialogue_in_a_search(url: str, visit: Callable[..., Tab]) -> None:
+    page = visit(url).page
+    page.goto(f"{url}/?tab=beam&num_beams=2&max_new_tokens=3&speed=fast&prompt=Who+lives+there")
+    expect(page.locator("#beam-badge .live-text")).to_have_attribute("data-kind", "good")
+    expect(page.locator("#beam-lead .part-legend")).to_have_count(0)
+    turns, field = page.locator("#beam-turns"), page.locator("#beam-prompt textarea")
+    turns.get_by_role("button", name="Turns").click()
+    expect(field).to_be_hidden()
+    turns.locator("textarea").press("Shift+Enter")
+    expect(page.locator("#beam-lead .part-own")).to_have_text("Who lives there")
+    expect(page.locator("#beam-lead .part-special").first).to_have_text("<|im_start|>")
+    expect(page.locator("#beam-badge .live-text")).to_have_attribute("data-kind", "good")
+    expect(page).to_have_url(re.compile("messages="))

@@ -16,6 +16,7 @@ from playground.views.beam_pool import pool
 from playground.views.beam_sequences import repeated_pairs, shared_beginning, verdict
 from playground.views.beam_tree import BeamTree, Node, Place
 from playground.views.beam_underflow import underflow
+from playground.views.dialogue import dialogue_parts
 from playground.views.strip import spelt_together
 from playground.vocabulary import Vocabulary
 
@@ -43,6 +44,12 @@ def tree(trace: BeamTrace, shape: BeamTree, start: int, look: BeamLook) -> dict[
     if start == 0:
         payload["prompt"] = spelt_together(trace.prompt_ids, look.vocabulary)
     return payload
+
+
+def lead(trace: BeamTrace, look: BeamLook) -> dict[str, object]:
+    """The dialogue that was read, what the chat template put there marked; nothing of a plain text."""
+    found = dialogue_parts(trace.prompt_ids, trace.rendered, look.vocabulary) if trace.rendered else []
+    return {"parts": [{"text": look.t("turns.legend"), "kind": "legend"}, *found] if found else []}
 
 
 def _row(node: Node, look: BeamLook) -> list[object]:
@@ -189,7 +196,7 @@ def whole(
     look: BeamLook,
 ) -> dict[str, object]:  # fmt: skip
     """All panels; before the first step only the prompt and a word on what to do."""
-    channels: dict[str, object] = {"beam.tree": tree(trace, shape, 0, look)}
+    channels: dict[str, object] = {"beam.tree": tree(trace, shape, 0, look), "beam.lead": lead(trace, look)}
     if not trace.steps:
         return {**channels, **blank(look)}
     channels |= step_panels(trace, shape, index, greedy, look)

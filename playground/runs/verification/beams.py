@@ -9,6 +9,7 @@ from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
 from playground.decoding.beam_steps import BeamStep, BeamStrategy, Hypothesis, is_shut_out
+from playground.decoding.dialogue import Rendered
 from playground.engines.huggingface.backend import Backend, HuggingFaceModel
 from playground.runs.strategies import STRATEGIES
 from playground.runs.verification.generate import TOLERANCE, Cancelled, Lead, Until, global_generator
@@ -64,8 +65,10 @@ def verify_beams(
     max_new_tokens: int,
     backend: Backend,
     is_wanted: Callable[[], bool] = lambda: True,
+    rendered: Rendered | None = None,
 ) -> BeamVerification:
-    """Compare the result of a search, its last step, with the witness that the catalogue has for it.
+    """Compare the result of a search, its last step, with the witness that the catalogue has for it; `rendered`: the
+    dialogue that the prompt is, whose turns end it too.
 
     Raises Cancelled once `is_wanted()` says no, ValueError for a step that is not the last.
     """
@@ -78,7 +81,9 @@ def verify_beams(
         return BeamVerification("none", len(ours), 0, 0.0, None)
     kernels, slack = backend.model.kernels, backend.model.slack
     if witness == "generate" and kind.call and backend.model.searches_in_generate:
-        found = _by_generate(ours, strategy, kind.call(strategy), prompt_ids, max_new_tokens, backend, is_wanted)
+        found = _by_generate(
+            ours, strategy, kind.call(strategy), prompt_ids, max_new_tokens, backend, is_wanted, rendered
+        )
         return replace(found, kernels=kernels, tolerance=found.tolerance + slack)
     found = _rescored(ours, strategy, prompt_ids, backend.model, is_wanted)
     return replace(found, is_generate_out_of_order=witness == "generate", kernels=kernels)
@@ -92,14 +97,16 @@ def _by_generate(
     max_new_tokens: int,
     backend: Backend,
     is_wanted: Callable[[], bool],
+    rendered: Rendered | None = None,
 ) -> BeamVerification:
+    ends = (*backend.model.eos_ids, *(rendered.end_ids if rendered else ()))
     prompt = torch.tensor([prompt_ids])
     with global_generator, torch.random.fork_rng(devices=[]):
         torch.manual_seed(strategy.seed)
         output = backend.model.module.generate(
             prompt,
             attention_mask=torch.ones_like(prompt),
-            generation_config=_configuration(strategy, call, backend.model, max_new_tokens),
+            generation_config=_configuration(strategy, call, ends, max_new_tokens),
             stopping_criteria=StoppingCriteriaList([Until(is_wanted)]),
             **({"tokenizer": backend.tokenizer._tokenizer} if strategy.stop else {}),
         )
@@ -120,10 +127,8 @@ def _by_generate(
     return BeamVerification("generate", count, equal, largest, same_beams and equal == count)
 
 
-def _configuration(
-    strategy: BeamStrategy, call: Call, model: HuggingFaceModel, max_new_tokens: int
-) -> GenerationConfig:
-    eos_ids = list(model.eos_ids)
+def _configuration(strategy: BeamStrategy, call: Call, ends: Sequence[int], max_new_tokens: int) -> GenerationConfig:
+    eos_ids = list(ends)
     return GenerationConfig(
         max_new_tokens=max_new_tokens,
         num_return_sequences=strategy.num_beams,

@@ -112,7 +112,13 @@ def _alone(
     assert lane
     if isinstance(lane.trace, BeamTrace):
         beams = verify_beams(
-            lane.trace.steps[-1], lane.trace.strategy, own.prompt_ids, own.max_new_tokens, backend, is_wanted
+            lane.trace.steps[-1],
+            lane.trace.strategy,
+            own.prompt_ids,
+            own.max_new_tokens,
+            backend,
+            is_wanted,
+            own.rendered,
         )
         return lane, None if beams.method == "none" else beams.passed
     return lane, verify(lane.trace, backend.model, is_wanted, tokenizer=backend.tokenizer).passed

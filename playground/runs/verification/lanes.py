@@ -90,7 +90,13 @@ def verify_lane(lane: Lane, backend: Backend, is_wanted: Callable[[], bool] = la
         if not trace.steps:
             raise ValueError("the search has not begun")
         searched = verify_beams(
-            trace.steps[-1], trace.strategy, request.prompt_ids, request.max_new_tokens, backend, is_wanted
+            trace.steps[-1],
+            trace.strategy,
+            request.prompt_ids,
+            request.max_new_tokens,
+            backend,
+            is_wanted,
+            request.rendered,
         )
         count = len(lane.token_ids)
         equal = count if searched.passed else 0

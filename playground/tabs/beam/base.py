@@ -146,13 +146,18 @@ class BeamBase:
     def request(self, session: BeamSession, values: BeamValues, backend: "Engine") -> tuple[BeamTrace, str]:
         """What the controls ask for, its length cut to what fits, and a word on that. Raises PlaygroundErrors."""
         values.kind.check_engine(backend, say("beam.tab"))
-        ids = prompts.prompt(values.prompt, backend, not session.leaves_end_off)
+        dialogue, rendered = values.dialogue, None
+        if dialogue is None:
+            ids = prompts.prompt(values.prompt, backend, not session.leaves_end_off)
+        else:
+            ids, rendered = prompts.turns(dialogue, backend)
         room = context.room(backend.model.context_length, ids)
         wanted, words = values.max_new_tokens(), ""
         if wanted > room:
             reason = self.t("notice.context", limit=backend.model.context_length)
             words = self.t("notice.shortened", tokens=room, reason=reason)
-        elif not values.prompt:
+        elif not values.prompt and rendered is None:
             words = self.t("notice.empty_prompt", token=backend.vocabulary.label(ids[0]))
-        words = f"{prompts.dropped_note(values.prompt, backend, self.t)} {words}".strip()
-        return BeamTrace(ids, values.strategy(backend), min(wanted, room)), words
+        read = values.prompt if dialogue is None else " ".join(turn.content for turn in dialogue.turns)
+        words = f"{prompts.dropped_note(read, backend, self.t)} {words}".strip()
+        return BeamTrace(ids, values.strategy(backend), min(wanted, room), rendered=rendered), words

@@ -12,7 +12,10 @@ from playground.catalog import FOR_BEAMS
 from playground.components.knob import Knob
 from playground.components.live_button import LiveButton
 from playground.components.live_text import LiveText
+from playground.components.turns import Turns
 from playground.decoding.beam_steps import BeamStrategy
+from playground.decoding.dialogue import Dialogue
+from playground.engines import dialogues
 from playground.i18n import Translator, say
 from playground.runs.setup import Setup
 from playground.runs.strategies import STRATEGIES, StrategyKind
@@ -51,6 +54,7 @@ class BeamValues:
         mode: the name of the strategy.
         options: what the controls of `options()` say, by the name of the setting.
         parameters: the settings of the processors.
+        turns: the prompt as a dialogue, in JSON; "" for a plain text.
     """
 
     prompt: str
@@ -60,15 +64,22 @@ class BeamValues:
     speed: str
     options: Mapping[str, Any]
     parameters: Mapping[str, float]
+    turns: str = ""
 
     @classmethod
     def of(cls, values: tuple[Any, ...]) -> "BeamValues":
         asked = options()
         prompt, mode, length, seed, speed, *rest = values
-        own, knobs = rest[: len(asked)], rest[len(asked) :]
+        own, knobs = rest[: len(asked)], rest[len(asked) : len(asked) + len(FOR_BEAMS)]
+        turns = "".join(str(one or "") for one in rest[len(asked) + len(FOR_BEAMS) :])
         by_name = {p.name: neutral_if_none(value, p) for p, value in zip(FOR_BEAMS, knobs, strict=True)}
         chosen = {option.name: value for option, value in zip(asked, own, strict=True)}
-        return cls(prompt or "", mode, _number(length), _number(seed), speed, chosen, by_name)
+        return cls(prompt or "", mode, _number(length), _number(seed), speed, chosen, by_name, turns)
+
+    @property
+    def dialogue(self) -> Dialogue | None:
+        """The prompt as turns; None where it is a plain text. Raises InvalidArgumentError."""
+        return dialogues.of_the_page(self.turns)
 
     @property
     def kind(self) -> StrategyKind:
@@ -90,7 +101,10 @@ class BeamValues:
     def setup(self, model: str | None = None) -> Setup:
         """The search as a value. Raises OutOfRangeError or InvalidArgumentError for a value that is not allowed."""
         seed = catalog.check_seed(self.seed)  # type: ignore[arg-type]
-        return Setup(self.mode, self.settings, seed, self.max_new_tokens(), prompt=self.prompt, model=model)
+        dialogue = self.dialogue
+        prompt = self.prompt if dialogue is None else None
+        length = self.max_new_tokens()
+        return Setup(self.mode, self.settings, seed, length, prompt=prompt, model=model, dialogue=dialogue)
 
     def strategy(self, backend: "Engine") -> BeamStrategy:
         """Raises the errors of `setup`, UnknownPhraseError for a phrase that the tokenizer can't spell."""
@@ -120,6 +134,7 @@ class BeamControls:
     pause: LiveButton
     stop: LiveButton
     prompt_end: LiveText
+    turns: Turns
 
     @property
     def all(self) -> list[Any]:
@@ -127,13 +142,14 @@ class BeamControls:
         return [
             self.prompt, self.mode, self.length, self.seed, self.speed,
             *(self.options[option.name] for option in options()), *(self.knobs[p.name] for p in FOR_BEAMS),
+            self.turns,
         ]  # fmt: skip
 
     def settable(self, names: Sequence[str]) -> list[Any]:
         """The components that an example sets, which has a word on the options of these names."""
         return [
             self.prompt, self.mode, self.length, *(self.options[name] for name in names),
-            *(self.knobs[p.name] for p in FOR_BEAMS),
+            *(self.knobs[p.name] for p in FOR_BEAMS), self.turns,
         ]  # fmt: skip
 
 

@@ -40,7 +40,7 @@ class BeamExample:
     def fits(self, values: "BeamValues") -> bool:
         """Whether the controls still say what the example set."""
         theirs = (values.prompt, values.mode, values.length, {name: values.options[name] for name in self.options})
-        return theirs == (self.prompt, self.strategy, self.length, self.options)
+        return not values.turns and theirs == (self.prompt, self.strategy, self.length, self.options)
 
 
 BEAM_EXAMPLES: tuple[BeamExample, ...] = (

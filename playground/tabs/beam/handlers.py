@@ -51,7 +51,7 @@ def greedy_of(trace: BeamTrace, backend: "Engine") -> Hypothesis:
         min_new_tokens=strategy.min_new_tokens,
         stop=strategy.stop,
     )
-    *_, last = engine.search(backend.model, alone, trace.prompt_ids, trace.max_new_tokens)
+    *_, last = engine.search(backend.model, alone, trace.prompt_ids, trace.max_new_tokens, trace.rendered)
     return last.finished[0]
 
 
@@ -88,7 +88,7 @@ class BeamTab(Linked, Looking):
             return {"parts": [self.t("beam.code.out_of_order")]}
         stop = trace.strategy.stop
         finds = stop is None or backend.tokenizer.finds(stop.strings)
-        script = kind.script(trace, self.slot.public_name, backend.model.eos_ids, finds)
+        script = kind.script(trace, self.slot.public_name, trace.ends(backend.model), finds)
         if script is None:
             return {"parts": [self.t("beam.code.none")]}
         if backend.adapter:
@@ -131,7 +131,13 @@ class BeamTab(Linked, Looking):
     ) -> "BeamVerification":
         """The verification of a finished search. Raises Cancelled once `is_wanted()` says no."""
         return late.beam_verification.verify_beams(
-            trace.steps[-1], trace.strategy, trace.prompt_ids, trace.max_new_tokens, backend, is_wanted
+            trace.steps[-1],
+            trace.strategy,
+            trace.prompt_ids,
+            trace.max_new_tokens,
+            backend,
+            is_wanted,
+            trace.rendered,
         )
 
     @reported("beam.ban_words", quiet=True, if_current=True)
@@ -148,8 +154,9 @@ class BeamTab(Linked, Looking):
             return
         yield frame({"beam.ban_words": wording.badge(self.t("beam.ban.wait"), "wait"), "beam.ban": frames.NO_TEXT})
         strategy = replace(trace.strategy, processors=(*processors, NoRepeatNGram(BANNED)))  # type: ignore[type-var]
-        banned = BeamTrace(trace.prompt_ids, strategy, trace.max_new_tokens)
-        for step in engine.search(backend.model, strategy, trace.prompt_ids, trace.max_new_tokens):
+        banned = BeamTrace(trace.prompt_ids, strategy, trace.max_new_tokens, rendered=trace.rendered)
+        steps = engine.search(backend.model, strategy, trace.prompt_ids, trace.max_new_tokens, trace.rendered)
+        for step in steps:
             if session.version != version:
                 return  # another search has begun
             banned = banned.appended(step)
@@ -168,7 +175,8 @@ class BeamTab(Linked, Looking):
         is_others = is_recorded and self.is_others(session, backend)
         if is_others:
             yield frame(self.put_away(session, backend))
-        yield frame({"beam.prompt_end": prompt_end(backend, session.leaves_end_off, self.t)})
+        offer = {"beam.turns": {"offered": prompts.speaks(backend)}}
+        yield frame({"beam.prompt_end": prompt_end(backend, session.leaves_end_off, self.t), **offer})
         if not is_recorded or is_others or not runs_in_transformers(backend):
             return
         try:
@@ -221,6 +229,6 @@ class BeamTab(Linked, Looking):
         session.lesson = example.key
         return [
             example.prompt, example.strategy, example.length, *example.options.values(),
-            *(example.processors.get(p.name, p.neutral) for p in FOR_BEAMS),
+            *(example.processors.get(p.name, p.neutral) for p in FOR_BEAMS), "",
             frame({"beam.lesson": {"parts": [self.lesson(example)]}}),
         ]  # fmt: skip

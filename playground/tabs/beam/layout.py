@@ -18,6 +18,7 @@ from playground.components.live_button import LiveButton
 from playground.components.live_plot import LivePlot
 from playground.components.live_text import LiveText
 from playground.components.saver import Saver
+from playground.components.turns import Turns
 from playground.i18n import Translator
 from playground.runs.links import BESIDE
 from playground.runs.strategies.options import Texts
@@ -29,7 +30,7 @@ from playground.tabs.beam.session import BeamSession
 from playground.tabs.brought import Brought
 from playground.tabs.built import Arriving, Built, Linked, chips
 from playground.tabs.delivery import lossless
-from playground.tabs.generate.controls import SPEEDS, knob
+from playground.tabs.generate.controls import SPEEDS, knob, turns_of
 from playground.tabs.per_visitor import PerVisitor, Whose, language_of
 from playground.tabs.state_line import stated
 from playground.tabs.ways import ways
@@ -71,6 +72,7 @@ def tree_texts(t: Translator) -> dict[str, str]:
 def _build_controls(brought: Brought, t: Translator) -> BeamControls:
     first = brought.searches[0]
     with gr.Group(elem_classes="panel"):
+        turns = turns_of(t, "beam.turns", "beam-prompt", "beam-turns")
         prompt = gr.Textbox(
             first.prompt, label=t("prompt.label"), placeholder=t("prompt.placeholder"), lines=2, max_lines=6,
             elem_id="beam-prompt", elem_classes="prompt",
@@ -114,6 +116,7 @@ def _build_controls(brought: Brought, t: Translator) -> BeamControls:
         gr.HTML(f"<p>{t('beam.warpers_note')}</p>", elem_classes="warpers-note", js_on_load=None)
     return BeamControls(
         prompt, mode, length, seed, dice, speed, own, knobs, examples, run, step, pause, stop, prompt_end,
+        turns,
     )  # fmt: skip
 
 
@@ -140,6 +143,7 @@ def _build_results(t: Translator) -> tuple[Knob, gr.Button]:
         BeamTreeView(
             channel="beam.tree", node="beam.node", step="beam.step", texts=tree_texts(t), elem_id="beam-tree"
         )  # fmt: skip
+        LiveText(channel="beam.lead", style="dialogue-lead", elem_id="beam-lead")
         LiveText(channel="beam.made", style="state-line", elem_id="beam-made")
         LiveText(channel="beam.cost", style="beam-cost", elem_id="beam-cost")
     LiveText(channel="beam.headline", style="headline", settles=True, elem_id="beam-headline")
@@ -200,13 +204,14 @@ def _wire(
     for event, handler in (
         (controls.run.press, tab.run),
         (controls.prompt.submit, tab.run),
+        (controls.turns.submit, tab.run),
         (controls.step.click, tab.step),
         (controls.pause.press, tab.pause),
     ):
         event(told(handler), **streaming).then(conclude, **after).then(verify, **verifying)
     controls.stop.press(told(tab.stop), **streaming)
     settings = [one for one in controls.all if one is not controls.speed]
-    changed = [one.input if isinstance(one, Knob) else one.change for one in settings]
+    changed = [one.input if isinstance(one, Knob | Turns) else one.change for one in settings]
     gr.on(changed, told(state_line.nothing), **looking | {"inputs": inputs})
 
     for name, look in (("beam.node", tab.pick), ("beam.step", tab.scrub)):

@@ -8,6 +8,7 @@ import gradio as gr
 
 from playground.catalog import FOR_BEAMS
 from playground.components.live_bus import frame
+from playground.engines import dialogues
 from playground.i18n import Translator
 from playground.panels.beam import frames
 from playground.runs import export
@@ -84,4 +85,5 @@ def filled(link: Link, t: Translator, usual: str) -> list[Any]:
             for option in options()
         ),
         *(setup.settings.get(p.name, p.neutral) for p in FOR_BEAMS),
+        dialogues.for_the_page(setup.dialogue),
     ]

@@ -85,7 +85,8 @@ class Streaming(BeamBase):
             with session.searching(backend, trace, search, made, speed, FRAME_SECONDS, single) as watch:
                 cleared = frames.blank(look) if is_new_text else frames.cleared()
                 opening = frames.tree(trace, session.tree, start, look)
-                yield frame({"beam.tree": opening, **cleared, "beam.notice": wording.notice(words)})
+                lead = frames.lead(trace, look)
+                yield frame({"beam.tree": opening, "beam.lead": lead, **cleared, "beam.notice": wording.notice(words)})
                 for trace in watch.steps:
                     now = time.monotonic()
                     with_panels = now >= next_panels or trace.is_finished or single

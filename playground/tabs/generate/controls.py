@@ -220,11 +220,11 @@ _NOTES = {
 }  # fmt: skip
 
 
-def turns_of(t: Translator, channel: str, plain: str) -> Turns:
+def turns_of(t: Translator, channel: str, plain: str, element: str = "") -> Turns:
     """The prompt as turns, where the model has a chat template, instead of the field `plain`."""
     roles = {role: t(f"turns.role.{role}") for role in dialogues.ROLES}
     words = {name: t(f"turns.{name}") for name in TURN_WORDS}
-    return Turns(channel=channel, plain=plain, roles=roles, words=words, elem_id=channel)
+    return Turns(channel=channel, plain=plain, roles=roles, words=words, elem_id=element or channel)
 
 
 def drawer() -> list[str]:
