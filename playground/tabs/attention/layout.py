@@ -12,7 +12,8 @@ from playground.components.live_plot import LivePlot
 from playground.components.live_text import LiveText
 from playground.i18n import Translator
 from playground.tabs import delivery
-from playground.tabs.attention.handlers import MOST_NEW, AttentionTab
+from playground.tabs.attention.growing import MOST_NEW
+from playground.tabs.attention.handlers import AttentionTab
 from playground.tabs.attention.session import AttentionSession
 from playground.tabs.brought import Brought
 from playground.tabs.built import Arriving, Built
