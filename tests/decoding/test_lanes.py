@@ -1,18 +1,21 @@
 """Lanes: each equals its run alone, in one forward pass a step; on models whose rows don't depend on the batch, to the
 last bit (tests/parity/test_lanes.py has the others)."""
 
+import gc
 import random
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import benchmark_models
 import pytest
 import torch
+from benchmark_memory import held
 
 from playground import catalog, engine
 from playground.decoding.beam_search import BeamSearch
 from playground.decoding.beam_trace import BeamTrace
-from playground.decoding.lanes import Comparison, longest_comparison
+from playground.decoding.lanes import Comparison, lane_bytes, longest_comparison
 from playground.decoding.rows import DESK_BYTES, Desk
 from playground.decoding.stopping import StopStrings
 from playground.decoding.trace import TRACE_BYTES, GenerationRequest, Trace
@@ -218,3 +221,26 @@ def test_a_comparison_stays_within_64_mib() -> None:
     assert 100 < searched < most
     Sizes.step_bytes = 4 * 50257  # rows kept whole: no desk
     assert longest_comparison([(sizes, one) for one in rows]) == TRACE_BYTES // (5 * 4 * 50257)  # type: ignore[arg-type]
+
+
+def test_a_long_comparison_holds_what_is_counted_for_it() -> None:
+    """Four lanes of 100 tokens with V = 50,257: 80 MB, were their rows of logits kept."""
+    width, vocab_size, length = 64, 50_257, 100
+    model = benchmark_models.build(vocab_size, context=256, n_layer=1, n_head=1, n_embd=width, n_inner=8).model
+    settings: list[dict[str, Any]] = [{"temperature": 0.8}, {"temperature": 0.8, "top_p": 0.9}, {"top_k": 40}, {}]
+    strategies = [catalog.sampling(one, bool(one), 3) for one in settings]
+    gc.collect()
+    before = held(vocab_size), held(width)
+    found = last(model, [GenerationRequest(PROMPT, strategy, length) for strategy in strategies])
+    for lane in found.lanes:
+        assert isinstance(lane.trace, Trace) and len(lane.trace.steps) == length
+        for step in lane.trace.steps:
+            assert step.reading.rank >= 1  # as the page looks at them: what it reads must not hold on to a row
+    gc.collect()
+    rows, states = held(vocab_size) - before[0], held(width) - before[1]
+    row = 4 * vocab_size
+    assert DESK_BYTES - row <= rows <= DESK_BYTES + 2 * row  # besides them, what the model said after the prompt
+    counted = sum(lane_bytes(model, lane.request, length) for lane in found.lanes)
+    assert counted == 4 * length * 4 * width
+    # the first step of all lanes was made of one state; no KV cache of four rows is kept
+    assert states == counted - 3 * 4 * width
