@@ -63,10 +63,24 @@ def turns(dialogue: Dialogue, backend: "Engine") -> tuple[tuple[int, ...], Rende
 
 
 def dropped_note(text: str, backend: "Engine", t: Translator) -> str:
-    """A sentence on the characters of a prompt that the model reads nothing of; "" where it reads all."""
+    """A sentence on what of a prompt the model reads nothing of: characters without a token, or a whole text that is
+    the unknown token throughout; "" where it reads all."""
+    if count := unknown_throughout(text, backend):
+        token = str(getattr(backend.tokenizer, "tokenizer").unk_token)  # noqa: B009  # not of every Tokenizer
+        return t("notice.unknown", token=token, name=backend.info.name, count=count)
     found = backend.tokenizer.dropped(text)
     some = " ".join(printable(c.encode()) for c in found[:_NAMED]) + (" …" if len(found) > _NAMED else "")
     return t("notice.dropped", characters=some) if found else ""
+
+
+def unknown_throughout(text: str, backend: "Engine") -> int:
+    """How many times a text is the unknown token, where it is nothing else to the model; 0 where it is more, or the
+    token is written by hand (GPT-2 has its end of text for it)."""
+    unknown = getattr(getattr(backend.tokenizer, "tokenizer", None), "unk_token_id", None)
+    if unknown is None or unknown in backend.model.eos_ids or not text.strip():
+        return 0
+    ids = backend.tokenizer.encode_inside(text)
+    return len(ids) if set(ids) == {unknown} and backend.vocabulary.label(unknown) not in text else 0
 
 
 def ids_or_none(text: str, backend: "Engine") -> tuple[int, ...]:

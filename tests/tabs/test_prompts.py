@@ -20,7 +20,7 @@ from playground.decoding.beam_search import BeamSearch
 from playground.decoding.stopping import StopStrings
 from playground.decoding.trace import GenerationRequest
 from playground.engines import prompts
-from playground.engines.huggingface.backend import Backend, from_parts
+from playground.engines.huggingface.backend import Backend, from_parts, load
 from playground.engines.loading import ModelSlot
 from playground.errors import NothingLeftToChooseError, UnknownTextError
 from playground.i18n import said, translator
@@ -70,6 +70,18 @@ def test_characters_that_are_left_out_of_a_prompt_are_named(letters: Backend, be
     for family in (build_backend(), build_backend("metaspace")):
         assert family.tokenizer.dropped(" A dog,  ran 😀é 你") == ""
     assert letters.tokenizer.dropped("abc" + "你好" * 9) == "你好"
+
+
+def test_a_prompt_that_is_unknown_throughout_is_said(bert: Backend, storyteller: Backend, visitor_of: Any) -> None:
+    visitor = visitor_of(bert)
+    said = t("notice.unknown", token="[UNK]", name=bert.info.name, count=2)
+    assert said in json.dumps(visitor.do("run", prompt="el rey", length=2), ensure_ascii=False)
+    begun = said.split("[UNK]")[0]
+    for known in ("the rey", "[UNK] [UNK]", " "):
+        assert begun not in json.dumps(visitor.do("run", prompt=known, length=2), ensure_ascii=False)
+    assert prompts.unknown_throughout("<|endoftext|>", storyteller) == 0
+    poet = load(str(settings.MODELS / "poet"))
+    assert [prompts.unknown_throughout(text, poet) for text in ("The old king", "静夜思 king", "")] == [3, 0, 0]
 
 
 def test_half_a_character_is_read_as_none_everywhere(letters: Backend, storyteller: Backend) -> None:
