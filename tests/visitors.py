@@ -35,6 +35,10 @@ from playground.tabs.generate.session import Session
 from playground.tabs.state_line import nothing, stated
 from playground.vocabulary import from_tokenizer_json
 
+__all__ = [  # the fixtures, for the conftest of whoever visits
+    "build_page", "first_example", "forwards", "recorded_tab", "serve", "tab", "tiny_backend", "visitor", "visitor_of",
+    "visitors",
+]  # fmt: skip
 Channels = dict[str, Any]
 
 

@@ -2,30 +2,6 @@
 
 from tests.pseudo import long_language
 from tests.talkers import talker
-from tests.visitors import (
-    build_page,
-    first_example,
-    forwards,
-    recorded_tab,
-    serve,
-    tab,
-    tiny_backend,
-    visitor,
-    visitor_of,
-    visitors,
-)
+from tests.visitors import *  # noqa: F403
 
-__all__ = [
-    "build_page",
-    "first_example",
-    "forwards",
-    "long_language",
-    "recorded_tab",
-    "serve",
-    "tab",
-    "talker",
-    "tiny_backend",
-    "visitor",
-    "visitor_of",
-    "visitors",
-]
+__all__ = ["long_language", "talker"]

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from playground.decoding.clouds import Sample
 from playground.decoding.distribution import Floats
 from playground.i18n import Translator
-from playground.panels.compare.frames import Channels, Look, cell, colour
+from playground.panels.compare.frames import Look, cell, colour
 from playground.panels.figures import theme
 from playground.panels.figures.diversity_plane import PlaneCloud, plane_figure
 from playground.panels.figures.likelihood_trap import trap_figure
 from playground.panels.figures.token_histogram import histogram_figure
+from playground.panels.wording import Channels
 from playground.views.likelihood_trap import Rated, Votes, lane_ratings
 from playground.views.notation import percent, significant
 from playground.views.plane import CloudView

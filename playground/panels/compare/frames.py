@@ -14,7 +14,7 @@ from playground.i18n import Translator
 from playground.panels.beam import words as beam_words
 from playground.panels.figures import theme
 from playground.panels.figures.lane_surprisal import surprisal_figure
-from playground.panels.wording import MARK, verification_badge, with_tokens
+from playground.panels.wording import MARK, Channels, verification_badge, with_tokens
 from playground.runs import late
 from playground.views import lane_alignment
 from playground.views.lane_parting import Taken, lane_parting
@@ -31,7 +31,6 @@ if TYPE_CHECKING:  # imports transformers, for which the page does not wait
 
 COLOURS = ("accent", "chosen", "hot", "green", "plum", "brown")  # of the rows, by place
 ROWS = 10  # tokens that a step shows, besides those that were taken
-Channels = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from playground.decoding.lanes import Lane
 from playground.decoding.trace import Trace
-from playground.panels.compare.frames import Channels, Look, Places, Row, colour, is_by_text, vocabulary_of
+from playground.panels.compare.frames import Look, Places, Row, colour, is_by_text, vocabulary_of
+from playground.panels.wording import Channels
 from playground.views import lane_alignment
 from playground.views.kept import kept
 from playground.views.next_token import next_token

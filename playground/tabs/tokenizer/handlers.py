@@ -19,6 +19,7 @@ from playground.panels.tokenizer import replay as tokenizer_replay
 from playground.panels.tokenizer import sections as tokenizer_sections
 from playground.panels.tokenizer import training as tokenizer_training
 from playground.panels.tokenizer.replay import Replaying
+from playground.panels.wording import Channels
 from playground.runs import late
 from playground.tabs.shell import reported
 from playground.tabs.tokenizer.session import TokenizerSession
@@ -33,7 +34,6 @@ MOST_CHARACTERS = 50_000
 SECTIONS = ("replay", "train", "side", "round", "batch")
 EXAMPLES = ("notice", "words", "scripts", "numbers", "hidden")
 FIRST_WORD = " chartreuse"  # replayed when the page opens
-Channels = dict[str, Any]
 
 
 class TokenizerTab:
