@@ -6,6 +6,7 @@
   if (page.door) return;
 
   const doors = new Map(); // tab -> what sends an address to the server
+  const LOOKS = ["attention", "inside"]; // tabs whose links bring a text and where it is looked at
   let homes = null, beside = []; // of strategies; parameters that bring no settings
   const PATIENCE = 300; // ms without a change after which the address is brought up to date
   const LONGEST = 6000; // characters of a query: servers refuse long ones; what is longer stands behind the #
@@ -70,7 +71,7 @@
     if (ended) entry = { key: keyOf(tab), url };
   };
   const later = () => { clearTimeout(timer); timer = setTimeout(write, PATIENCE); };
-  for (const [tab, name] of [["generate", "address"], ["beam", "beam.address"], ["compare", "compare.address"]]) {
+  for (const [tab, name] of [["generate", "address"], ...["beam", "compare", ...LOOKS].map((one) => [one, one + ".address"])]) {
     page.at().subscribe(name, (payload) => {
       said.set(tab, payload);
       if (tab === selected()) { if (payload.ended) write(); else later(); }
@@ -93,7 +94,7 @@
     const home = Object.hasOwn(homes, asked.get("strategy") ?? "") ? homes[asked.get("strategy")] : "generate";
     const tab = page.embedTab?.() ?? (known ? named : home);
     if (asked.has("tab") || tab !== "generate") open(tab);
-    waiting = brings() ? { tab: (tab === "compare" || Object.values(homes).includes(tab)) ? tab : "generate", query: query() } : null;
+    waiting = brings() ? { tab: (["compare", ...LOOKS].includes(tab) || Object.values(homes).includes(tab)) ? tab : "generate", query: query() } : null;
     deliver();
   };
 

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 from playground.errors import PlaygroundError
 from playground.i18n import Joined, Said, Translator, say
 from playground.panels import wording
+from playground.runs import look_links
 from playground.runs.gave import Difference, Gave
 from playground.runs.lane_links import TAB, LinkedLanes, read_lanes
 from playground.runs.links import MAX_QUERY, MOST_NOTES, Link, Room, home, query_of_run, read
@@ -42,8 +43,11 @@ def opened(query: Any, tab: str) -> Link:
 def model_of(query: Any) -> str:
     """The model that an address names, "" for none."""
     text = query if isinstance(query, str) else ""
-    if dict(parse_qsl(text.lstrip("?")[:MAX_QUERY])).get("tab") == TAB:
+    tab = dict(parse_qsl(text.lstrip("?")[:MAX_QUERY])).get("tab")
+    if tab == TAB:
         return opened_lanes(text).model or ""
+    if tab in look_links.TABS:
+        return look_links.read_look(text, {}).model or ""
     setup = read(text, ROOMS).setup
     return (setup.model or "") if setup is not None else ""
 

@@ -20,7 +20,7 @@ from playground.settings import Settings
 from playground.tabs import page_files, picker
 from playground.tabs.arrival import Below, build_below
 from playground.tabs.attention import layout as attention
-from playground.tabs.attention.handlers import AttentionTab
+from playground.tabs.attention.linked import LinkedAttention
 from playground.tabs.beam import controls as beam_controls
 from playground.tabs.beam import layout as beam
 from playground.tabs.beam.handlers import BeamTab
@@ -32,7 +32,7 @@ from playground.tabs.generate import layout as generate
 from playground.tabs.generate.handlers import GenerateTab
 from playground.tabs.header_tools import header_tools
 from playground.tabs.inside import layout as inside
-from playground.tabs.inside.handlers import InsideTab
+from playground.tabs.inside.linked import LinkedInside
 from playground.tabs.lockstep import layout as lockstep
 from playground.tabs.lockstep.handlers import LockstepTab
 from playground.tabs.page_languages import Page
@@ -79,8 +79,8 @@ def build(models: Shelf | ModelSlot, is_public: bool = False) -> gr.Blocks:
         first = recordings(whose)
         return BeamTab(slot(whose), first.search, first.vocabulary, whose.t, brought(whose))
 
-    def attention_tab(whose: Whose) -> AttentionTab:
-        return AttentionTab(slot(whose), recordings(whose).vocabulary, whose.t, brought(whose))
+    def attention_tab(whose: Whose) -> LinkedAttention:
+        return LinkedAttention(slot(whose), recordings(whose).vocabulary, whose.t, brought(whose))
 
     tabs = Tabs(
         PerVisitor(generate_tab, using),
@@ -88,7 +88,7 @@ def build(models: Shelf | ModelSlot, is_public: bool = False) -> gr.Blocks:
         PerVisitor(lambda whose: LinkedCompare(slot(whose), whose.t, brought(whose), shelf), using),
         PerVisitor(lambda whose: TokenizerTab(slot(whose), whose.t, tokenizers(slot(whose))), using),
         PerVisitor(attention_tab, using),
-        PerVisitor(lambda whose: InsideTab(slot(whose), whose.t, brought(whose)), using),
+        PerVisitor(lambda whose: LinkedInside(slot(whose), whose.t, brought(whose)), using),
         PerVisitor(lambda whose: LockstepTab(slot(whose), whose.t, brought(whose), both), using),
     )
     at_hand = tokenizers(shelf.slot())
@@ -109,8 +109,8 @@ class Tabs(NamedTuple):
     beam: PerVisitor[BeamTab]
     compare: PerVisitor[LinkedCompare]
     tokenizer: PerVisitor[TokenizerTab]
-    attention: PerVisitor[AttentionTab]
-    inside: PerVisitor[InsideTab]
+    attention: PerVisitor[LinkedAttention]
+    inside: PerVisitor[LinkedInside]
     lockstep: PerVisitor[LockstepTab]
 
 

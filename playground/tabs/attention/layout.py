@@ -4,6 +4,7 @@ from typing import Any
 
 import gradio as gr
 
+from playground.components.door import Door
 from playground.components.gaze import Gaze, looked
 from playground.components.heat_map import HeadGrid, HeatMap, TokenRays
 from playground.components.live_bus import LiveBus, frame
@@ -11,12 +12,13 @@ from playground.components.live_grid import LiveGrid
 from playground.components.live_plot import LivePlot
 from playground.components.live_text import LiveText
 from playground.i18n import Translator
-from playground.tabs import delivery
+from playground.runs.links import BESIDE
+from playground.tabs import delivery, links
 from playground.tabs.attention.growing import MOST_NEW
-from playground.tabs.attention.handlers import AttentionTab
+from playground.tabs.attention.linked import LinkedAttention
 from playground.tabs.attention.session import AttentionSession
 from playground.tabs.brought import Brought
-from playground.tabs.built import Arriving, Built
+from playground.tabs.built import Arriving, Built, Linked
 from playground.tabs.delivery import lossless
 from playground.tabs.per_visitor import PerVisitor, Whose
 
@@ -24,12 +26,13 @@ MASKS = ("causal", "padding", "window", "together")
 FOLDED = {name: name for name in ("masks", "entropy", "sink", "distance", "cache")} | {"lab": "padding"}
 
 
-def build(tabs: PerVisitor[AttentionTab], t: Translator, opened: gr.Tab) -> Built:
+def build(tabs: PerVisitor[LinkedAttention], t: Translator, opened: gr.Tab) -> Built:
     """Lay out the tab inside the `gr.Tab`, in one language, and wire it."""
     brought = tabs.tab(Whose(t.language)).brought
     state = gr.State(AttentionSession(), delete_callback=AttentionSession.stop)
     bus = LiveBus(frame(tabs.tab(Whose(t.language)).first_frame()), elem_id="attention-bus")
     with gr.Column(elem_id="attention", elem_classes="sections"):
+        LiveText(channel="attention.link", style="link-words", live=True, elem_id="attention-link")
         LiveText(channel="attention.notice", style="notice", live=True)
         text, buttons, drawn = _build_heads(brought, t)
         batch = _build_masks(brought, t)
@@ -38,9 +41,9 @@ def build(tabs: PerVisitor[AttentionTab], t: Translator, opened: gr.Tab) -> Buil
             LiveText(channel="attention.lab_words", style="headline", settles=True)
             LiveGrid(channel="attention.lab", description=t("attention.lab.title"), style="lab", elem_id="padding-lab")
         _build_cache(t)
-    _wire(tabs, opened, state, bus, batch, text, buttons, drawn)
+    linked = _wire(tabs, opened, state, bus, batch, text, buttons, drawn)
     arriving = Arriving(lossless(tabs.arrive), [state, *batch, text], [bus, *drawn])
-    return Built(None, state, [], arriving, texts=[batch[0], text])
+    return Built(None, state, [], arriving, linked, texts=[batch[0], text])
 
 
 def head(name: str, t: Translator) -> None:
@@ -164,9 +167,9 @@ def _build_cache(t: Translator) -> None:
 
 
 def _wire(
-    tab: PerVisitor[AttentionTab], opened: gr.Tab, state: gr.State, bus: LiveBus, batch: list[Any], text: gr.Textbox,
+    tab: PerVisitor[LinkedAttention], opened: gr.Tab, state: gr.State, bus: LiveBus, batch: list[Any], text: gr.Textbox,
     buttons: dict[str, Any], drawn: list[Any],
-) -> None:  # fmt: skip
+) -> Linked:  # fmt: skip
     grid, large = drawn
     streaming: dict[str, Any] = {
         "outputs": [bus, grid, large], "show_progress": "hidden", "trigger_mode": "multiple",
@@ -191,3 +194,12 @@ def _wire(
         gaze = Gaze(name)
         gaze.input(lossless(looked(name, handler)), inputs=[state, gaze, *inputs], **looking)
     bus.resync(lossless(tab.resync), inputs=[state, *batch], **streaming)
+    door = Door("attention", links.homes(), BESIDE)
+
+    def open_after(chosen: Any) -> None:
+        chosen.then(
+            lossless(tab.open_link), inputs=[state, door, *batch, text], outputs=[*batch, text, bus], queue=False,
+            show_progress="hidden", api_visibility="private",
+        ).then(lossless(tab.run_link), inputs=[state, *batch, text], **streaming)  # fmt: skip
+
+    return Linked(door, open_after)

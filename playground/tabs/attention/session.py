@@ -3,13 +3,13 @@
 from playground.components.live_bus import FrameLog
 from playground.examples import BATCH
 from playground.runs.run import Turns
+from playground.tabs.look_links import Looking
 from playground.tabs.newest import Requests
-from playground.tabs.visitor import Visitor
 
 WAITING = ("attention.badge", "attention.lab_words", "attention.sentence", "attention.cache_formula")
 
 
-class AttentionSession(Turns, Visitor):
+class AttentionSession(Turns, Looking):
     """One visitor's Attention tab; two events of one visitor may use it at the same time.
 
     Attributes:

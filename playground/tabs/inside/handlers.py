@@ -18,9 +18,9 @@ from playground.panels.inside import rounding as rounding_frames
 from playground.runs import late
 from playground.runs.late import inspection_of
 from playground.tabs.brought import TALES, Brought
+from playground.tabs.look_links import Looking
 from playground.tabs.newest import Requests, newest
 from playground.tabs.shell import reported
-from playground.tabs.visitor import Visitor
 from playground.views.anatomy import Anatomy, anatomy
 from playground.views.forward_pass import largest_difference, station_row
 from playground.views.logit_lens import guesses, logit_lens
@@ -41,7 +41,7 @@ WAITING = ("inside.badge", "inside.head", "inside.lens_words", rounding_frames.W
 Channels = dict[str, object]
 
 
-class InsideSession(Visitor):
+class InsideSession(Looking):
     """What one visitor has on the tab.
 
     Attributes:

@@ -4,6 +4,7 @@ from typing import Any
 
 import gradio as gr
 
+from playground.components.door import Door
 from playground.components.gaze import Gaze, looked
 from playground.components.heat_map import StationList, TokenRays
 from playground.components.live_bus import LiveBus, frame
@@ -13,18 +14,21 @@ from playground.components.live_text import LiveText
 from playground.i18n import Translator
 from playground.panels.inside import rounding
 from playground.panels.inside.frames import MEASURES
-from playground.tabs import delivery
-from playground.tabs.built import Arriving, Built
+from playground.runs.links import BESIDE
+from playground.tabs import delivery, links
+from playground.tabs.built import Arriving, Built, Linked
 from playground.tabs.delivery import lossless
-from playground.tabs.inside.handlers import ROUNDED, InsideSession, InsideTab
+from playground.tabs.inside.handlers import ROUNDED, InsideSession
+from playground.tabs.inside.linked import LinkedInside
 from playground.tabs.per_visitor import PerVisitor, Whose
 
 
-def build(tabs: PerVisitor[InsideTab], t: Translator, opened: gr.Tab) -> Built:
+def build(tabs: PerVisitor[LinkedInside], t: Translator, opened: gr.Tab) -> Built:
     """Lay out the tab inside the `gr.Tab`, in one language, and wire it."""
     state = gr.State(InsideSession())
     bus = LiveBus(frame(tabs.tab(Whose(t.language)).first_frame()), elem_id="inside-bus")
     with gr.Column(elem_id="inside", elem_classes="sections"):
+        LiveText(channel="inside.link", style="link-words", live=True, elem_id="inside-link")
         LiveText(channel="inside.notice", style="notice", live=True)
         with gr.Group(elem_classes="panel"):
             head("walk", t)
@@ -79,9 +83,9 @@ def build(tabs: PerVisitor[InsideTab], t: Translator, opened: gr.Tab) -> Built:
             with gr.Group(elem_classes=delivery.FOLDS):
                 head("family", t)
                 LiveText(channel="inside.family", style="stages", elem_id="family")
-    _wire(tabs, opened, state, bus, text, look, measure, dtype)
+    linked = _wire(tabs, opened, state, bus, text, look, measure, dtype)
     arriving = Arriving(lossless(tabs.arrive), [state, text, measure], [bus])
-    return Built(None, state, [], arriving, texts=[text])
+    return Built(None, state, [], arriving, linked, texts=[text])
 
 
 def head(name: str, t: Translator) -> None:
@@ -91,9 +95,9 @@ def head(name: str, t: Translator) -> None:
 
 
 def _wire(
-    tab: PerVisitor[InsideTab], opened: gr.Tab, state: gr.State, bus: LiveBus, text: gr.Textbox, look: gr.Button,
+    tab: PerVisitor[LinkedInside], opened: gr.Tab, state: gr.State, bus: LiveBus, text: gr.Textbox, look: gr.Button,
     measure: gr.Radio, dtype: gr.Radio,
-) -> None:  # fmt: skip
+) -> Linked:  # fmt: skip
     events: dict[str, Any] = {
         "outputs": [bus], "show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": None,
         "api_visibility": "private",
@@ -106,6 +110,16 @@ def _wire(
     ):  # fmt: skip
         gaze, looking = Gaze(name), events | {"trigger_mode": "always_last"}
         gaze.input(lossless(looked(name, handler)), inputs=[state, gaze, measure], **looking)
-    measure.change(lossless(tab.redraw), inputs=[state, measure], **events)
+    measure.input(lossless(tab.redraw), inputs=[state, measure], **events)
     dtype.input(lossless(tab.round), inputs=[state, dtype], **events)
     bus.resync(lossless(tab.resync), inputs=[state, measure], **events)
+    door = Door("inside", links.homes(), BESIDE)
+
+    def open_after(chosen: Any) -> None:
+        fields = [text, measure, dtype]
+        chosen.then(
+            lossless(tab.open_link), inputs=[state, door, *fields], outputs=[*fields, bus], queue=False,
+            show_progress="hidden", api_visibility="private",
+        ).then(lossless(tab.run_link), inputs=[state, *fields], **events)  # fmt: skip
+
+    return Linked(door, open_after)
