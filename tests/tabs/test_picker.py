@@ -1,7 +1,10 @@
 """The picker: two visitors of one process on two models; what a switch keeps, what it puts away, what it brings."""
 
 import copy
+import ctypes
+import gc
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -78,6 +81,10 @@ def shelf() -> Shelf:
 
 @pytest.fixture(scope="module")
 def picker(shelf: Shelf) -> Picker:
+    return picker_of(shelf)
+
+
+def picker_of(shelf: Shelf) -> Picker:
     made: list[Picker] = []
     build = page.picker.wire
 
@@ -388,3 +395,27 @@ def test_the_strength_of_an_adapter_is_the_visitors_own_and_stands_in_their_run(
     assert hers.sessions["generate"].model == "detective*2"
     assert hers.pick("poet") == "poet"
     shelf.slot("poet").get()  # no thread is left loading
+
+
+def resident() -> int:
+    """Bytes of this process in memory, after what can be handed back has been."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="a number of Linux")
+@pytest.mark.parametrize("budget", [None, 40 * 2**20], ids=["all stay", "the others go"])
+def test_twenty_switches_among_three_models_take_no_more_room_than_three(budget: int | None) -> None:
+    shelf = Shelf(shipped()[:3], late.load, budget=budget)
+    one = Visitor(picker_of(shelf))
+    taken: list[int] = []
+    for i in range(21):
+        one.pick(("storyteller", "poet", "detective")[i % 3])
+        assert len(one.run().token_ids) == 6
+        taken.append(resident())
+    assert max(taken[3:]) <= 1.1 * max(taken[:3]), [size // 2**20 for size in taken]
+    loaded = [shelf.slot(entry.name).is_ready for entry in shelf.entries]
+    assert sum(loaded) == (3 if budget is None else 1)
