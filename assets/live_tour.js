@@ -22,6 +22,7 @@
     };
     const hide = () => { clearTimeout(timer); card.hidden = true; asks = null; ring(null); };
     const later = (delay) => { clearTimeout(timer); timer = setTimeout(hide, delay); };
+    const isOnShow = () => element.closest('[role="tabpanel"]')?.checkVisibility() ?? true; // not where a link leads to another tab
     const isPlaying = () => !["none", "ready", "over"].includes(scene);
     const start = () => {
       store("1");
@@ -39,7 +40,9 @@
       for (const button of own.all(".show-me")) button.hidden = scene === "none";
       if (!payload.text) {
         if (before !== "over" || scene !== "ready") hide();
-        if (scene === "ready" && !own.name && isNew() && !calm.matches && !page.brings() && !document.hidden) setTimeout(start);
+        if (scene === "ready" && !own.name && isNew() && !calm.matches && !page.brings() && !document.hidden) {
+          setTimeout(() => { if (isOnShow()) start(); });
+        }
         return;
       }
       words.textContent = payload.text;

@@ -4,6 +4,7 @@ numpy on purpose: for a single row torch spends most of its time waking threads 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -48,6 +49,13 @@ class Distribution:
     def probabilities(self) -> Floats:
         """(V,), 1 in all."""
         return self._weights / np.float32(self._total)
+
+    def mass_beside(self, ids: Sequence[int]) -> float:
+        """What all tokens but these share: their own sum, exactly 0 where none of them has a chance (1 less the others' is
+        only nearly that)."""
+        others = self._weights.copy()
+        others[list(ids)] = 0
+        return float(others.sum(dtype=np.float64)) / self._total
 
     @cached_property
     def entropy(self) -> float:

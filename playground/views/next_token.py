@@ -96,11 +96,19 @@ def next_token(
         for i, rank in zip(ids, ranks, strict=True)
     )
     vocab_size = logits.shape[-1]
+    beside = [_beside(distribution, ids, told) for distribution in (raw, final)]
     rest = Rest(
         tokens=vocab_size - len(candidates),
-        probability=max(0.0, 1 - sum(c.probability for c in candidates)),
-        final_probability=max(0.0, 1 - sum(c.final_probability for c in candidates)),
+        probability=beside[0],
+        final_probability=beside[1],
         untold=vocab_size - len(told.ids) if told else 0,
         most=told.most if told else 0.0,
     )
     return NextToken(candidates, rest, vocab_size, raw.entropy, final.kept, chosen_id)
+
+
+def _beside(distribution: Distribution, ids: Sequence[int], told: Told | None) -> float:
+    """What the tokens that are not listed share; of a partial row, which tells nothing of most of them, what is left."""
+    if told is None:
+        return distribution.mass_beside(ids)
+    return max(0.0, 1 - sum(float(distribution.probabilities[i]) for i in ids))

@@ -136,6 +136,16 @@ def test_what_is_listed_and_the_rest_add_up_to_one(eight: Vocabulary, n: int) ->
         assert view.rest.probability >= 0
 
 
+def test_a_rest_without_a_chance_has_exactly_none(eight: Vocabulary) -> None:
+    """One less the sum of what is listed left 1.3e-8 to 8,179 tokens that top-p had all removed."""
+    random = np.random.default_rng(3)
+    for logits in (torch.from_numpy(random.normal(size=8).astype(np.float32)) for _ in range(50)):
+        view = view_of(logits, eight, 4, None, Temperature(0.8), TopK(4))
+        assert view.rest.final_probability == 0
+        ordered = torch.softmax(logits.double(), dim=-1).sort().values
+        assert view.rest.probability == pytest.approx(float(ordered[:4].sum()), rel=1e-6)
+
+
 # ---- anything
 
 
