@@ -51,8 +51,8 @@ class Distribution:
         return self._weights / np.float32(self._total)
 
     def mass_beside(self, ids: Sequence[int]) -> float:
-        """What all tokens but these share: their own sum, exactly 0 where none of them has a chance (1 less the others' is
-        only nearly that)."""
+        """What all tokens but these share: their own sum, exactly 0 where none has a chance (one less the sum of
+        these is only nearly that)."""
         others = self._weights.copy()
         others[list(ids)] = 0
         return float(others.sum(dtype=np.float64)) / self._total

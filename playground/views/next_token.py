@@ -108,7 +108,7 @@ def next_token(
 
 
 def _beside(distribution: Distribution, ids: Sequence[int], told: Told | None) -> float:
-    """What the tokens that are not listed share; of a partial row, which tells nothing of most of them, what is left."""
+    """What the tokens that are not listed share; of a partial row, which does not tell most of them, what is left."""
     if told is None:
         return distribution.mass_beside(ids)
     return max(0.0, 1 - sum(float(distribution.probabilities[i]) for i in ids))
