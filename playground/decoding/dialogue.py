@@ -23,6 +23,14 @@ class Dialogue:
         """As transformers' apply_chat_template takes them."""
         return [{"role": turn.role, "content": turn.content} for turn in self.turns]
 
+    @property
+    def plain(self) -> str:
+        """What of it a model reads that has no chat template: what the user says last and what stands behind that, a
+        turn below the other; the last turn where none is the user's."""
+        users = (i for i, turn in enumerate(self.turns) if turn.role == "user")
+        last = max(users, default=len(self.turns) - 1)
+        return "\n".join(turn.content for turn in self.turns[last:])
+
     def answered(self, text: str) -> "Dialogue":
         """The same with what the assistant has said, and the word given to the user."""
         if self.continues:
@@ -31,6 +39,14 @@ class Dialogue:
         else:
             turns = (*self.turns, Turn("assistant", text))
         return Dialogue((*turns, Turn("user", "")))
+
+
+Prompt = str | Dialogue  # what texts go on from
+
+
+def plain(prompt: Prompt) -> str:
+    """A prompt as a plain text."""
+    return prompt if isinstance(prompt, str) else prompt.plain
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from playground.decoding.dialogue import Dialogue, Rendered
+from playground.decoding.dialogue import Dialogue, Prompt, Rendered, plain
 from playground.engines.huggingface import chat
 from playground.errors import EmptyPromptError, PlaygroundError, UnknownPhraseError, UnknownTextError
 from playground.i18n import Said, Translator
@@ -60,6 +60,29 @@ def turns(dialogue: Dialogue, backend: "Engine") -> tuple[tuple[int, ...], Rende
     if any(i in backend.model.eos_ids for i in rest):
         ends = []  # it ends any text already
     return ids, Rendered(dialogue, found.is_added or (), tuple(ends))
+
+
+def opening(begins: Prompt, backend: "Engine", with_end: bool = True) -> tuple[tuple[int, ...], Rendered | None]:
+    """The ids of a text, or of turns: by the chat template of a model that has one, else what of them is plain text.
+    Raises as `prompt` and `turns`."""
+    if isinstance(begins, Dialogue) and speaks(backend):
+        return turns(begins, backend)
+    return prompt(plain(begins), backend, with_end), None
+
+
+def answer(dialogue: Dialogue, text: str, backend: "Engine") -> tuple[int, ...]:
+    """The ids of a dialogue and a text that goes on where the chat template leaves off, read as one. Raises as
+    chat.render, UnreadableTokenError."""
+    tokenizer = getattr(backend.tokenizer, "tokenizer", None)
+    found = chat.render(tokenizer, backend.info.name, dialogue.messages, continues=dialogue.continues)
+    return backend.tokenizer.encode_inside(found.text + text)
+
+
+def words(begins: Prompt, backend: "Engine") -> str:
+    """What of a prompt is a person's own that the model reads."""
+    if isinstance(begins, Dialogue) and speaks(backend):
+        return " ".join(turn.content for turn in begins.turns)
+    return plain(begins)
 
 
 def dropped_note(text: str, backend: "Engine", t: Translator) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from playground import catalog
+from playground.decoding.dialogue import Rendered
 from playground.decoding.lanes import longest_comparison
 from playground.decoding.trace import GenerationRequest
 from playground.engines.huggingface import context
@@ -51,10 +52,12 @@ def placed(error: PlaygroundError, place: int) -> PlaygroundError:
 
 @dataclass(frozen=True)
 class Writer:
-    """Who writes a lane: a model, and the prompt in its own tokens."""
+    """Who writes a lane: a model, and the prompt in its own tokens; the dialogue that it reads there, None for a plain
+    text."""
 
     backend: "Engine"
     prompt_ids: tuple[int, ...]
+    rendered: Rendered | None = None
 
 
 def requests_of(
@@ -78,7 +81,7 @@ def requests_of(
             length = catalog.check_whole("max_new_tokens", setup.max_new_tokens, 1, most)
         except PlaygroundError as error:
             raise placed(error, place) from error
-        requests.append(GenerationRequest(prompt_ids, strategy, length))
+        requests.append(GenerationRequest(prompt_ids, strategy, length, rendered=writer.rendered))
     lanes = [(writer.backend.model, request) for writer, request in zip(writers, requests, strict=True)]
     most = longest_comparison(lanes, held) if held is not None else MAX_TOKENS
     for place, request in enumerate(requests):

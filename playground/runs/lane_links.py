@@ -10,8 +10,20 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, urlencode
 
+from playground.decoding.dialogue import Prompt
+from playground.errors import PlaygroundError
 from playground.i18n import Said, say
-from playground.runs.links import MAX_NAME, MAX_PARAMETERS, MAX_QUERY, Room, is_beside, query_of_run, read
+from playground.runs.links import (
+    MAX_NAME,
+    MAX_PARAMETERS,
+    MAX_QUERY,
+    Room,
+    dialogue_of,
+    is_beside,
+    pairs_of,
+    query_of_run,
+    read,
+)
 from playground.runs.setup import MAX_TEXT, MAX_TOKENS, Setup
 from playground.runs.strategies import STRATEGIES
 from playground.vocabulary import whole_characters
@@ -39,7 +51,7 @@ class LinkedLanes:
     """What an address says of a comparison.
 
     Attributes:
-        prompt, same_dice, speed: None where it does not say.
+        prompt, same_dice, speed: None where it does not say. The prompt is a text, or turns.
         lanes: none where it does not say.
         at: the token that is looked at, (row, number), both from 1.
         drawn: how many texts of each lane are drawn; 0 for none.
@@ -48,7 +60,7 @@ class LinkedLanes:
     """
 
     lanes: tuple[LinkedLane, ...] = ()
-    prompt: str | None = None
+    prompt: Prompt | None = None
     same_dice: bool | None = None
     speed: str | None = None
     at: tuple[int, int] | None = None
@@ -60,7 +72,11 @@ class LinkedLanes:
 
 def query_of_lanes(found: LinkedLanes) -> str:
     """What makes the comparison, as a query without its "?"."""
-    pairs: list[tuple[str, str]] = [] if found.prompt is None else [("prompt", whole_characters(found.prompt))]
+    pairs: list[tuple[str, str]] = []
+    if isinstance(found.prompt, str):
+        pairs.append(("prompt", whole_characters(found.prompt)))
+    elif found.prompt is not None:
+        pairs += pairs_of(found.prompt)
     pairs += [] if found.same_dice is None else [("dice", "same" if found.same_dice else "own")]
     for number, lane in enumerate(found.lanes, 1):
         pairs += [
@@ -104,6 +120,16 @@ def read_lanes(query: str, numbers: tuple[int, int], longest_name: int, speeds: 
             return None
         return given.get(name)
 
+    def begins() -> Prompt | None:
+        """The turns, where there are any; else the text."""
+        plain = text("prompt", MAX_TEXT)
+        if "messages" in given:
+            try:
+                return dialogue_of(given["messages"], given.get("continue_final_message"))
+            except PlaygroundError:
+                notes.append(say("link.value", name="messages", value=given["messages"][:40]))
+        return plain
+
     def choice(name: str, known: Collection[str]) -> str | None:
         value = given.get(name)
         if value is None or value in known:
@@ -120,12 +146,12 @@ def read_lanes(query: str, numbers: tuple[int, int], longest_name: int, speeds: 
     at = tuple(whole("at", part, MAX_TOKENS) for part in given["at"].split(":", 1)) if "at" in given else ()
     dice = choice("dice", ("same", "own"))
     found = LinkedLanes(
-        lanes, text("prompt", MAX_TEXT), None if dice is None else dice == "same", choice("speed", speeds),
+        lanes, begins(), None if dice is None else dice == "same", choice("speed", speeds),
         (at[0], at[1]) if len(at) == 2 and all(at) else None,
         whole("drawn", given["drawn"], MOST_DRAWN) if "drawn" in given else 0, text("model", MAX_NAME),
         given.get("autorun") not in ("0", "false", "no"),
     )  # fmt: skip
-    known = ("lane", "prompt", "dice", "speed", "at", "drawn", "model")
+    known = ("lane", "prompt", "messages", "continue_final_message", "dice", "speed", "at", "drawn", "model")
     for name in given:
         if name not in known and not is_beside(name) and not _OF_A_LANE.fullmatch(name):
             notes.append(say("link.unknown", name=name[:40]))

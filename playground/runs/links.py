@@ -93,8 +93,7 @@ def query_of_run(setup: Setup, texts: Mapping[str, str] | None = None) -> str:
     if isinstance(setup.prompt, str):
         found.append(("prompt", whole_characters(setup.prompt)))
     if setup.dialogue is not None:
-        found.append(("messages", json.dumps(setup.dialogue.messages, ensure_ascii=False, separators=(",", ":"))))
-        found += [("continue_final_message", "1")] if setup.dialogue.continues else []
+        found += pairs_of(setup.dialogue)
     found.append(("strategy", setup.strategy))
     own = {option.name: option for option in setup.kind.options}
     for name, value in setup.settings.items():
@@ -111,6 +110,17 @@ def query_of_run(setup: Setup, texts: Mapping[str, str] | None = None) -> str:
     if setup.model is not None:
         found.append(("model", setup.model))
     return urlencode(found)
+
+
+def pairs_of(dialogue: Dialogue) -> list[tuple[str, str]]:
+    """Turns as parameters of a query."""
+    messages = json.dumps(dialogue.messages, ensure_ascii=False, separators=(",", ":"))
+    return [("messages", messages), *([("continue_final_message", "1")] if dialogue.continues else [])]
+
+
+def dialogue_of(messages: str, continues: str | None) -> Dialogue:
+    """Turns of their parameters. Raises InvalidArgumentError."""
+    return dialogues.written(messages, continues in ("1", "true", "yes"))
 
 
 def query_of(link: Link) -> str:
@@ -272,7 +282,7 @@ class _Reading:
         if value is None:
             return None
         try:
-            found = dialogues.written(value, continues in ("1", "true", "yes"))
+            found = dialogue_of(value, continues)
         except PlaygroundError:
             self.note(say("link.value", name="messages", value=_brief(value)))
             return None

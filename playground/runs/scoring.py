@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from playground.decoding.dialogue import Dialogue, Prompt, Rendered, plain
 from playground.decoding.lanes import Lane
 from playground.decoding.rows import Desk, Row
 from playground.decoding.sampling import Sampling
@@ -34,20 +35,21 @@ def score_text(prompt: str, text: str, backend: "Engine") -> ScoredText:
     text of which the tokenizer makes no token; PromptTooLongError, UnreadableTokenError, InvalidModelOutputError;
     CannotScoreError where the engine reads no text at once.
     """
-    ids, start, is_astride = _joined(prompt, text, backend)
+    ids, start, is_astride, _ = _joined(prompt, text, backend)
     readings = [read(row, ids[place]) for place, row in _rows(ids, start, backend)]
     return scored_text(ids[:start], ids[start:], readings, backend.vocabulary, is_astride)
 
 
-def text_lane(prompt: str, text: str, backend: "Engine") -> Lane:
-    """The same as a lane of a comparison, which has ended: every token of the text chosen by hand, no processors.
+def text_lane(prompt: Prompt, text: str, backend: "Engine") -> Lane:
+    """The same as a lane of a comparison, which has ended: every token of the text chosen by hand, no processors. After
+    turns it begins where the chat template leaves off; after their plain text where the model has none.
 
     Keeps the numbers of its tokens, and TEXT_BYTES of rows of logits; one that is not at hand is read again with the
     whole text, so that its bits are the same. Raises what `score_text` raises.
     """
-    ids, start, _ = _joined(prompt, text, backend)
+    ids, start, _, rendered = _joined(prompt, text, backend)
     desk = Desk(TEXT_BYTES)
-    request = GenerationRequest(ids[:start], Sampling(), len(ids) - start, desk=desk)
+    request = GenerationRequest(ids[:start], Sampling(), len(ids) - start, desk=desk, rendered=rendered)
     steps = []
     for place, logits in _rows(ids, start, backend):
         row = Row(logits.clone(), lambda place=place: _row_again(ids, place, backend), desk)  # type: ignore[misc]
@@ -74,10 +76,21 @@ def _rows(ids: tuple[int, ...], start: int, backend: "Engine") -> Iterator[tuple
                 yield place, row
 
 
-def _joined(prompt: str, text: str, backend: "Engine") -> tuple[tuple[int, ...], int, bool]:
-    """The ids of both read as one, the place of the text's first token, and whether that begins in the prompt."""
+def _joined(
+    begins: Prompt, text: str, backend: "Engine"
+) -> tuple[tuple[int, ...], int, bool, Rendered | None]:  # fmt: skip
+    """The ids of both read as one, the place of the text's first token, whether that begins in the prompt, and the
+    dialogue that was read."""
     if not text:
         raise EmptyPromptError()
+    if isinstance(begins, Dialogue) and prompts.speaks(backend):
+        opened, rendered = prompts.turns(begins, backend)
+        ids = prompts.answer(begins, text, backend)
+        common = _common(opened, ids)
+        if common == len(ids):
+            raise UnknownTextError(text=text)
+        return ids, max(1, common), common < len(opened), rendered
+    prompt = plain(begins)
     ids = prompts.read(prompt + text, backend, with_end=False)
     try:
         before = prompts.prompt(prompt, backend, with_end=False)
@@ -85,8 +98,14 @@ def _joined(prompt: str, text: str, backend: "Engine") -> tuple[tuple[int, ...],
         before = ids[:1]
     if not prompt and ids[: len(before)] != before:
         ids = before + ids
-    common = next((i for i, (a, b) in enumerate(zip(before, ids, strict=False)) if a != b), min(len(before), len(ids)))
+    common = _common(before, ids)
     start = max(1, common)  # nothing stands before the first id of all
     if start == len(ids):
         raise UnknownTextError(text=text) if prompt else EmptyPromptError()
-    return ids, start, common < len(before)
+    return ids, start, common < len(before), None
+
+
+def _common(before: tuple[int, ...], ids: tuple[int, ...]) -> int:
+    """How many ids both begin with."""
+    shorter = min(len(before), len(ids))
+    return next((i for i, (a, b) in enumerate(zip(before, ids, strict=False)) if a != b), shorter)

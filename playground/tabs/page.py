@@ -156,9 +156,9 @@ def _lay_out(
             built["generate"] = generate.build(tabs.generate, t, bus, demo)
         with gr.Tab(t("beam.tab"), id="beam"):
             built["beam"] = beam.build(tabs.beam, t, beam_bus, demo)
-        with gr.Tab(t("compare.tab"), id="compare"):
+        with gr.Tab(t("compare.tab"), id="compare") as opened:
             controls = [built[name].controls.all for name in ("generate", "beam")]
-            built["compare"] = compare.build(tabs.compare, t, compare_bus, *controls)
+            built["compare"] = compare.build(tabs.compare, t, compare_bus, opened, *controls)
         with gr.Tab(t("tab.tokenizer"), id="tokenizer"):
             built["tokenizer"] = tokenizer.build(tabs.tokenizer, t, tokenizer_bus, demo)
         with gr.Tab(t("tab.attention"), id="attention") as opened:

@@ -10,6 +10,7 @@ import gradio as gr
 
 from playground import catalog
 from playground.api.outright import marked, outright
+from playground.decoding.dialogue import plain
 from playground.engines.huggingface.hub import Hub
 from playground.engines.known import named
 from playground.engines.loading import ModelSlot
@@ -166,8 +167,9 @@ class Picker:
     def _own(brought: Brought) -> list[str]:
         """What a model brings for `Page.texts`."""
         return [
-            brought.examples[0].prompt, brought.searches[0].prompt, brought.ends, brought.comparisons[0].prompt,
-            "\n".join(brought.batch), brought.looked_at, brought.walked, brought.compared,
+            brought.examples[0].prompt, brought.searches[0].prompt, brought.ends,
+            plain(brought.comparisons[0].prompt), "\n".join(brought.batch), brought.looked_at, brought.walked,
+            brought.compared,
         ]  # fmt: skip
 
     @staticmethod

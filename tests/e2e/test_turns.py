@@ -87,3 +87,24 @@ def test_a_dialogue_in_a_search(url: str, visit: Callable[..., Tab]) -> None:
     expect(page.locator("#beam-lead .part-special").first).to_have_text("<|im_start|>")
     expect(page.locator("#beam-badge .live-text")).to_have_attribute("data-kind", "good")
     expect(page).to_have_url(re.compile("messages="))
+
+
+def test_a_dialogue_in_lanes(url: str, visit: Callable[..., Tab]) -> None:
+    page = visit(url).page
+    page.goto(
+        f"{url}/?tab=compare&prompt=Who+lives+there&speed=fast&1.strategy=greedy&1.max_new_tokens=4"
+        "&2.strategy=beam&2.num_beams=2&2.max_new_tokens=4"
+    )
+    badges = page.locator("#compare-lanes .lane-badge[data-kind=good]")
+    expect(badges).to_have_count(2)
+    expect(page.locator("#compare-lead .part-legend")).to_have_count(0)
+    turns, field = page.locator("#compare-turns"), page.locator("#compare-prompt textarea")
+    turns.get_by_role("button", name="Turns").click()
+    expect(field).to_be_hidden()
+    turns.locator("textarea").press("Shift+Enter")
+    expect(page.locator("#compare-lead .part-own")).to_have_text("Who lives there")
+    expect(page.locator("#compare-lead .part-special").first).to_have_text("<|im_start|>")
+    expect(badges).to_have_count(2)
+    expect(page).to_have_url(re.compile("messages="))
+    turns.get_by_role("button", name="Plain text").click()
+    expect(field).to_have_value("Who lives there")

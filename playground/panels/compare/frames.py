@@ -17,6 +17,7 @@ from playground.panels.figures.lane_surprisal import surprisal_figure
 from playground.panels.wording import MARK, Channels, verification_badge, with_tokens
 from playground.runs import late
 from playground.views import lane_alignment
+from playground.views.dialogue import dialogue_parts
 from playground.views.lane_parting import Taken, lane_parting
 from playground.views.measures import Measures, measures, text_of
 from playground.views.notation import percent, significant
@@ -210,6 +211,26 @@ def texts(rows: Sequence[Row], lead: str, shown: Mapping[int, tuple[int, ...]], 
     return found
 
 
+def dialogue(rows: Sequence[Row], names: Mapping[int, str], look: Look) -> dict[str, object]:
+    """The turns as the first row read them that has a chat template, what that put there marked; then the models, by
+    the rows' keys, that have none and read a plain text."""
+    found: list[object] = []
+    plain = []
+    for row in rows:
+        if row.lane is None or row.key not in names:
+            continue
+        request = row.lane.request
+        if request.rendered is None:
+            plain.append(names[row.key])
+        elif not found and look.vocabulary is not None:
+            pieces = dialogue_parts(request.prompt_ids, request.rendered, vocabulary_of(row, look))
+            found = [{"text": look.t("turns.legend"), "kind": "legend"}, *pieces] if pieces else []
+    if plain:
+        words = look.t("compare.turns.plain", names=look.t.listed(list(dict.fromkeys(plain))))
+        found.append({"text": words, "kind": "legend"})
+    return {"parts": found}
+
+
 def parting(rows: Sequence[Row], look: Look) -> tuple[Channels, Places]:
     """Where the lanes part, in one sentence, and the place of that token in each; none where they don't."""
     with_text = read(rows)
@@ -245,6 +266,8 @@ def _goes_on(row: Row, first: Row, look: Look) -> bool:
     assert row.lane is not None and first.lane is not None
     ids, others = row.lane.request.prompt_ids, first.lane.request.prompt_ids
     own, other = vocabulary_of(row, look), vocabulary_of(first, look)
+    if row.text is None and first.text is None:
+        return True  # each begins behind its own prompt, which a model without a chat template reads otherwise
     if lane_alignment.is_one([own, other]):
         return ids == others
     return row.text is None or lane_alignment.text_of(ids, own) == lane_alignment.text_of(others, other)

@@ -5,11 +5,13 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from playground.components.live_bus import frame
+from playground.decoding.dialogue import Dialogue, Prompt
 from playground.engines import prompts
 from playground.engines.huggingface import context
 from playground.engines.loading import ModelSlot
 from playground.engines.protocol import check_whole
 from playground.engines.shelf import Shelf, split
+from playground.errors import PlaygroundError
 from playground.i18n import Translator, said, say
 from playground.lists import LISTS
 from playground.panels import wording
@@ -21,6 +23,7 @@ from playground.runs.comparison import Writer
 from playground.runs.setup import Setup
 from playground.tabs import state_line
 from playground.tabs.brought import TALES, Brought
+from playground.tabs.compare.controls import Controls
 from playground.tabs.compare.session import MOST_LANES, CompareSession, OwnText, Source
 from playground.tabs.state_line import Parts
 from playground.views.strip import spelt_together
@@ -72,13 +75,21 @@ class CompareBase:
                 held.enter_context(slot.using())
             yield
 
-    def writer(self, source: Source, prompt: str, session: CompareSession) -> Writer:
-        """Who writes a lane, and the prompt as it reads it. Raises what `prompts.prompt` raises, PromptTooLongError."""
+    def writer(self, source: Source, prompt: Prompt, session: CompareSession) -> Writer:
+        """Who writes a lane, and the prompt as it reads it. Raises as `prompts.opening`, PromptTooLongError."""
         backend = self.backend_of(source)
         check_whole(backend, say("compare.tab"))
-        ids = prompts.prompt(prompt, backend, not session.leaves_end_off)
+        ids, rendered = prompts.opening(prompt, backend, not session.leaves_end_off)
         context.room(backend.model.context_length, ids)
-        return Writer(backend, ids)
+        return Writer(backend, ids, rendered)
+
+    def offer(self, session: CompareSession) -> dict[str, object]:
+        """Whether the prompt may be turns: where the page's model or that of a lane has a chat template. Of a model
+        that is not loaded yet that is not known: turns that stand there already are left to it."""
+        has_turns = session.now is not None and isinstance(session.now[0], Dialogue)
+        named = [one.setup.model for one in session.lanes if one.setup.model and one.setup.model in self.shelf]
+        slots = [self.slot, *map(self.shelf.slot, named)]
+        return {"offered": any(prompts.speaks(one.get()) if one.is_ready else has_turns for one in slots)}
 
     def model_name(self, source: Source) -> str:
         """Of a lane that has a model of its own, as the page calls it; "" for that of the page."""
@@ -104,8 +115,11 @@ class CompareBase:
         return {"compare.notice": wording.notice(words, "bad")}
 
     def heard(self, session: CompareSession, values: tuple[Any, ...]) -> None:
-        prompt, same_dice, _ = values
-        session.now = (prompt or "", bool(same_dice))
+        controls = Controls(*values)
+        try:
+            session.now = (controls.begins, bool(controls.same_dice))
+        except PlaygroundError:
+            return  # whatever is begun with such turns says so
 
     def standing(self, session: CompareSession) -> dict[str, object]:
         """How the run stands, and what has been changed since."""
@@ -154,7 +168,11 @@ class CompareBase:
     def lead(self, session: CompareSession, look: Look) -> str:
         if session.asked is None or look.vocabulary is None:
             return ""
-        text = spelt_together(session.asked.prompt_ids, look.vocabulary)
+        dialogue = session.asked.dialogue
+        if dialogue is None:
+            text = spelt_together(session.asked.prompt_ids, look.vocabulary)
+        else:  # a new turn begins by itself
+            text = dialogue.turns[-1].content if dialogue.continues else ""
         return text if len(text) <= LEAD else "…" + text[-LEAD:]
 
     def panels(
@@ -167,9 +185,19 @@ class CompareBase:
         found |= frames.lanes(rows, self.token(session), parts, MOST_LANES, look, at)
         if with_step:
             found |= step(rows, at, look) | frames.table(rows, look) | frames.surprisal(rows, at, look)
+        if not shown:
+            found["compare.lead"] = self.read_as(session, rows, look)
         shown.clear()
         shown.update({row.key: row.lane.token_ids if row.lane else () for row in rows})
         return found
+
+    def read_as(self, session: CompareSession, rows: list[Row], look: Look) -> dict[str, object]:
+        """The turns as the first lane read them whose model has a chat template, and who read a plain text."""
+        asked = session.asked
+        if asked is None or asked.dialogue is None:
+            return {"parts": []}
+        names = {key: self.model_name(source) or self.slot.display_name for key, source in asked.lanes}
+        return frames.dialogue(rows, names, look)
 
     def at(self, session: CompareSession, rows: list[Row], parts: Places, look: Look) -> Places:
         """The token on show in each row: the one that was picked, or where they part, or the newest."""
@@ -181,7 +209,8 @@ class CompareBase:
 
     def whole(self, session: CompareSession) -> dict[str, object]:
         """All panels of what the session has on the page."""
-        return {**self.panels(session, {}, self.look(session)), **self.models()}
+        offer = {"compare.turns": self.offer(session)}
+        return {**self.panels(session, {}, self.look(session)), **self.models(), **offer}
 
     def first_frame(self) -> dict[str, object]:
         session = self.new_session()

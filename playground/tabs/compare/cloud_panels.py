@@ -46,7 +46,7 @@ class CloudPanels(Editing):
             for one, seed in zip(lanes, seeds, strict=True)
             if isinstance(one.setup, Setup) and one.key in made and made[one.key] != one.setup.with_seed(seed)
         ]
-        lead = clouds.prompt if len(clouds.prompt) <= LEAD else "…" + clouds.prompt[-LEAD:]
+        lead = clouds.lead(LEAD)
         parts: state_line.Parts = [t("compare.clouds.made", prompt=lead)]
         if changes:
             parts.append(
@@ -93,7 +93,10 @@ class CloudPanels(Editing):
         found = []
         for place, one in enumerate(session.lanes):
             lane = session.lane_of(one.key)
-            is_of_prompt = session.asked is not None and session.asked.prompt_ids == session.clouds.prompt_ids
+            asked, clouds = session.asked, session.clouds
+            is_of_prompt = asked is not None and (asked.prompt_ids, asked.dialogue) == (
+                clouds.prompt_ids, clouds.dialogue,
+            )  # fmt: skip
             if isinstance(one.setup, OwnText) and lane and lane.logprobs and is_of_prompt:
                 found.append((said(one.name, self.t), colour(place), sum(lane.logprobs) / len(lane.logprobs)))
         return found
@@ -105,7 +108,7 @@ class CloudPanels(Editing):
         row = next((one for one in rows if clouds.reading and one.key == clouds.reading[0]), None)
         votes = clouds.votes.get((row.key, sample.token_ids)) if row and sample else None
         number = clouds.reading[1] if clouds.reading else 0
-        lead = clouds.prompt if len(clouds.prompt) <= LEAD else "…" + clouds.prompt[-LEAD:]
+        lead = clouds.lead(LEAD)
         has_more = bool(clouds.unrated())
         shown = panels.text(sample, row, number, lead, votes, clouds.is_blind, has_more, look)
         return {**shown, **panels.trap(clouds.rated(), rows, look)}

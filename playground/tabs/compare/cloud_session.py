@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from playground.decoding.clouds import Sample, sample_bytes
+from playground.decoding.dialogue import Dialogue, Prompt, plain
 from playground.decoding.distribution import Floats
 from playground.decoding.trace import GenerationRequest
 from playground.i18n import Said
@@ -71,7 +72,7 @@ class CloudSession(Running):
     def __init__(self) -> None:
         super().__init__()
         self.drawn: dict[int, Drawn] = {}
-        self.prompt = ""
+        self.prompt: Prompt = ""
         self.prompt_ids: tuple[int, ...] = ()
         self.model_name = ""
         self.axis = AXES[0]
@@ -108,6 +109,16 @@ class CloudSession(Running):
         """Of a cloud as it is; none where texts have come to it, or gone, since."""
         found, drawn = self.badges.get(key), self.drawn.get(key)
         return found[1] if found and drawn and found[0] is drawn.samples else None
+
+    @property
+    def dialogue(self) -> Dialogue | None:
+        """The turns that the texts go on from."""
+        return self.prompt if isinstance(self.prompt, Dialogue) else None
+
+    def lead(self, most: int) -> str:
+        """So many characters at most of what the texts go on from, the last ones; of turns, of their plain text."""
+        text = plain(self.prompt)
+        return text if len(text) <= most else "…" + text[-most:]
 
     @property
     def bytes(self) -> int:

@@ -13,6 +13,7 @@ from playground.catalog import BY_NAME
 from playground.components.gaze import as_pair
 from playground.components.live_bus import frame
 from playground.decoding.clouds import CLOUD_BYTES, MAX_SAMPLES, Sample, rows_at_once, sample_bytes
+from playground.decoding.dialogue import Dialogue
 from playground.decoding.trace import TRACE_BYTES
 from playground.engines.protocol import runs_in_transformers
 from playground.errors import OutOfRangeError
@@ -26,6 +27,7 @@ from playground.runs.setup import Setup
 from playground.runs.sweep import knobs, sweep
 from playground.tabs.compare.cloud_panels import CloudPanels
 from playground.tabs.compare.cloud_session import AXES, CloudSession, Drawn
+from playground.tabs.compare.controls import Controls
 from playground.tabs.compare.session import CompareSession
 from playground.tabs.shell import reported
 from playground.views.likelihood_trap import Votes, next_to_rate
@@ -88,7 +90,7 @@ class Clouds(CloudPanels):
         """Draw what is wanted and not there yet, batch by batch, a batch of every cloud in turn."""
         if coming := self.coming(one.setup for one in wanted):
             yield frame({"compare.notice": wording.notice(coming)})
-        prompt = values[0] or ""
+        prompt = Controls(*values).begins
         own = self.writer(Setup(), prompt, session)
         backend, ids = own.backend, own.prompt_ids
         clouds, look = session.clouds, Look(self.t, backend.vocabulary)
@@ -96,7 +98,8 @@ class Clouds(CloudPanels):
         writers = [self.writer(one.setup, prompt, session) for one in wanted]
         requests = requests_of([one.setup for one in wanted], writers, same_dice=False, held=None)
         clouds.stop()
-        is_same = (clouds.prompt_ids, clouds.model_name) == (ids, backend.info.name)
+        dialogue = prompt if isinstance(prompt, Dialogue) else None
+        is_same = (clouds.prompt_ids, clouds.dialogue, clouds.model_name) == (ids, dialogue, backend.info.name)
         kept = kept if is_same else []
         held = sum(one.bytes for one in kept)
         room = min(CLOUD_BYTES, TRACE_BYTES - session.lanes_bytes(lambda source: self.backend_of(source).model))
@@ -112,7 +115,7 @@ class Clouds(CloudPanels):
                 drawn[one.key] = replace(one, request=request, wanted=count)
         pairs = drawn | {one.key: one for one in kept}
         clouds.drawn = dict(sorted(pairs.items(), key=lambda pair: (pair[0] < 0, abs(pair[0]))))
-        clouds.prompt, clouds.prompt_ids, clouds.model_name = values[0] or "", ids, backend.info.name
+        clouds.prompt, clouds.prompt_ids, clouds.model_name = prompt, ids, backend.info.name
         if clouds.sample(clouds.reading) is None:
             clouds.reading, clouds.is_blind = None, False
         missing = sum((count - len(one.samples)) * one.request.max_new_tokens for one in drawn.values())

@@ -9,7 +9,8 @@ import gradio as gr
 
 from playground import written
 from playground.components.live_bus import Frame, frame
-from playground.engines import prompts
+from playground.decoding.dialogue import Dialogue, Prompt, plain
+from playground.engines import dialogues, prompts
 from playground.engines.prompts import speller_of
 from playground.errors import InvalidArgumentError
 from playground.i18n import Said, said, say
@@ -19,6 +20,7 @@ from playground.runs.scoring import text_lane
 from playground.runs.setup import MAX_TEXT, Setup
 from playground.tabs.beam.controls import BeamValues
 from playground.tabs.compare.base import CompareBase
+from playground.tabs.compare.controls import COUNT, Controls
 from playground.tabs.compare.examples import CompareExample
 from playground.tabs.compare.session import LONGEST_NAME, MOST_LANES, Asked, CompareSession, OwnText, Source
 from playground.tabs.generate.controls import Values
@@ -96,8 +98,9 @@ class Editing(CompareBase):
             reader = self.backend_of(one.setup)
             lane = text_lane(prompt, one.setup.text, reader)
         self.note_vocabulary(session, one.key, one.setup, reader)
-        ids = prompts.prompt(prompt, backend, not session.leaves_end_off)
-        session.put_text(one.key, one.setup, lane, Asked(ids, (), same_dice, backend.info.name))
+        ids, _ = prompts.opening(prompt, backend, not session.leaves_end_off)
+        dialogue = prompt if isinstance(prompt, Dialogue) else None
+        session.put_text(one.key, one.setup, lane, Asked(ids, (), same_dice, backend.info.name, dialogue))
 
     def note_vocabulary(self, session: CompareSession, key: int, source: Source, backend: "Engine") -> None:
         """What a lane's ids stand for, if they are not those of the page's model."""
@@ -106,33 +109,34 @@ class Editing(CompareBase):
         else:
             session.vocabularies.pop(key, None)
 
-    @reported(send=lambda made: (gr.skip(), made))
-    def from_generate(self, session: CompareSession, with_prompt: bool, *values: Any) -> tuple[Any, Frame]:
-        """A lane with the settings that stand on the Generate tab; then the three controls of this one."""
-        asked = Values.of(values[:-3]).setup(speller_of(self.slot.get()))
-        return self.take_over(session, say("compare.lane.generate"), asked, with_prompt, values[-3:])
+    @reported(send=lambda made: (gr.skip(), gr.skip(), made))
+    def from_generate(self, session: CompareSession, with_prompt: bool, *values: Any) -> tuple[Any, Any, Frame]:
+        """A lane with the settings that stand on the Generate tab; then the controls of this one."""
+        asked = Values.of(values[:-COUNT]).setup(speller_of(self.slot.get()))
+        return self.take_over(session, say("compare.lane.generate"), asked, with_prompt, values[-COUNT:])
 
-    @reported(send=lambda made: (gr.skip(), made))
-    def from_search(self, session: CompareSession, with_prompt: bool, *values: Any) -> tuple[Any, Frame]:
+    @reported(send=lambda made: (gr.skip(), gr.skip(), made))
+    def from_search(self, session: CompareSession, with_prompt: bool, *values: Any) -> tuple[Any, Any, Frame]:
         """A lane with the settings that stand on the Beam search tab."""
-        asked = BeamValues.of(values[:-3]).setup()
-        return self.take_over(session, say("compare.lane.search"), asked, with_prompt, values[-3:])
+        asked = BeamValues.of(values[:-COUNT]).setup()
+        return self.take_over(session, say("compare.lane.search"), asked, with_prompt, values[-COUNT:])
 
     def take_over(
-        self, session: CompareSession, name: Said, asked: Setup, with_prompt: bool, controls: tuple[Any, ...]
-    ) -> tuple[Any, Frame]:
-        """The prompt, if it is taken over too and is a text (a comparison has no turns), and the frame with one lane
-        more."""
-        self.heard(session, controls)
+        self, session: CompareSession, name: Said, asked: Setup, with_prompt: bool, values: tuple[Any, ...]
+    ) -> tuple[Any, Any, Frame]:
+        """The prompt and its turns, if they are taken over too, and the frame with one lane more."""
+        controls = Controls(*values)
+        self.heard(session, values)
         seed = asked.seed if asked.kind.draws else None  # dice that are never thrown are not the dice of all
         if not session.add(self.unused(session, name), replace(asked, prompt=None, dialogue=None, seed=seed)):
-            return gr.skip(), frame({"compare.notice": wording.notice(self.t("compare.full", most=MOST_LANES), "bad")})
-        prompt = asked.prompt if with_prompt else None
-        if prompt is not None:
-            session.now = (str(prompt), bool(controls[1]))
+            full = self.t("compare.full", most=MOST_LANES)
+            return gr.skip(), gr.skip(), frame({"compare.notice": wording.notice(full, "bad")})
+        begins = (asked.dialogue or str(asked.prompt or "")) if with_prompt else None
+        if begins is not None:
+            session.now = (begins, bool(controls.same_dice))
         session.told = self.standing(session)
         shown = frame({**self.whole(session), **session.told, "compare.notice": wording.notice("")})
-        return (gr.skip() if prompt is None else prompt), shown
+        return *([gr.skip()] * 2 if begins is None else fields(begins)), shown
 
     def unused(self, session: CompareSession, name: Said) -> str | Said:
         """A name that no lane has yet."""
@@ -146,10 +150,16 @@ class Editing(CompareBase):
         return self.load_example(self.brought.comparisons[index], session)
 
     def load_example(self, example: CompareExample, session: CompareSession) -> list[Any]:
-        """An example's prompt and switch, for the controls, and the frame with its lanes."""
+        """An example's prompt, turns and switch, for the controls, and the frame with its lanes."""
         session.fill(example.lanes, example.key)
+        session.now = (example.prompt, example.same_dice)
         cleared = {"compare.lesson": self.lesson(example.key), "compare.notice": wording.notice("")}
-        return [example.prompt, example.same_dice, frame({**self.whole(session), **cleared})]
+        return [*fields(example.prompt), example.same_dice, frame({**self.whole(session), **cleared})]
+
+
+def fields(begins: Prompt) -> list[str]:
+    """What the two fields say of a prompt: the text, which is that of turns where they are given up, and the turns."""
+    return [plain(begins), dialogues.for_the_page(begins if isinstance(begins, Dialogue) else None)]
 
 
 def own_text(value: object, model: object = None) -> OwnText:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from playground.decoding.dialogue import Prompt
 from playground.i18n import Said, say
 from playground.runs.setup import Setup
 from playground.tabs.compare.session import OwnText, Source
@@ -15,7 +16,7 @@ class CompareExample:
     """
 
     key: str
-    prompt: str
+    prompt: Prompt
     lanes: tuple[tuple[str | Said, Source], ...]
     same_dice: bool = True
 

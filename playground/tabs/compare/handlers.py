@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 from playground import engine
 from playground.components.gaze import as_pair
 from playground.components.live_bus import frame
+from playground.decoding.dialogue import Dialogue, Prompt
 from playground.decoding.lanes import Comparison, Lane
-from playground.engines import prompts
+from playground.engines import dialogues, prompts
 from playground.engines.protocol import runs_in_transformers
+from playground.errors import PlaygroundError
 from playground.panels import wording
 from playground.panels.compare import frames, saved
 from playground.panels.compare.frames import Look
@@ -19,6 +21,7 @@ from playground.runs.comparison import Writer, requests_of
 from playground.runs.scoring import text_lane
 from playground.runs.setup import Setup
 from playground.tabs.compare.clouds import Clouds
+from playground.tabs.compare.controls import Controls
 from playground.tabs.compare.session import MOST_LANES, TEXT_LANE_BYTES, Asked, CompareSession, OwnText, is_empty
 from playground.tabs.generate.controls import SPEEDS
 from playground.tabs.shell import FRAME_SECONDS, reported
@@ -74,10 +77,12 @@ class CompareTab(Clouds):
         yield from self.stream(session, values, before, single)
 
     def asked(self, session: CompareSession, values: tuple[Any, ...]) -> Asked:
-        prompt, same_dice, _ = values
-        own = self.writer(Setup(), prompt or "", session)
+        controls = Controls(*values)
+        begins = controls.begins
+        own = self.writer(Setup(), begins, session)
         lanes = tuple((one.key, one.setup) for one in session.lanes if not is_empty(one.setup))
-        return Asked(own.prompt_ids, lanes, bool(same_dice), own.backend.info.name)
+        dialogue = begins if isinstance(begins, Dialogue) else None
+        return Asked(own.prompt_ids, lanes, bool(controls.same_dice), own.backend.info.name, dialogue)
 
     def stream(
         self, session: CompareSession, values: tuple[Any, ...], before: Comparison | None, single: bool
@@ -93,7 +98,7 @@ class CompareTab(Clouds):
         if coming := self.coming(one.setup for one in session.lanes):
             yield frame({"compare.notice": wording.notice(coming)})
         backend = self.slot.get()
-        asked, prompt = self.asked(session, values), values[0] or ""
+        asked, prompt = self.asked(session, values), Controls(*values).begins
         if not asked.lanes:
             yield frame({"compare.notice": wording.notice(self.t("compare.text.empty"), "bad")})
             return
@@ -117,7 +122,7 @@ class CompareTab(Clouds):
 
         kept = session.comparison, session.asked, session.badges, session.made, session.vocabularies
         session.vocabularies = vocabularies
-        session.now = session.made = (values[0] or "", bool(values[1]))
+        session.now = session.made = (prompt, asked.same_dice)
         if before is None:
             session.put(None, None)
             session.asked = asked
@@ -157,14 +162,15 @@ class CompareTab(Clouds):
         if session.version == watch.run and session.comparison is not None:
             yield frame(self.whole(session), session.frames.now())
 
-    def dropped(self, prompt: str, own: "Engine", writers: Sequence[Writer]) -> str:
+    def dropped(self, prompt: Prompt, own: "Engine", writers: Sequence[Writer]) -> str:
         """A sentence on the characters of the prompt that a model reads nothing of, by its name if it is a lane's."""
         others = {id(one.backend): one.backend for one in writers if one.backend is not own}.values()
-        notes = [prompts.dropped_note(prompt, own, self.t)] if len(others) < len(writers) or not writers else []
+        own_words = prompts.words(prompt, own)
+        notes = [prompts.dropped_note(own_words, own, self.t)] if len(others) < len(writers) or not writers else []
         notes += [
             self.t("compare.model.note", name=one.info.name, note=note)
             for one in others
-            if (note := prompts.dropped_note(prompt, one, self.t))
+            if (note := prompts.dropped_note(prompts.words(prompt, one), one, self.t))
         ]
         return " ".join(filter(None, notes))
 
@@ -249,8 +255,10 @@ class CompareTab(Clouds):
         else:
             ids = session.asked.prompt_ids if session.asked else clouds.prompt_ids
             model = session.asked.model_name if session.asked else clouds.model_name
+            begun = session.made[0] if session.asked else clouds.prompt
             made = {
-                "model": model, "prompt": session.made[0] if session.asked else clouds.prompt, "prompt_ids": ids,
+                "model": model,
+                **(dialogues.to_json(begun) if isinstance(begun, Dialogue) else {"prompt": begun}), "prompt_ids": ids,
                 "same_dice": session.asked.same_dice if session.asked else None, "clouds_prompt_ids": clouds.prompt_ids,
             }  # fmt: skip
             pairs = [(row, clouds.drawn[row.key].setup.to_json()) for row in drawn]
@@ -268,11 +276,17 @@ class CompareTab(Clouds):
         return frame({**found, **self.standing(session)})
 
     @reported()
-    def welcome(self, session: CompareSession) -> str:
-        return frame({**self.whole(session), **self.standing(session)})
+    def welcome(self, session: CompareSession, *values: Any) -> Iterator[str]:
+        """A visitor came to the tab: once there is a model, whether it takes turns."""
+        try:
+            self.slot.get()
+        except PlaygroundError:
+            return  # the page says so already
+        yield frame({"compare.turns": self.offer(session)})
 
     @reported()
-    def arrive(self, session: CompareSession, *values: Any) -> str:
+    def arrive(self, session: CompareSession, *values: Any) -> Iterator[str]:
         """Another model was chosen: nothing that the one before it wrote is left."""
         cleared = {"compare.lesson": {"parts": []}, "compare.notice": wording.notice("")}
-        return frame({**self.whole(session), **self.standing(session), **cleared})
+        yield frame({**self.whole(session), **self.standing(session), **cleared})
+        yield from self.welcome(session, *values)

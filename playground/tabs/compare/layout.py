@@ -13,6 +13,7 @@ from playground.components.live_bus import LiveBus
 from playground.components.live_button import LiveButton
 from playground.components.live_plot import LivePlot
 from playground.components.live_text import LiveText
+from playground.decoding.dialogue import plain
 from playground.i18n import Translator
 from playground.panels.compare.frames import SHOWN
 from playground.panels.compare.schema import schema
@@ -23,7 +24,7 @@ from playground.tabs.compare import clouds_layout
 from playground.tabs.compare.linked import LinkedCompare
 from playground.tabs.compare.session import CompareSession
 from playground.tabs.delivery import lossless
-from playground.tabs.generate.controls import SPEEDS
+from playground.tabs.generate.controls import SPEEDS, turns_of
 from playground.tabs.per_visitor import PerVisitor, Whose
 from playground.tabs.state_line import stated
 from playground.tabs.ways import ways
@@ -35,17 +36,19 @@ EDITOR = (
 
 
 def build(
-    tabs: PerVisitor[LinkedCompare], t: Translator, bus: LiveBus, of_text: Sequence[Any], of_search: Sequence[Any]
-) -> Built:
-    """Lay out the tab inside a `gr.Tab`, in one language, and wire it. What stands in the controls of the Generate and
-    the Beam search tab can be taken over."""
+    tabs: PerVisitor[LinkedCompare], t: Translator, bus: LiveBus, opened: gr.Tab, of_text: Sequence[Any],
+    of_search: Sequence[Any],
+) -> Built:  # fmt: skip
+    """Lay out the tab inside the `gr.Tab`, in one language, and wire it. What stands in the controls of the Generate
+    and the Beam search tab can be taken over."""
     state = gr.State(tabs.tab().new_session(), delete_callback=CompareSession.leave)
     brought = tabs.tab(Whose(t.language)).brought
     with gr.Column(elem_id="compare"):
         with gr.Group(elem_classes="panel"):
+            turns = turns_of(t, "compare.turns", "compare-prompt", "compare-turns")
             with gr.Row(elem_classes="compare-bar"):
                 prompt = gr.Textbox(
-                    brought.comparisons[0].prompt, label=t("prompt.label"), placeholder=t("prompt.placeholder"),
+                    plain(brought.comparisons[0].prompt), label=t("prompt.label"), placeholder=t("prompt.placeholder"),
                     lines=1, max_lines=4, elem_id="compare-prompt", elem_classes="prompt",
                 )  # fmt: skip
                 words = t("button.run") + " ▶"
@@ -65,6 +68,7 @@ def build(
             LiveText(channel="compare.lesson", style="lesson")
         LiveText(channel="compare.link", style="link-words", live=True, elem_id="compare-link")
         LiveText(channel="compare.notice", style="notice", live=True)
+        LiveText(channel="compare.lead", style="dialogue-lead", elem_id="compare-lead")
         with gr.Group(elem_classes="panel"):
             lanes = CompareLanes(
                 channel="compare.lanes", models="compare.models", gaze="compare.token", schema=schema(t),
@@ -101,12 +105,13 @@ def build(
                 f'<details class="compare-help">{summary}<dl>{help_texts}</dl></details>', js_on_load=None,
                 apply_default_css=False,
             )  # fmt: skip
-        count = clouds_layout.build(tabs, t, bus, state, (prompt, same, speed))
-    linked = _wire(tabs, bus, state, (prompt, same, speed), (run, step, pause, stop), examples, lanes, count)
+        controls = (prompt, same, speed, turns)
+        count = clouds_layout.build(tabs, t, bus, state, controls)
+    linked = _wire(tabs, bus, state, opened, controls, (run, step, pause, stop), examples, lanes, count)
     taking: dict[str, Any] = {
-        "outputs": [prompt, bus], "queue": False, "show_progress": "hidden", "api_visibility": "private",
+        "outputs": [prompt, turns, bus], "queue": False, "show_progress": "hidden", "api_visibility": "private",
     }  # fmt: skip
-    standing = [prompt, same, speed]
+    standing = list(controls)
     generate.click(lossless(tabs.from_generate), inputs=[state, with_prompt, *of_text, *standing], **taking)
     search.click(lossless(tabs.from_search), inputs=[state, with_prompt, *of_search, *standing], **taking)
     arriving = Arriving(lossless(stated(tabs, tabs.arrive, len(standing))), [state, *standing], [bus])
@@ -118,8 +123,8 @@ def _head(name: str, t: Translator, fold: str = "") -> None:
 
 
 def _wire(
-    tab: PerVisitor[LinkedCompare], bus: LiveBus, state: gr.State, controls: tuple[Any, ...], buttons: tuple[Any, ...],
-    examples: dict[int, gr.Button], lanes: CompareLanes, count: gr.Number,
+    tab: PerVisitor[LinkedCompare], bus: LiveBus, state: gr.State, opened: gr.Tab, controls: tuple[Any, ...],
+    buttons: tuple[Any, ...], examples: dict[int, gr.Button], lanes: CompareLanes, count: gr.Number,
 ) -> Linked:  # fmt: skip
     inputs = [state, *controls]
     streaming, looking, verifying = ways(bus, inputs)
@@ -129,23 +134,25 @@ def _wire(
 
     verify = lossless(tab.verify)
     run, step, pause, stop = buttons
-    prompt, same, _ = controls
+    prompt, same, _, turns = controls
     for event, handler in (
         (run.press, tab.run),
         (prompt.submit, tab.run),
+        (turns.submit, tab.run),
         (step.click, tab.step),
         (pause.press, tab.pause),
     ):
         event(told(handler), **streaming).then(verify, **verifying)
     stop.press(told(tab.stop), **streaming)
     lanes.act(told(tab.edit), **streaming).then(verify, **verifying)  # a text is read as soon as it is pasted
-    gr.on([prompt.change, same.change], told(state_line.nothing), **looking)
+    gr.on([prompt.change, same.change, turns.input], told(state_line.nothing), **looking)
     gaze = Gaze("compare.token")
     gaze.input(lossless(looked("compare.token", tab.inspect)), **looking | {"inputs": [state, gaze]})
     bus.resync(told(tab.resync), **looking)
+    opened.select(told(tab.welcome), **streaming)
     for place, chip in examples.items():
         chip.click(
-            lossless(partial(tab.nth_example, place)), inputs=[state], outputs=[prompt, same, bus], queue=False,
+            lossless(partial(tab.nth_example, place)), inputs=[state], outputs=[prompt, turns, same, bus], queue=False,
             show_progress="hidden", api_visibility="private",
         ).then(told(tab.run), **streaming).then(verify, **verifying)  # fmt: skip
     door = Door("compare", links.homes(), BESIDE)

@@ -15,6 +15,8 @@ from playground.lists import LISTS
 from playground.runs.lane_links import MOST_DRAWN, LinkedLane, LinkedLanes, query_of_lanes, query_of_view
 from playground.runs.setup import Setup
 from playground.tabs import links
+from playground.tabs.compare.controls import Controls
+from playground.tabs.compare.editing import fields
 from playground.tabs.compare.handlers import CompareTab
 from playground.tabs.compare.session import LONGEST_NAME, CompareSession, OwnText, Source
 from playground.tabs.shell import reported
@@ -25,7 +27,7 @@ class LinkedCompare(CompareTab):
     """All handlers of the tab, those of a link that was opened among them."""
 
     def open_link(self, session: CompareSession, query: Any, *values: Any) -> list[Any]:
-        """What prompt, dice, pace and number of texts are to say, then the frame with the rows of the link."""
+        """What prompt, dice, pace, turns and number of texts are to say, then the frame with the rows of the link."""
         session.linked = link = links.opened_lanes(session.link_query or query)
         notes, lanes = list(link.notes), []
         for one in link.lanes:
@@ -35,12 +37,12 @@ class LinkedCompare(CompareTab):
         session.link_words = links.words_on_lanes(link, self.slot.name, session.link_wants)
         if lanes:
             session.fill(lanes, "")
-        prompt, same_dice = values[:2]
-        prompt = prompt if link.prompt is None else link.prompt
-        same_dice = same_dice if link.same_dice is None else link.same_dice
-        session.now = (str(prompt or ""), bool(same_dice))
+        controls = Controls(*values)
+        prompt, turns = (controls.prompt, controls.turns) if link.prompt is None else fields(link.prompt)
+        same_dice = controls.same_dice if link.same_dice is None else link.same_dice
+        session.now = (controls.begins if link.prompt is None else link.prompt, bool(same_dice))
         shown = frame({**self.whole(session), **self.standing(session), "compare.lesson": {"parts": []}})
-        return [prompt, same_dice, link.speed or links.SPEED["compare"], link.drawn or gr.skip(), shown]
+        return [prompt, same_dice, link.speed or links.SPEED["compare"], turns, link.drawn or gr.skip(), shown]
 
     def source(self, lane: LinkedLane, notes: list[Said]) -> Source:
         """What makes a row; its lists as its model spells them. What can't be taken is noted."""
@@ -85,8 +87,8 @@ class LinkedCompare(CompareTab):
 
     def heard(self, session: CompareSession, values: tuple[Any, ...]) -> None:
         super().heard(session, values)
-        usual = links.SPEED["compare"]
-        session.asks = Asks("", "" if values[2] in (usual, None) else str(values[2]))
+        usual, speed = links.SPEED["compare"], Controls(*values).speed
+        session.asks = Asks("", "" if speed in (usual, None) else str(speed))
 
     def standing(self, session: CompareSession) -> dict[str, object]:
         found = super().standing(session)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
+from playground.decoding.dialogue import Dialogue, Prompt
 from playground.decoding.lanes import Comparison, Lane, lane_bytes
 from playground.decoding.model import LanguageModel
 from playground.decoding.rows import DESK_BYTES
@@ -49,12 +50,14 @@ class LaneSetup:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a comparison was made of: another one of these is another comparison."""
+    """What a comparison was made of: another one of these is another comparison. `prompt_ids` are those of the page's
+    model; `dialogue`: the turns that each lane reads as its own model does, None for a plain text."""
 
     prompt_ids: tuple[int, ...]
     lanes: tuple[tuple[int, Source], ...]
     same_dice: bool
     model_name: str
+    dialogue: Dialogue | None = None
 
 
 class CompareSession(Running):
@@ -83,8 +86,8 @@ class CompareSession(Running):
         self.comparison: Comparison | None = None
         self.asked: Asked | None = None
         self.badges: dict[int, dict[str, str]] = {}
-        self.made: tuple[str, bool] = ("", True)
-        self.now: tuple[str, bool] | None = None
+        self.made: tuple[Prompt, bool] = ("", True)
+        self.now: tuple[Prompt, bool] | None = None
         self.token: tuple[int, int] | None = None
         self.verified: Comparison | None = None
         self.clouds = CloudSession()

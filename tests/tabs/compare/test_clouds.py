@@ -83,7 +83,7 @@ def test_more_texts_are_drawn_beside_those_that_are_there(comparer: Comparer) ->
 def test_stop_keeps_the_texts_that_are_whole(comparer: Comparer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drawing, "AT_ONCE", 2)
     comparer.lanes(COOL, HOT)
-    handler = stated(comparer.tab, comparer.tab.draw, 3)(comparer.session, 40, *comparer.values)
+    handler = stated(comparer.tab, comparer.tab.draw, 4)(comparer.session, 40, *comparer.values)
     for update in handler:
         page = comparer.take(update)
         if page.get("compare.clouds.progress", {}).get("text", "").startswith("L1: 4 of 40"):

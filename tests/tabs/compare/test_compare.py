@@ -34,7 +34,7 @@ class Comparer:
     def __init__(self, tab: CompareTab) -> None:
         self.tab = tab
         self.session = copy.deepcopy(tab.new_session())
-        self.values: tuple[Any, ...] = (PROMPT, True, "fast")
+        self.values: tuple[Any, ...] = (PROMPT, True, "fast", "")
         self.page: Channels = {}
         self.texts: dict[int, list[Channels]] = {}
 
@@ -53,7 +53,7 @@ class Comparer:
         return channels
 
     def do(self, handler: str, *event: Any) -> "Comparer":
-        made = stated(self.tab, getattr(self.tab, handler), 3)(self.session, *event, *self.values)
+        made = stated(self.tab, getattr(self.tab, handler), 4)(self.session, *event, *self.values)
         for update in [made] if isinstance(made, str) else made:
             self.take(update)
         return self
@@ -119,7 +119,7 @@ def test_same_dice_are_one_seed_and_own_dice_are_each_lanes(comparer: Comparer) 
     one, other = Setup("sample", {}, 1, 8), Setup("sample", {}, 5, 8)
     comparer.lanes(one, other).do("run")
     assert comparer.text(0) == comparer.text(1)
-    comparer.values = (PROMPT, False, "fast")
+    comparer.values = (PROMPT, False, "fast", "")
     comparer.do("run")
     assert comparer.text(0) != comparer.text(1)
 
@@ -219,7 +219,7 @@ def test_lists_that_no_page_sends_are_no_lists(comparer: Comparer, texts: Any) -
 def test_an_error_leaves_the_last_good_picture(comparer: Comparer) -> None:
     comparer.lanes(GREEDY, DRAWN).do("run")
     before = comparer.session.comparison
-    comparer.values = ("word " * 3000, True, "fast")
+    comparer.values = ("word " * 3000, True, "fast", "")
     comparer.do("run")
     assert comparer.said("compare.notice") and comparer.page["compare.notice"]["kind"] == "bad"
     assert comparer.session.comparison is before
@@ -254,9 +254,9 @@ def test_a_search_that_generate_has_not_is_not_said_to_equal_it(comparer: Compar
 
 @pytest.mark.parametrize("example", COMPARE_EXAMPLES, ids=lambda one: one.key)
 def test_an_example_shows_what_it_says(comparer: Comparer, example: Any) -> None:
-    prompt, same, update = comparer.tab.load_example(example, comparer.session)
+    prompt, turns, same, update = comparer.tab.load_example(example, comparer.session)
     comparer.take(update)
-    comparer.values = (prompt, same, "fast")
+    comparer.values = (prompt, same, "fast", turns)
     comparer.do("run")
     if example.key == "adapter":
         assert "Holmes" not in comparer.text(0) and "Mr. Holmes" in comparer.text(1)

@@ -16,7 +16,7 @@ from playground.tabs.links import model_of
 from playground.tabs.state_line import stated
 
 t = translator()
-USUAL = ("The old king said to his", True, "lively")
+USUAL = ("The old king said to his", True, "lively", "")
 
 
 class Guest:
@@ -27,7 +27,7 @@ class Guest:
         self.page: dict[str, Any] = {}
 
     def do(self, name: str, *given: Any) -> "Guest":
-        made = stated(self.tab, getattr(self.tab, name), 3)(self.session, *given, *self.values)
+        made = stated(self.tab, getattr(self.tab, name), 4)(self.session, *given, *self.values)
         for update in [made] if isinstance(made, str) else made:
             self.page |= json.loads(update)["channels"]
         return self
@@ -64,7 +64,7 @@ def test_the_page_as_it_is_met_has_no_link(tab: LinkedCompare) -> None:
 
 def test_rows_controls_token_and_many_texts_pass_on(tab: LinkedCompare) -> None:
     one = Guest(tab)
-    one.values = ('The "fox" & <b>', False, "fast")
+    one.values = ('The "fox" & <b>', False, "fast", "")
     words = Setup("greedy", {"bad_words_ids": ((300,), (301, 302))}, None, 4)
     rows = [
         ("a&b=1", Setup("sample", {"temperature": 0.7, "top_k": 9}, 5, 4)), ("own", OwnText(" went; away")),

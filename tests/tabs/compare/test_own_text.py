@@ -37,7 +37,7 @@ class Reader:
         self.session.fill([(f"L{i}", source) for i, source in enumerate(sources)], "strategies")
 
     def do(self, handler: str, *event: Any, prompt: str = PROMPT) -> "Reader":
-        made = stated(self.tab, getattr(self.tab, handler), 3)(self.session, *event, prompt, True, "fast")
+        made = stated(self.tab, getattr(self.tab, handler), 4)(self.session, *event, prompt, True, "fast", "")
         for update in [made] if isinstance(made, str) else made:
             self.page |= json.loads(update)["channels"]
         return self

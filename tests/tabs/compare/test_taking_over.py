@@ -21,7 +21,7 @@ from playground.tabs.compare.session import MOST_LANES, CompareSession
 from tests.loops import in_a_loop
 
 PROMPT = "The old king said to his"
-HERE = (PROMPT, True, "fast")
+HERE = (PROMPT, True, "fast", "")
 
 
 def text_controls(mode: str = "sample", **numbers: float) -> tuple[Any, ...]:
@@ -34,7 +34,7 @@ def search_controls(**own: Any) -> tuple[Any, ...]:
     """What the controls of the Beam search tab say."""
     t = translator()
     asked = [own.get(option.name, start_of(option, t)) for option in options()]
-    return ("A fox", "beam", 6, 0, "lively", *asked, *(parameter.neutral for parameter in FOR_BEAMS))
+    return ("A fox", "beam", 6, 0, "lively", *asked, *(parameter.neutral for parameter in FOR_BEAMS), "")
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_the_settings_of_generate_become_a_lane_that_writes_what_generate_would(
     tab: CompareTab, session: CompareSession, storyteller: Backend
 ) -> None:
     before = list(session.lanes)
-    prompt, made = tab.from_generate(session, False, *text_controls(temperature=1.4, top_k=30), *HERE)
+    prompt, _, made = tab.from_generate(session, False, *text_controls(temperature=1.4, top_k=30), *HERE)
     assert session.lanes[:-1] == before and isinstance(prompt, type(gr.skip()))
     setup = session.lanes[-1].setup
     assert (setup.strategy, setup.dice, setup.max_new_tokens, setup.prompt) == ("sample", 7, 6, None)
@@ -76,19 +76,9 @@ def test_the_settings_of_a_search_too(tab: CompareTab, session: CompareSession) 
 
 def test_the_prompt_comes_along_if_it_is_asked_for(tab: CompareTab, session: CompareSession) -> None:
     list(tab.run(session, *HERE))
-    prompt, made = tab.from_generate(session, True, *text_controls(), *HERE)
+    prompt, _, made = tab.from_generate(session, True, *text_controls(), *HERE)
     assert prompt == "A fox" and session.now == ("A fox", True)
     assert made.channels["compare.made"]["kind"] == "changed"  # the texts on the page have another prompt
-
-
-def test_turns_are_no_prompt_of_a_comparison(tab: CompareTab, session: CompareSession) -> None:
-    turns = json.dumps({"messages": [{"role": "user", "content": "A fox"}]})
-    before = session.now
-    prompt, made = tab.from_generate(session, True, *text_controls()[:-1], turns, *HERE)
-    assert prompt == gr.skip() and made.channels["compare.notice"]["parts"] in ([], [""])
-    assert session.now[0] == (before[0] if before else HERE[0])
-    setup = session.lanes[-1].setup
-    assert (setup.prompt, setup.dialogue) == (None, None)
 
 
 @pytest.mark.parametrize("controls", [text_controls(temperature=-3.0), ("A fox", "sample", None, *text_controls()[3:])])
@@ -96,14 +86,14 @@ def test_what_is_out_of_range_there_is_one_line_and_no_lane(
     tab: CompareTab, session: CompareSession, controls: tuple[Any, ...]
 ) -> None:
     before = list(session.lanes)
-    _, made = tab.from_generate(session, True, *controls, *HERE)
+    *_, made = tab.from_generate(session, True, *controls, *HERE)
     assert made.channels["compare.notice"]["kind"] == "bad" and session.lanes == before
 
 
 def test_a_full_comparison_takes_no_more(tab: CompareTab, session: CompareSession) -> None:
     while len(session.lanes) < MOST_LANES:
         tab.from_generate(session, False, *text_controls(), *HERE)
-    prompt, made = tab.from_search(session, True, *search_controls(), *HERE)
+    prompt, _, made = tab.from_search(session, True, *search_controls(), *HERE)
     assert len(session.lanes) == MOST_LANES and made.channels["compare.notice"]["kind"] == "bad"
     assert prompt != "A fox"
 
@@ -115,6 +105,6 @@ def test_the_page_hands_over_every_control_of_the_other_tab() -> None:
     demo = in_a_loop(build)
     wired = {one.name: one for one in demo.fns.values() if one.name in ("from_generate", "from_search")}
     ids = [[part.elem_id for part in wired[name].inputs] for name in ("from_generate", "from_search")]
-    assert len(wired["from_generate"].inputs) == 2 + len(text_controls()) + 3
-    assert len(wired["from_search"].inputs) == 2 + len(search_controls()) + 3
-    assert "prompt" in ids[0] and "beam-prompt" in ids[1] and ids[0][-3:] == ids[1][-3:]
+    assert len(wired["from_generate"].inputs) == 2 + len(text_controls()) + 4
+    assert len(wired["from_search"].inputs) == 2 + len(search_controls()) + 4
+    assert "prompt" in ids[0] and "beam-prompt" in ids[1] and ids[0][-4:] == ids[1][-4:]
