@@ -9,9 +9,9 @@ from playground.examples import BATCH, EXAMPLES, LOOKED_AT, Example
 from playground.tabs.beam import examples as searches
 from playground.tabs.beam.examples import BEAM_EXAMPLES, BeamExample
 from playground.tabs.compare import examples as comparisons
-from playground.tabs.compare.examples import COMPARE_EXAMPLES, CompareExample
+from playground.tabs.compare.examples import COMPARE_EXAMPLES, INSTRUCT, CompareExample
 
-MOST = 6  # examples on a tab
+MOST = 7  # examples on a tab
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Brought:
     made_with: str = settings.DEFAULT_MODEL_NAME
     examples: tuple[Example, ...] = EXAMPLES
     searches: tuple[BeamExample, ...] = BEAM_EXAMPLES
-    comparisons: tuple[CompareExample, ...] = COMPARE_EXAMPLES
+    comparisons: tuple[CompareExample, ...] = (*COMPARE_EXAMPLES, INSTRUCT)
     batch: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: BATCH)
     looked_at: str = LOOKED_AT
     walked: str = "The old king said to his son: take the golden"

@@ -182,7 +182,7 @@ def test_a_link_has_nothing_fetched_by_itself(visitor: Callable[..., Visitor], s
     assert session.link_words is not None and words in session.link_words.words(t)
     lanes = "?tab=compare&prompt=a" + 2 * f"&lane={quote('strategy=greedy&model=afar')}"
     assert one.follow(lanes) is None
-    one.tabs["compare"].open_link(one.sessions["compare"], lanes, "a", True)
+    one.tabs["compare"].open_link(one.sessions["compare"], lanes, "a", True, "fast", "")
     assert shelf.slot("afar").state == "absent"
     assert say("link.row_to_fetch", made="afar").words(t) in one.sessions["compare"].link_words.words(t)
     kept[0] = True

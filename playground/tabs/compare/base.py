@@ -102,6 +102,13 @@ class CompareBase:
         names = [slot.display_name for slot in map(self.slot_of, sources) if not slot.is_ready]
         return self.t("compare.model.coming", names=self.t.listed(list(dict.fromkeys(names)))) if names else ""
 
+    def to_fetch(self, sources: Iterable[Source]) -> str:
+        """Which models are not on this machine, with what they weigh; "" for none."""
+        names = dict.fromkeys(source.model for source in sources if source.model and source.model in self.shelf)
+        entries = [self.shelf.entry(name) for name in names if not self.shelf.is_at_hand(name)]
+        words = [self.t("compare.model.sized", name=e.shown, size=e.note) if e.note else e.shown for e in entries]
+        return self.t.listed(words) if words else ""
+
     def models(self) -> dict[str, object]:
         """What a lane may be written by: [name, title, the name that a scale of its adapter stands behind], that of the
         page first, without a name."""

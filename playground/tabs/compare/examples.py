@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from playground.decoding.dialogue import Prompt
+from playground.decoding.dialogue import Dialogue, Prompt, Turn
 from playground.i18n import Said, say
 from playground.runs.setup import Setup
 from playground.tabs.compare.session import OwnText, Source
@@ -80,6 +80,16 @@ COMPARE_EXAMPLES = (
 )  # fmt: skip
 
 
+# read otherwise by either: as a turn, as plain text
+INSTRUCT = CompareExample(
+    "instruct", Dialogue((Turn("user", "What is the capital of France?"),)),
+    (
+        (say("compare.lane.instruct"), Setup("greedy", {}, None, 40, model="SmolLM2-135M-Instruct")),
+        (say("compare.lane.base"), Setup("greedy", {}, None, 40, model="SmolLM2-135M")),
+    ),
+)  # fmt: skip
+
+
 def _usual(key: str, prompt: str) -> tuple[CompareExample, ...]:
     """Strategies, and temperatures, on a prompt."""
     strategies, temperatures = COMPARE_EXAMPLES[:2]
@@ -94,4 +104,6 @@ POETS = _usual("poet", "春晓：")
 
 def of_any(language: str) -> tuple[CompareExample, ...]:
     """Of a model that brings none of its own."""
-    return _usual("any", "今天天气很好，我们" if language == "zh" else "The most important thing about a good story is")
+    if language == "zh":
+        return _usual("any", "今天天气很好，我们")
+    return (*_usual("any", "The most important thing about a good story is"), INSTRUCT)

@@ -45,6 +45,14 @@ class CompareTab(Clouds):
         yield from self.stream(session, values, None, single=False)
 
     @reported(ends_run=True)
+    def run_example(self, session: CompareSession, *values: Any) -> Iterator[str]:
+        """An example was chosen: run it, unless a model of it would have to be fetched; then Run has to be pressed."""
+        if missing := self.to_fetch(one.setup for one in session.lanes):
+            yield frame({"compare.notice": wording.notice(self.t("compare.model.to_fetch", names=missing))})
+            return
+        yield from self.run(session, *values)
+
+    @reported(ends_run=True)
     def step(self, session: CompareSession, *values: Any) -> Iterator[str]:
         """Step: one token more in every lane, or the first where something else is asked for."""
         yield from self.go_on(session, values, single=True)

@@ -154,7 +154,7 @@ def _wire(
         chip.click(
             lossless(partial(tab.nth_example, place)), inputs=[state], outputs=[prompt, turns, same, bus], queue=False,
             show_progress="hidden", api_visibility="private",
-        ).then(told(tab.run), **streaming).then(verify, **verifying)  # fmt: skip
+        ).then(told(tab.run_example), **streaming).then(verify, **verifying)  # fmt: skip
     door = Door("compare", links.homes(), BESIDE)
 
     def open_after(chosen: Any) -> None:

@@ -11,11 +11,15 @@ from playground import engine
 from playground.decoding.trace import GenerationRequest
 from playground.engines import dialogues, prompts
 from playground.engines.huggingface.backend import Backend, load
+from playground.engines.huggingface.hub import Hub
+from playground.engines.known import known
 from playground.engines.loading import ModelSlot
-from playground.engines.shelf import Entry, Shelf
+from playground.engines.shelf import Entry, Shelf, shipped
 from playground.i18n import translator
 from playground.runs.scoring import text_lane
 from playground.runs.setup import Setup
+from playground.tabs.brought import MOST, TALES, VERSE, of_any
+from playground.tabs.compare.examples import INSTRUCT
 from playground.tabs.compare.linked import LinkedCompare
 from playground.tabs.compare.session import OwnText
 from tests.tabs.compare.test_compare import Comparer
@@ -258,3 +262,53 @@ def test_turns_are_offered_once_the_model_is_there(talker: Talker, storyteller: 
         comparer.page = {}
         comparer.do("arrive")
         assert comparer.page["compare.turns"] == {"offered": offered}
+
+
+def test_instruct_against_base_is_offered_where_both_are_on_the_shelf(talker: Talker, storyteller: Backend) -> None:
+    with_both = Shelf([*shipped(), *known(Hub())], lambda: None)
+    for brought in (TALES, of_any("en")):
+        assert brought.beside(with_both).comparisons[-1] == INSTRUCT
+        for shelf in (Shelf(shipped(), lambda: None), shelf_of(**{"SmolLM2-135M-Instruct": talker()})):
+            assert INSTRUCT not in brought.beside(shelf).comparisons
+    assert all(len(one.comparisons) <= MOST for one in (TALES, VERSE, of_any("en")))
+
+
+def test_the_example_is_read_as_turns_and_as_a_text(talker: Talker, mute: Backend, storyteller: Backend) -> None:
+    models = {"SmolLM2-135M-Instruct": talker(), "SmolLM2-135M": mute}
+    comparer = comparer_of(storyteller=storyteller, **models)
+    place = comparer.tab.brought.comparisons.index(INSTRUCT)
+    prompt, turns, same, update = comparer.tab.nth_example(place, comparer.session)
+    assert comparer.take(update)["compare.turns"] == {"offered": True}
+    comparer.values = (prompt, same, "fast", turns)
+    comparer.do("run_example")
+    question = "What is the capital of France?"
+    assert prompt == question and read(comparer) == [
+        theirs(talker(), [{"role": "user", "content": question}]), list(mute.tokenizer.encode(question))
+    ]  # fmt: skip
+    assert comparer.tab.t("compare.turns.plain", names="SmolLM2-135M") in comparer.said("compare.lead")
+    assert badges(comparer) == ["good", "good"]
+
+
+def test_an_example_fetches_nothing_before_run_is_pressed(talker: Talker, mute: Backend, storyteller: Backend) -> None:
+    loaded = []
+
+    def entry(name: str, backend: Backend) -> Entry:
+        def load() -> Backend:
+            loaded.append(name)
+            return backend
+
+        return Entry(name, name, load=load, is_kept=lambda: False, note="269 MB")
+
+    entries = [entry("SmolLM2-135M-Instruct", talker()), entry("SmolLM2-135M", mute)]
+    shelf = Shelf([Entry("storyteller", "storyteller"), *entries], lambda: None)
+    shelf._slots["storyteller"] = ModelSlot.filled(storyteller, "storyteller")
+    comparer = Comparer(LinkedCompare(shelf.slot(), translator(), shelf=shelf))
+    prompt, turns, same, update = comparer.tab.load_example(INSTRUCT, comparer.session)
+    assert comparer.take(update)["compare.turns"] == {"offered": True}  # a model that is not here yet may take them
+    comparer.values = (prompt, same, "fast", turns)
+    comparer.do("run_example")
+    assert loaded == [] and comparer.session.comparison is None
+    said = comparer.said("compare.notice")
+    assert "SmolLM2-135M-Instruct (269 MB)" in said and "SmolLM2-135M (269 MB)" in said
+    comparer.do("run")
+    assert sorted(loaded) == ["SmolLM2-135M", "SmolLM2-135M-Instruct"] and len(read(comparer)) == 2
