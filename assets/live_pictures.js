@@ -18,6 +18,7 @@
   };
   const toolsOf = (panel) => panel.querySelector(".picture-tools");
   const panels = () => [...document.querySelectorAll(".picture-tools")].map(panelOf).filter(shown);
+  const open = () => panels().filter((one) => page.folds.isOpen(one)); // of a folded one there is nothing to be seen
   const titleOf = (panel) => panel.querySelector(".panel-head h2")?.textContent.trim() ?? "";
 
   // ---- what made it -----------------------------------------------------------------------------------------------
@@ -145,7 +146,7 @@
     staged = null;
   };
   const takeStage = (panel) => {
-    const row = panel.closest(".charts"), all = staged?.all ?? panels().filter((one) => one.closest(".charts")?.parentElement === row.parentElement);
+    const row = panel.closest(".charts"), all = staged?.all ?? open().filter((one) => one.closest(".charts")?.parentElement === row.parentElement);
     leave();
     staged = { panel, row, column: row.parentElement, all };
     for (const [one, name] of [[panel, "is-staged"], [row, "holds-stage"], [staged.column, "has-stage"]]) one.classList.add(name);
@@ -162,7 +163,7 @@
   const around = (by) => { const { all, panel } = staged; takeStage(all[(all.indexOf(panel) + by + all.length) % all.length]); };
 
   const beside = (by) => {
-    const all = panels(), at = all.indexOf(stage.panel);
+    const all = open(), at = all.indexOf(stage.panel);
     enlarge(all[(at + by + all.length) % all.length]);
   };
 

@@ -136,6 +136,12 @@ def test_a_picture_takes_the_page_and_gives_it_back(seen: Page) -> None:
     seen.keyboard.press("ArrowRight")
     expect(seen.get_by_role("dialog", name=t("panel.cutoffs"))).to_be_focused()
     expect(large).to_have_count(0)
+    for name in ("panel.temperature", "panel.trajectory"):
+        seen.keyboard.press("ArrowRight")
+        expect(seen.get_by_role("dialog", name=t(name))).to_be_focused()
+    seen.keyboard.press("ArrowRight")  # those that are folded are passed over
+    expect(seen.get_by_role("dialog")).to_be_focused()
+    expect(seen.locator(".is-enlarged.folds:not(.is-open)")).to_have_count(0)
     seen.keyboard.press("Escape")
     expect(seen.get_by_role("dialog")).to_have_count(0)
     expect(seen.locator("[data-picture=enlarge]:focus")).to_have_count(1)
@@ -161,6 +167,11 @@ def test_a_picture_takes_the_stage_beside_the_text(seen: Page) -> None:
     seen.keyboard.press("ArrowRight")
     expect(cutoffs).to_be_in_viewport()
     expect(bars).to_be_hidden()
+    for _ in range(2):
+        seen.keyboard.press("ArrowLeft")
+    expect(seen.locator("#chart-trajectory .live-plot")).to_be_in_viewport()  # the last that is not folded
+    seen.keyboard.press("ArrowRight")
+    expect(bars).to_be_in_viewport()
     seen.keyboard.press("Escape")
     expect(bars).to_be_visible()
     expect(seen.locator("[data-picture=stage]:focus")).to_have_count(1)
