@@ -6,7 +6,7 @@
   if (page.door) return;
 
   const doors = new Map(); // tab -> what sends an address to the server
-  const LOOKS = ["attention", "inside"]; // tabs whose links bring a text and where it is looked at
+  const LOOKS = ["tokenizer", "attention", "inside", "lockstep"]; // tabs whose links bring a text and where it is looked at
   let homes = null, beside = []; // of strategies; parameters that bring no settings
   const PATIENCE = 300; // ms without a change after which the address is brought up to date
   const LONGEST = 6000; // characters of a query: servers refuse long ones; what is longer stands behind the #

@@ -1,6 +1,6 @@
 """Links of tabs that look at a text: what one brings, and the address of what is looked at."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from playground.i18n import Said
@@ -35,11 +35,15 @@ def opened(session: Looking, query: Any, fields: Mapping[str, Field], tab: str, 
 
 
 def address(
-    session: Looking, usual: Mapping[str, Value], look: Mapping[str, Value], model: str, is_read: bool = True
+    session: Looking, usual: Mapping[str, Value], look: Mapping[str, Value], model: str, is_read: bool = True,
+    always: Collection[str] = (),
 ) -> dict[str, object]:  # fmt: skip
     """The payload for the page's address: of what stands in the fields what is not `usual`, and where it looks.
-    `is_read`: it is what somebody asked to see, and an entry of the browser's history."""
+    `is_read`: it is what somebody asked to see, and an entry of the browser's history. `always`: fields whose usual
+    value may be another one elsewhere; they are said as soon as anything is."""
     own = {name: value for name, value in session.standing.items() if value != usual.get(name)}
+    if own or session.has_looked:
+        own = {name: value for name, value in session.standing.items() if name in own or name in always}
     view = query_of_look(look) if session.has_looked else ""
     run = query_of_look(own | {"model": model}) if own or session.has_looked else ""
     return {"run": run, "view": view, "ended": is_read, "gave": ""}

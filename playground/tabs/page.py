@@ -34,7 +34,7 @@ from playground.tabs.header_tools import header_tools
 from playground.tabs.inside import layout as inside
 from playground.tabs.inside.linked import LinkedInside
 from playground.tabs.lockstep import layout as lockstep
-from playground.tabs.lockstep.handlers import LockstepTab
+from playground.tabs.lockstep.linked import LinkedLockstep
 from playground.tabs.page_languages import Page
 from playground.tabs.per_visitor import PerVisitor, Whose
 from playground.tabs.picker import Picker
@@ -42,7 +42,7 @@ from playground.tabs.reader import PARAMETER
 from playground.tabs.recorded import Recorded, recorded
 from playground.tabs.terms import all_terms
 from playground.tabs.tokenizer import layout as tokenizer
-from playground.tabs.tokenizer.handlers import TokenizerTab
+from playground.tabs.tokenizer.linked import LinkedTokenizer
 
 
 def build(models: Shelf | ModelSlot, is_public: bool = False) -> gr.Blocks:
@@ -86,10 +86,10 @@ def build(models: Shelf | ModelSlot, is_public: bool = False) -> gr.Blocks:
         PerVisitor(generate_tab, using),
         PerVisitor(beam_tab, using),
         PerVisitor(lambda whose: LinkedCompare(slot(whose), whose.t, brought(whose), shelf), using),
-        PerVisitor(lambda whose: TokenizerTab(slot(whose), whose.t, tokenizers(slot(whose))), using),
+        PerVisitor(lambda whose: LinkedTokenizer(slot(whose), whose.t, tokenizers(slot(whose))), using),
         PerVisitor(attention_tab, using),
         PerVisitor(lambda whose: LinkedInside(slot(whose), whose.t, brought(whose)), using),
-        PerVisitor(lambda whose: LockstepTab(slot(whose), whose.t, brought(whose), both), using),
+        PerVisitor(lambda whose: LinkedLockstep(slot(whose), whose.t, brought(whose), both), using),
     )
     at_hand = tokenizers(shelf.slot())
 
@@ -108,10 +108,10 @@ class Tabs(NamedTuple):
     generate: PerVisitor[GenerateTab]
     beam: PerVisitor[BeamTab]
     compare: PerVisitor[LinkedCompare]
-    tokenizer: PerVisitor[TokenizerTab]
+    tokenizer: PerVisitor[LinkedTokenizer]
     attention: PerVisitor[LinkedAttention]
     inside: PerVisitor[LinkedInside]
-    lockstep: PerVisitor[LockstepTab]
+    lockstep: PerVisitor[LinkedLockstep]
 
 
 def _lay_out(

@@ -8,16 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playground.i18n import said, translator
-from playground.runs.look_links import LinkedLook, OneOf, Whole, Words, query_of_look, read_look
+from playground.runs.look_links import Amount, LinkedLook, OneOf, Several, Whole, Words, query_of_look, read_look
 from tests.runs.test_links import prompts
 
 t = translator()
 FIELDS = {"text": Words(200), "side": OneOf(("left", "right")), "at": Whole(1, 512)}
+FIELDS |= {"scale": Amount(0, 2), "beside": Several(("a", "b*0", "tiktoken:x"))}
 LOOKS = st.fixed_dictionaries(
     {},
     optional={
         "text": prompts.filter(lambda text: len(text) <= 200), "side": st.sampled_from(("left", "right")),
-        "at": st.integers(1, 512),
+        "at": st.integers(1, 512), "scale": st.floats(0, 2, allow_subnormal=False),
+        "beside": st.lists(st.sampled_from(("a", "b*0", "tiktoken:x")), unique=True).map(",".join),
     },
 )  # fmt: skip
 
@@ -41,6 +43,10 @@ def test_it_is_readable_and_names_its_model() -> None:
         ("at=513", "link.value", {"name": "at", "value": "513"}),
         ("at=%D9%A3", "link.value", {"name": "at", "value": "\u0663"}),
         ("side=up", "link.choice", {"name": "side", "value": "up", "known": "left, right"}),
+        ("scale=2.01", "link.value", {"name": "scale", "value": "2.01"}),
+        ("scale=-1", "link.value", {"name": "scale", "value": "-1"}),
+        ("scale=nan", "link.value", {"name": "scale", "value": "nan"}),
+        ("beside=c", "link.choice", {"name": "beside", "value": "c", "known": "a, b*0, tiktoken:x"}),
         ("text=" + "a" * 201, "link.text", {"name": "text", "characters": 200}),
         ("<b>=1", "link.unknown", {"name": "<b>"}),
         ("a=1&" * 201, "link.too_many", {"count": 200}),
@@ -51,6 +57,22 @@ def test_what_cannot_be_taken_is_left_out_and_named(query: str, key: str, values
     found = read_look(query + "&lang=zh&utm_x=1" if len(query) < 9999 else query, FIELDS)
     assert [said(note, t) for note in found.notes] == [t(key, **values)]
     assert found.values == {}
+
+
+def test_of_several_words_those_that_are_known_are_taken() -> None:
+    found = read_look("beside=b*0,<b>,a,a", FIELDS)
+    assert found.values == {"beside": "b*0,a"}
+    assert [said(note, t) for note in found.notes] == [
+        t("link.choice", name="beside", value="<b>", known="a, b*0, tiktoken:x")
+    ]
+    assert len(read_look("beside=" + ",".join(map(str, range(99))), FIELDS).notes) == 5
+    assert read_look("beside=", FIELDS).values == {"beside": ""}
+
+
+def test_a_word_that_is_not_told_is_taken() -> None:
+    fields = {"tokenizer": OneOf(("default",), {"/home/me"})}
+    assert read_look("tokenizer=%2Fhome%2Fme", fields).values == {"tokenizer": "/home/me"}
+    assert "/home/me" not in str(read_look("tokenizer=x", fields).notes)
 
 
 @settings(max_examples=200, deadline=None)

@@ -67,6 +67,12 @@ class TokenizerShelf:
                 self._read.popitem(last=False)
         return found
 
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The names of those that were read already, by whomever."""
+        with self._lock:
+            return tuple(self._read)
+
     def has(self, name: str) -> bool:
         """Whether `at_once` answers without reading anything that may be far away."""
         with self._lock:

@@ -1,6 +1,6 @@
 """Linked: the text, the token and the block that a link looks at; and the link of what is looked at."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from playground.components.live_bus import frame
@@ -34,16 +34,24 @@ class LinkedInside(InsideTab):
         if link is None or not link.values:
             yield self.told(session)
             return
+        try:
+            yield from self._run(session, link.values, text, measure)
+        finally:
+            session.linked = None  # another model that comes later is read as ever
+        yield self.told(session)
+
+    def _run(
+        self, session: InsideSession, values: Mapping[str, Value], text: str, measure: str
+    ) -> Iterator[str]:  # fmt: skip
         session.ids = tuple[int, ...]()  # so that all panels are filled, whatever was there
         yield from super().open(session, text, measure)
-        places = {name: int(link.values[name]) for name in ("at", "block", "layer") if name in link.values}
+        places = {name: int(values[name]) for name in ("at", "block", "layer") if name in values}
         if places and session.ids:
             session.has_looked = True
             session.token = min(places.get("at", session.token + 1), len(session.ids)) - 1
             session.block = places.get("block", session.block + 1) - 1
             session.layer = min(places.get("layer", session.layer), self.inspection().backend.info.layers)
             yield from self.resync(session, measure)
-        yield self.told(session)
 
     # the address after every look
 

@@ -22,9 +22,9 @@ from playground.panels.lockstep import frames
 from playground.runs import late
 from playground.tabs.brought import TALES, Brought
 from playground.tabs.lockstep.sides import OFF, Sides, at_first, choices
+from playground.tabs.look_links import Looking
 from playground.tabs.newest import Requests, newest
 from playground.tabs.shell import reported
-from playground.tabs.visitor import Visitor
 from playground.views.lockstep import Lockstep, Word, lockstep, next_words
 from playground.views.lockstep_pieces import Reading, next_spellings, pieces
 from playground.views.low_rank import LowRank, low_rank
@@ -41,7 +41,7 @@ WAITING = ("lockstep.whole", "lockstep.headline", BADGE)
 Channels = dict[str, object]
 
 
-class LockstepSession(Visitor):
+class LockstepSession(Looking):
     """What one visitor has on the tab.
 
     Attributes:

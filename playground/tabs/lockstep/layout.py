@@ -4,6 +4,7 @@ from typing import Any
 
 import gradio as gr
 
+from playground.components.door import Door
 from playground.components.gaze import Gaze, looked
 from playground.components.heat_map import TokenRays
 from playground.components.live_bars import LiveBars
@@ -12,20 +13,24 @@ from playground.components.live_grid import LiveGrid
 from playground.components.live_plot import LivePlot
 from playground.components.live_text import LiveText
 from playground.i18n import Translator
-from playground.tabs.built import Arriving, Built
+from playground.runs.links import BESIDE
+from playground.tabs import links
+from playground.tabs.built import Arriving, Built, Linked
 from playground.tabs.delivery import head, lossless
-from playground.tabs.lockstep.handlers import STRONGEST, LockstepSession, LockstepTab
+from playground.tabs.lockstep.handlers import STRONGEST, LockstepSession
+from playground.tabs.lockstep.linked import LinkedLockstep
 from playground.tabs.lockstep.sides import choices
 from playground.tabs.per_visitor import PerVisitor, Whose
 
 
-def build(tabs: PerVisitor[LockstepTab], t: Translator, whose: Whose, opened: gr.Tab) -> Built:
+def build(tabs: PerVisitor[LinkedLockstep], t: Translator, whose: Whose, opened: gr.Tab) -> Built:
     """Lay out the tab inside the `gr.Tab`, in one language, and wire it."""
     own = tabs.tab(whose)
     sides, offered = own.at_first(), choices(own.shelf, t)
     state = gr.State(LockstepSession())
     bus = LiveBus(frame(own.first_frame()), elem_id="lockstep-bus")
     with gr.Column(elem_id="lockstep", elem_classes="sections"):
+        LiveText(channel="lockstep.link", style="link-words", live=True, elem_id="lockstep-link")
         LiveText(channel="lockstep.notice", style="notice", live=True)
         with gr.Group(elem_classes="panel"):
             _head("text", t)
@@ -77,9 +82,9 @@ def build(tabs: PerVisitor[LockstepTab], t: Translator, whose: Whose, opened: gr
                 channel="lockstep.matrices", description=t("lockstep.lora.title"), style="low-rank",
                 words=t("lockstep.lora.point"), elem_id="lockstep-matrices",
             )  # fmt: skip
-    _wire(tabs, opened, state, bus, look, (text, first, second, scale))
+    linked = _wire(tabs, opened, state, bus, look, (text, first, second, scale))
     arriving = Arriving(lossless(tabs.arrive), [state, text], [bus, first, second, scale])
-    return Built(None, state, [], arriving, texts=[text])
+    return Built(None, state, [], arriving, linked, texts=[text])
 
 
 def _head(name: str, t: Translator) -> None:
@@ -87,9 +92,9 @@ def _head(name: str, t: Translator) -> None:
 
 
 def _wire(
-    tab: PerVisitor[LockstepTab], opened: gr.Tab, state: gr.State, bus: LiveBus, look: gr.Button,
+    tab: PerVisitor[LinkedLockstep], opened: gr.Tab, state: gr.State, bus: LiveBus, look: gr.Button,
     controls: tuple[gr.Textbox, gr.Dropdown, gr.Dropdown, gr.Slider],
-) -> None:  # fmt: skip
+) -> Linked:  # fmt: skip
     text, first, second, scale = controls
     events: dict[str, Any] = {
         "outputs": [bus], "show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": None,
@@ -111,3 +116,12 @@ def _wire(
     gaze = Gaze("lockstep.token")
     gaze.input(lossless(looked("lockstep.token", tab.pick)), inputs=[state, gaze], **latest)
     bus.resync(lossless(tab.resync), inputs=[state], **events)
+    door = Door("lockstep", links.homes(), BESIDE)
+
+    def open_after(chosen: Any) -> None:
+        chosen.then(
+            lossless(tab.open_link), inputs=[state, door, *controls], outputs=[*controls, bus], queue=False,
+            show_progress="hidden", api_visibility="private",
+        ).then(lossless(tab.run_link), inputs=[state, *controls], **events)  # fmt: skip
+
+    return Linked(door, open_after)

@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from playground.api.outright import outright
+from playground.components.door import Door
 from playground.components.gaze import Gaze, looked
 from playground.components.live_bus import LiveBus
 from playground.components.live_plot import LivePlot
@@ -16,13 +17,16 @@ from playground.components.token_spans import TokenSpans
 from playground.engines.huggingface.tokenizers_at_hand import LOADED, SHIPPED, tiktoken_encodings
 from playground.i18n import Translator
 from playground.panels.tokenizer.training import MOST_MERGES
-from playground.tabs.built import Arriving, Built
+from playground.runs.links import BESIDE
+from playground.tabs import links
+from playground.tabs.built import Arriving, Built, Linked
 from playground.tabs.delivery import lossless, panel_head
 from playground.tabs.per_visitor import PerVisitor, Whose, language_of
 from playground.tabs.tokenizer.handlers import EXAMPLES, SECTIONS, TokenizerTab
+from playground.tabs.tokenizer.linked import SIDE_BY_SIDE, LinkedTokenizer
 
 
-def build(tabs: PerVisitor[TokenizerTab], t: Translator, bus: LiveBus, demo: gr.Blocks) -> Built:
+def build(tabs: PerVisitor[LinkedTokenizer], t: Translator, bus: LiveBus, demo: gr.Blocks) -> Built:
     """Lay out the tab inside a `gr.Tab`, in one language, and wire it."""
     tab = tabs.tab(Whose(t.language))
     state = gr.State(tabs.tab().new_session())
@@ -45,6 +49,7 @@ def build(tabs: PerVisitor[TokenizerTab], t: Translator, bus: LiveBus, demo: gr.
             finder = gr.Button(t("tokenizer.find"), elem_id="tokenizer-find")
             LiveText(channel="tokenizer.lesson", style="lesson")
         with gr.Column(elem_id="tokenizer-results"):
+            LiveText(channel="tokenizer.link", style="link-words", live=True, elem_id="tokenizer-link")
             LiveText(channel="tokenizer.notice", style="notice", live=True, elem_id="tokenizer-notice")
             spans = _build_spans(t)
             LiveText(channel="tokenizer.headline", style="headline", settles=True, elem_id="tokenizer-headline")
@@ -96,7 +101,17 @@ def build(tabs: PerVisitor[TokenizerTab], t: Translator, bus: LiveBus, demo: gr.
         lossless(tabs.welcome), [state, text, name], [bus], show_progress="hidden", concurrency_limit=None,
         api_visibility="private",
     )  # fmt: skip
-    return Built(None, state, [], Arriving(lossless(tabs.arrive), [state, text, name], [bus]), texts=[name])
+    door = Door("tokenizer", links.homes(), BESIDE)
+
+    def open_after(chosen: Any) -> None:
+        fields = [text, name, section, at_hand]
+        chosen.then(
+            lossless(tabs.open_link), [state, door, *fields], [*fields, bus], queue=False, show_progress="hidden",
+            api_visibility="private",
+        ).then(lossless(tabs.run_link), [state, *fields], **{**looking, "trigger_mode": "multiple"})  # fmt: skip
+
+    arriving = Arriving(lossless(tabs.arrive), [state, text, name], [bus])
+    return Built(None, state, [], arriving, Linked(door, open_after), texts=[name])
 
 
 def choices(model: str, t: Translator) -> list[tuple[str, str]]:
@@ -205,7 +220,7 @@ def _build_side(t: Translator, takes_any: bool) -> tuple[Any, Any]:
             choices = [(t("tokenizer.side.loaded"), LOADED), *((t(f"tokenizer.shipped.{key}"), key) for key in SHIPPED)]
             choices += [(f"tiktoken · {one}", f"tiktoken:{one}") for one in tiktoken_encodings()]
             at_hand = gr.CheckboxGroup(
-                choices, value=[LOADED, *SHIPPED], label=t("tokenizer.side.at_hand"), elem_id="side-at-hand",
+                choices, value=list(SIDE_BY_SIDE), label=t("tokenizer.side.at_hand"), elem_id="side-at-hand",
                 min_width=300,
             )  # fmt: skip
             others = gr.Textbox(

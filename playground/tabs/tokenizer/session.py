@@ -6,14 +6,14 @@ from dataclasses import replace
 from playground.components.live_bus import FrameLog
 from playground.panels.tokenizer.replay import Replaying
 from playground.panels.tokenizer.training import Training
-from playground.tabs.visitor import Visitor
+from playground.tabs.look_links import Looking
 from playground.tokenization.segments import Segmentation
 from playground.tokenization.text_tokenizer import TextTokenizer
 
 KEPT_FRAMES = 4  # typing sends one frame a key: what lies further back has long arrived
 
 
-class TokenizerSession(Visitor):
+class TokenizerSession(Looking):
     """Lives in a `gr.State`; two events of one visitor may use it at the same time.
 
     Attributes:
