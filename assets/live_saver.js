@@ -39,7 +39,7 @@
     if (file.size > LARGEST) return null;
     try {
       const { format, version, link } = JSON.parse(await file.text());
-      return /^decoding-playground\/(run|search)$/.test(format) && version === 1 && typeof link === "string" ? link : null;
+      return /^decoding-playground\/(run|search|comparison)$/.test(format) && version === 1 && typeof link === "string" ? link : null;
     } catch { return null; }
   };
   const holdsFile = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");

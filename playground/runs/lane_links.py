@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 from playground.decoding.dialogue import Prompt
 from playground.errors import PlaygroundError
 from playground.i18n import Said, say
+from playground.runs.gave import Gave
 from playground.runs.links import (
     MAX_NAME,
     MAX_PARAMETERS,
@@ -36,14 +37,15 @@ _LANE = Room("lane", sorted(STRATEGIES.values(), key=lambda kind: kind.name != "
 
 @dataclass(frozen=True)
 class LinkedLane:
-    """One row: what writes it, its lists as a person types them beside it; or the text that is read instead, by which
-    model if it is not that of the page."""
+    """One row: what writes it, its lists as a person types them beside it, and the tokens that it gave where the link
+    was made, if it says so; or the text that is read instead, by which model if it is not that of the page."""
 
     name: str
     setup: Setup | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
     text: str | None = None
     model: str | None = None
+    gave: Gave | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ def _query_of_lane(lane: LinkedLane) -> str:
     if lane.setup is None:
         own = {"text": whole_characters(lane.text or "")} | ({} if lane.model is None else {"model": lane.model})
         return f"{name}&{urlencode(own)}"
-    return f"{name}&{query_of_run(replace(lane.setup, prompt=None), lane.texts)}"
+    gave = "" if lane.gave is None else f"&{lane.gave.query}"
+    return f"{name}&{query_of_run(replace(lane.setup, prompt=None), lane.texts)}{gave}"
 
 
 def read_lanes(query: str, numbers: tuple[int, int], longest_name: int, speeds: Collection[str]) -> LinkedLanes:
@@ -188,4 +191,6 @@ def _lane(written: str, longest_name: int, notes: list[Said]) -> LinkedLane | No
         return LinkedLane(name, text=given["text"], model=model) if len(given["text"]) <= MAX_TEXT else None
     link = read(urlencode([(key, value) for key, value in pairs if key != "name"]), (_LANE,))
     notes += link.notes
-    return None if link.setup is None else LinkedLane(name, replace(link.setup, prompt=None), link.texts)
+    if link.setup is None:
+        return None
+    return LinkedLane(name, replace(link.setup, prompt=None), link.texts, gave=link.gave)

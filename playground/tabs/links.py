@@ -1,6 +1,6 @@
 """Links on the page: which tabs one can fill, and what the page says of one that it could not take as it is."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -90,6 +90,24 @@ def other_tokens(link: Link, ids: Sequence[int], model: str, vocabulary: Vocabul
     for name, there, here in link.gave.other_versions():
         words.append(say("link.other_version", name=name, there=there, here=here))
     return Joined(tuple(words))
+
+
+def other_lanes(gave: Iterable[tuple[str, Gave, Sequence[int]]]) -> Said | None:
+    """What is to be said once the comparison of a link is on the page: `gave` has the name of a lane, what it gave
+    where the link was made, and its tokens here. None where they are the same."""
+    words: list[Said] = []
+    versions: dict[str, Said] = {}
+    for name, there, ids in gave:
+        found = there.difference(ids)
+        if found is None:
+            continue
+        if found.number is None:
+            words.append(say("link.lane_parts_later", lane=name, count=len(there.ids)))
+        else:
+            words.append(say("link.lane_parts", lane=name, number=found.number))
+        for one, was, now in there.other_versions():
+            versions[one] = say("link.other_version", name=one, there=was, here=now)
+    return Joined((*words, *versions.values())) if words else None
 
 
 def both(words: Said | None, more: Said | None) -> Said | None:

@@ -18,7 +18,7 @@ from playground.views.likelihood_trap import Votes
 from playground.views.measures import Measures, measures, perplexity, text_of
 from playground.vocabulary import Vocabulary
 
-VERSION = 1
+COMPARISON, VERSION = "decoding-playground/comparison", 1
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a cell that begins so for something to work out
 LANE_COLUMNS = ("lane", "place", "token_id", "token", "logprob", "rank", "entropy")
 CLOUD_COLUMNS = (

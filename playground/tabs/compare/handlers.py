@@ -20,6 +20,7 @@ from playground.runs import late
 from playground.runs.comparison import Writer, requests_of
 from playground.runs.scoring import text_lane
 from playground.runs.setup import Setup
+from playground.runs.versions import versions
 from playground.tabs.compare.clouds import Clouds
 from playground.tabs.compare.controls import Controls
 from playground.tabs.compare.session import MOST_LANES, TEXT_LANE_BYTES, Asked, CompareSession, OwnText, is_empty
@@ -248,6 +249,10 @@ class CompareTab(Clouds):
             }
         )
 
+    def link_to(self, session: CompareSession) -> str:
+        """The query of the address that makes again what is on the page; "" where there is none."""
+        return ""
+
     @reported()
     def save(self, session: CompareSession, what: str, *values: Any) -> Iterator[str]:
         """One of SAVED as a file: what is on the page, nothing computed anew."""
@@ -265,6 +270,7 @@ class CompareTab(Clouds):
             model = session.asked.model_name if session.asked else clouds.model_name
             begun = session.made[0] if session.asked else clouds.prompt
             made = {
+                "format": saved.COMPARISON, "link": self.link_to(session), "made_with": dict(versions()),
                 "model": model,
                 **(dialogues.to_json(begun) if isinstance(begun, Dialogue) else {"prompt": begun}), "prompt_ids": ids,
                 "same_dice": session.asked.same_dice if session.asked else None, "clouds_prompt_ids": clouds.prompt_ids,

@@ -12,7 +12,8 @@ from playground.engines.prompts import speller_of
 from playground.errors import PlaygroundError
 from playground.i18n import Said, said, say
 from playground.lists import LISTS
-from playground.runs.lane_links import MOST_DRAWN, LinkedLane, LinkedLanes, query_of_lanes, query_of_view
+from playground.runs.gave import Gave
+from playground.runs.lane_links import MOST_DRAWN, TAB, LinkedLane, LinkedLanes, query_of_lanes, query_of_view
 from playground.runs.setup import Setup
 from playground.tabs import links
 from playground.tabs.compare.controls import Controls
@@ -72,10 +73,21 @@ class LinkedCompare(CompareTab):
         yield from self.stream(session, values, None, single=False)
         if session.is_running or session.state != "ended":
             return
+        if words := links.other_lanes(self.gave(session, link)):
+            session.link_words = links.both(session.link_words, words)
+            yield frame(self.standing(session))
         if link.at is not None and session.token is None:
             yield self.inspect(session, [link.at[0] - 1, link.at[1] - 1])
         if link.drawn:
             yield from self.draw(session, link.drawn, *values)
+
+    def gave(self, session: CompareSession, link: LinkedLanes) -> Iterator[tuple[str, Gave, tuple[int, ...]]]:
+        """The rows of a link that say which tokens they gave, and those here; by the same models."""
+        for one, row in zip(link.lanes, session.lanes, strict=False):
+            lane = session.lane_of(row.key)
+            is_same = link.model in (None, self.slot.name) and one.setup and one.setup.model == row.setup.model
+            if one.gave is not None and is_same and lane is not None:
+                yield said(row.name, self.t), one.gave, tuple(lane.token_ids)
 
     @reported(ends_run=True)
     def run(self, session: CompareSession, *values: Any) -> Iterator[str]:
@@ -109,6 +121,21 @@ class LinkedCompare(CompareTab):
             lanes = tuple(self.linked(name, source) for name, source in rows)
             session.query = (rows, now), query_of_lanes(LinkedLanes(lanes, *now, model=self.slot.name))
         return session.query[1]
+
+    def link_to(self, session: CompareSession) -> str:
+        """As an address, with the tokens of every lane; "" where rows, prompt or dice have been changed since."""
+        told: Any = self.standing(session)
+        parts = [*told["compare.made"]["parts"], *told["compare.clouds.made"]["parts"]]
+        if session.now is None or any(not isinstance(one, str) and one.get("kind") == "changed" for one in parts):
+            return ""
+        is_ended = told["compare.made"]["kind"] == "ended"
+        lanes = []
+        for one in session.lanes:
+            lane = session.lane_of(one.key) if is_ended and isinstance(one.setup, Setup) else None
+            gave = Gave.of(lane.token_ids) if lane is not None and lane.error is None else None
+            lanes.append(replace(self.linked(one.name, one.setup), gave=gave))
+        run = query_of_lanes(LinkedLanes(tuple(lanes), *session.now, model=self.slot.name))
+        return "&".join(part for part in (f"tab={TAB}", run, query_of_view(self.view(session))) if part)
 
     def linked(self, name: str | Said, source: Source) -> LinkedLane:
         title = said(name, self.t)

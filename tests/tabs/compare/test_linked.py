@@ -3,12 +3,14 @@
 import copy
 import json
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
 from playground.engines.huggingface.backend import Backend
 from playground.engines.loading import ModelSlot
 from playground.i18n import said, translator
+from playground.runs.gave import Gave
 from playground.runs.setup import Setup
 from playground.tabs.compare.linked import LinkedCompare
 from playground.tabs.compare.session import OwnText
@@ -84,6 +86,39 @@ def test_rows_controls_token_and_many_texts_pass_on(tab: LinkedCompare) -> None:
     }
     assert other.link == one.link
     assert model_of(one.link) == tab.slot.name
+
+
+def test_a_file_brings_the_comparison_again_and_says_which_tokens_it_gave(tab: LinkedCompare) -> None:
+    one = Guest(tab)
+    one.values = ("The <b>fox</b>", False, "lively")
+    one.session.fill(
+        [("a", Setup("sample", {}, 5, 4)), ("<i>", Setup("greedy", {}, None, 3)), ("own", OwnText(" a"))], ""
+    )
+    one.do("run").do("save", "everything")
+    found = json.loads(one.page["compare.save"]["text"])
+    assert (found["format"], found["version"]) == ("decoding-playground/comparison", 1)
+    other = Guest(tab)
+    other.opens(found["link"])
+    assert (other.rows, tuple(other.values), other.ids) == (one.rows, one.values, one.ids)
+    assert not "".join(other.page["compare.link"]["parts"])
+    wrong = Guest(tab)
+    here, there = one.ids[1], (*one.ids[1][:2], 7)
+    wrong.opens(found["link"].replace(*(parse_qs(Gave.of(ids).query)["gave"][0] for ids in (here, there))))
+    words = "".join(wrong.page["compare.link"]["parts"])
+    assert words == t("link.lane_parts", lane="<i>", number=3)
+
+
+def test_a_file_of_a_comparison_that_was_changed_since_holds_no_link(tab: LinkedCompare) -> None:
+    one = Guest(tab)
+    one.do("draw", 2).do("save", "everything")  # many texts, and no comparison
+    first = tab.brought.comparisons[0]
+    other = Guest(tab)
+    assert other.opens(json.loads(one.page["compare.save"]["text"])["link"]) == 2
+    assert [setup for _, setup in other.rows] == [setup for _, setup in first.lanes]
+    one.do("run")
+    one.values = ("Another", True, "lively")
+    one.do("save", "everything")
+    assert json.loads(one.page["compare.save"]["text"])["link"] == ""
 
 
 def test_a_link_waits_and_says_what_it_could_not_take(tab: LinkedCompare) -> None:
