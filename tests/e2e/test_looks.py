@@ -1,4 +1,4 @@
-"""What is looked at on four tabs passes on in its link; back and forward lead from one look to the other."""
+"""What is looked at on Attention and Inside passes on in its link; back and forward lead from one look to the other."""
 
 import random
 import re
@@ -30,35 +30,11 @@ SHOWN = {
         stations: document.querySelector("#stations").innerText,
         cell: (({row, column}) => [row, column])(document.querySelector("#lens td[aria-selected=true]").dataset),
     })""",
-    "tokenizer": """() => ({
-        fields: [...document.querySelectorAll("#tokenizer :is(#tokenizer-text textarea, #tokenizer-name input)")]
-            .map(e => e.value),
-        chosen: [...document.querySelectorAll("#tokenizer :is([type=radio], [type=checkbox]):checked")]
-            .map(e => e.value),
-        ids: [...document.querySelectorAll("#tokenizer-spans .tok-id")].map(e => e.textContent),
-        side: document.querySelector("#side-table").innerText,
-    })""",
-    "lockstep": """() => ({
-        fields: [...document.querySelectorAll("#lockstep :is(textarea, input)")].map(e => e.value),
-        at: document.querySelector("#lockstep-text [aria-pressed=true]").textContent,
-        whole: document.querySelector("#lockstep-whole").innerText,
-        headline: document.querySelector("#lockstep-headline").innerText,
-        bars: document.querySelector("#lockstep-next").innerText,
-    })""",
 }  # fmt: skip
 
 
 def look_at(page: Page, tab: str, chance: random.Random) -> None:
     """What a person does there."""
-    if tab == "tokenizer":
-        page.locator("#tokenizer-text textarea").fill(chance.choice(TEXTS))
-        page.locator('#tokenizer-section label:has(input[value="side"])').click()
-        name = chance.choice(("wordpiece", "unigram"))
-        page.locator(f'#side-at-hand input[value="{name}"]').uncheck()
-        page.locator("#tokenizer-name input").click()
-        page.get_by_role("option", name=t(f"tokenizer.shipped.{name}")).click()
-        expect(page).to_have_url(re.compile(rf"[?&]tokenizer={name}\b.*&beside=default,"))
-        return
     page.locator(f"#{tab}-prompt textarea").fill(chance.choice(TEXTS))
     page.locator(f"#{tab}-look").click()
     words = page.locator(f"#{tab}-text button")
@@ -73,9 +49,6 @@ def look_at(page: Page, tab: str, chance: random.Random) -> None:
         expect(page.locator("#attention-sentence")).to_contain_text(
             t("attention.head_name", layer=row + 1, head=column + 1)
         )
-    elif tab == "lockstep":
-        page.locator("#lockstep-second input").click()
-        page.get_by_role("option", name=chance.choice(("apprentice", "detective"))).click()
     else:
         page.locator(".station[data-kind=block]").nth(chance.randrange(1, 6)).click()
         page.locator(f'#lens-measure label:has(input[value="{chance.choice(MEASURES[1:])}"])').click()
@@ -83,14 +56,7 @@ def look_at(page: Page, tab: str, chance: random.Random) -> None:
     place = chance.randrange(1, 5)
     words.nth(place).click()
     expect(words.nth(place)).to_have_attribute("aria-pressed", "true")
-    expect(page).to_have_url(re.compile(rf"[?&]at={place if tab == 'lockstep' else place + 1}\b"))
-
-
-def filled(page: Page, tab: str) -> None:
-    if tab == "tokenizer":
-        expect(page.locator("#tokenizer-spans button.tok").first).to_be_visible()
-    else:
-        expect(page.locator(f"#{tab}-badge .live-text")).to_have_attribute("data-kind", "good")
+    expect(page).to_have_url(re.compile(rf"[?&]at={place + 1}\b"))
 
 
 def settled(page: Page, tab: str) -> Any:
@@ -116,7 +82,7 @@ def shows(page: Page, tab: str, look: Any) -> None:
 @pytest.mark.parametrize("tab", SHOWN)
 def test_a_look_passes_on_and_back_leads_to_the_one_before(tab: str, visit: Callable[..., Any]) -> None:
     page: Page = visit(query=f"?tab={tab}", size={"width": 1200, "height": 900}).page
-    filled(page, tab)
+    expect(page.locator(f"#{tab}-badge .live-text")).to_have_attribute("data-kind", "good")
     unfold(page)
     looks, links = [], []
     for number in range(2):
@@ -126,7 +92,7 @@ def test_a_look_passes_on_and_back_leads_to_the_one_before(tab: str, visit: Call
     assert looks[0] != looks[1] and links[0] != links[1]
     for look, link in zip(looks, links, strict=True):
         other: Page = visit(query=link[link.index("?") :], size={"width": 1200, "height": 900}, locale="en-GB").page
-        filled(other, tab)
+        expect(other.locator(f"#{tab}-badge .live-text")).to_have_attribute("data-kind", "good")
         expect(other.locator(f"#{tab}-link .live-text")).to_have_text("")
         shows(other, tab, look)
     for turn, look, link in ((page.go_back, looks[0], links[0]), (page.go_forward, looks[1], links[1])):

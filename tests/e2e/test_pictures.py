@@ -167,11 +167,6 @@ def test_a_picture_takes_the_stage_beside_the_text(seen: Page) -> None:
     seen.keyboard.press("ArrowRight")
     expect(cutoffs).to_be_in_viewport()
     expect(bars).to_be_hidden()
-    for _ in range(2):
-        seen.keyboard.press("ArrowLeft")
-    expect(seen.locator("#chart-trajectory .live-plot")).to_be_in_viewport()  # the last that is not folded
-    seen.keyboard.press("ArrowRight")
-    expect(bars).to_be_in_viewport()
     seen.keyboard.press("Escape")
     expect(bars).to_be_visible()
     expect(seen.locator("[data-picture=stage]:focus")).to_have_count(1)
