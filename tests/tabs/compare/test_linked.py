@@ -90,7 +90,7 @@ def test_rows_controls_token_and_many_texts_pass_on(tab: LinkedCompare) -> None:
 
 def test_a_file_brings_the_comparison_again_and_says_which_tokens_it_gave(tab: LinkedCompare) -> None:
     one = Guest(tab)
-    one.values = ("The <b>fox</b>", False, "lively")
+    one.values = ("The <b>fox</b>", False, "lively", "")
     one.session.fill(
         [("a", Setup("sample", {}, 5, 4)), ("<i>", Setup("greedy", {}, None, 3)), ("own", OwnText(" a"))], ""
     )
@@ -116,7 +116,7 @@ def test_a_file_of_a_comparison_that_was_changed_since_holds_no_link(tab: Linked
     assert other.opens(json.loads(one.page["compare.save"]["text"])["link"]) == 2
     assert [setup for _, setup in other.rows] == [setup for _, setup in first.lanes]
     one.do("run")
-    one.values = ("Another", True, "lively")
+    one.values = ("Another", True, "lively", "")
     one.do("save", "everything")
     assert json.loads(one.page["compare.save"]["text"])["link"] == ""
 
