@@ -53,8 +53,7 @@ def test_a_link_with_settings_and_a_calm_browser_are_left_alone(visit: Callable[
 
 def test_it_does_not_talk_of_a_text_on_another_tab(visit: Callable[..., Tab]) -> None:
     page = visit(query="?tab=attention", reduced_motion="no-preference", size={"width": 1280, "height": 900}).page
-    page.evaluate(
-        "new Promise((done) => livePage.subscribe('tour', ({ scene }) => scene !== 'none' && setTimeout(done, 200)))"
-    )
+    page.evaluate("""new Promise((done) => livePage.at(document.body)
+        .subscribe("tour", ({ scene }) => scene !== "none" && setTimeout(done, 200)))""")
     assert page.evaluate("localStorage.getItem('playground-tour-seen')") is None  # it has not begun
     expect(page.locator(".tour")).to_be_hidden()
