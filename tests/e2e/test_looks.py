@@ -1,4 +1,4 @@
-"""What is looked at on Attention and Inside passes on in its link; back and forward lead from one look to the other."""
+"""What is looked at on a tab passes on in its link; back and forward lead from one look to the other."""
 
 import random
 import re
@@ -103,6 +103,32 @@ def test_a_look_passes_on_and_back_leads_to_the_one_before(tab: str, visit: Call
             page.wait_for_timeout(500)
         assert page.url.endswith(link)
         shows(page, tab, look)
+
+
+def test_a_link_of_two_models_shows_them(visit: Callable[..., Any]) -> None:
+    query = "?tab=lockstep&first=storyteller&second=detective&scale=0.5&text=The+fox+said+to+the+hen&at=3"
+    page: Page = visit(query=query, size={"width": 1200, "height": 900}).page
+    expect(page.locator("#lockstep-text [aria-pressed=true]")).to_have_text(" to")
+    expect(page.locator("#lockstep-badge .live-text")).to_have_attribute("data-kind", "good")
+    expect(page.locator("#lockstep-second input")).to_have_value("storyteller + detective")
+    expect(page.locator("#lockstep input[type=number]")).to_have_value("0.5")
+    expect(page.locator("#lockstep-link .live-text")).to_have_text("")
+    page.locator("#lockstep-second input").click()
+    page.get_by_role("option", name="apprentice").click()
+    expect(page).to_have_url(re.compile(r"[?&]second=apprentice\b"))
+    page.go_back()
+    expect(page.locator("#lockstep-second input")).to_have_value("storyteller + detective")
+
+
+def test_a_link_of_tokenizers_shows_them(visit: Callable[..., Any]) -> None:
+    query = "?tab=tokenizer&text=A+fox+%F0%9F%A6%8A&tokenizer=wordpiece&section=side&beside=default,unigram"
+    page: Page = visit(query=query, size={"width": 1200, "height": 900}).page
+    expect(page.locator("#tokenizer-text textarea")).to_have_value("A fox 🦊")
+    expect(page.locator("#tokenizer-name input")).to_have_value(t("tokenizer.shipped.wordpiece"))
+    expect(page.locator("#tokenizer-spans button.tok").first).to_be_visible()
+    expect(page.locator("#side-table")).to_be_visible()
+    assert page.locator("#side-at-hand input:checked").count() == 2
+    expect(page.locator("#tokenizer-link .live-text")).to_have_text("")
 
 
 def test_a_hostile_look_is_data(visit: Callable[..., Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from playground.i18n import translator
+from tests.e2e.folds import unfold
 
 t = translator()
 DROP = """([text, name]) => {
@@ -69,3 +70,29 @@ def test_a_search_is_saved_with_its_candidates(visit: Callable[..., Any]) -> Non
     expect(page.locator("#beam-badge .live-text")).to_have_attribute("data-kind", "good")
     again = json.loads(save(page, "#beam-tree", "json")[1])
     assert (again["output"]["ids"], again["tokens"]) == (found["output"]["ids"], found["tokens"])
+
+
+def test_a_comparison_that_was_saved_is_shown_again_where_it_is_dropped(visit: Callable[..., Any]) -> None:
+    rows = "1.strategy=greedy&1.max_new_tokens=6&2.strategy=sample&2.seed=3&2.max_new_tokens=6"
+    small = {"width": 1200, "height": 900}
+    first: Page = visit(query=f"?tab=compare&prompt=The+fox&speed=fast&{rows}", size=small).page
+    made = first.locator("#compare-made")
+    expect(made).to_contain_text(t("state.ended"))
+    unfold(first, "texts")
+    with first.expect_download() as saved:
+        first.locator("#compare-save-everything").click()
+    content = Path(saved.value.path()).read_text(encoding="utf-8")
+    found = json.loads(content)
+    other: Page = visit().page
+    for foreign in ("[]", json.dumps(found | {"version": 2}), json.dumps(found | {"link": ["javascript:alert(1)"]})):
+        other.evaluate(DROP, [foreign, "other.json"])
+        expect(other.get_by_role("alert").last).to_have_text(t("saver.other"))
+    other.evaluate(DROP, [content, "comparison.json"])
+    expect(other.locator("#compare-made")).to_contain_text(t("state.ended"))
+    unfold(other, "texts")
+    with other.expect_download() as saved:
+        other.locator("#compare-save-everything").click()
+    again = json.loads(Path(saved.value.path()).read_text(encoding="utf-8"))
+    assert [one["token_ids"] for one in again["lanes"]] == [one["token_ids"] for one in found["lanes"]]
+    assert again["prompt"] == "The fox" and again["link"] == found["link"]
+    expect(other.locator("#compare-link .live-text")).to_have_text("")

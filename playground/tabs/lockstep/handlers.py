@@ -126,9 +126,12 @@ class LockstepTab:
     def offered(self, session: LockstepSession, first: object, second: object) -> tuple[Any, Any, Any]:
         """What the sides offer by now, and a scale where the second has an adapter."""
         found = choices(self.shelf, self.t)
+        return gr.Dropdown(found), gr.Dropdown(found), gr.Slider(visible=self.is_scaled(second))
+
+    def is_scaled(self, second: object) -> bool:
+        """Whether the second model is an adapter, which has a scale."""
         name = second if isinstance(second, str) and second in self.shelf else self.at_first().second
-        is_scaled = self.shelf.entry(name).has_adapter and not name.endswith(OFF)
-        return gr.Dropdown(found), gr.Dropdown(found), gr.Slider(visible=is_scaled)
+        return self.shelf.entry(name).has_adapter and not name.endswith(OFF)
 
     @reported(*WAITING)
     def open(self, session: LockstepSession, text: str, first: str, second: str, scale: float) -> Iterator[str]:

@@ -33,12 +33,12 @@ class LinkedLockstep(LockstepTab):
         words = look_links.opened(session, query, self.fields, "lockstep", self.slot.name)
         values = session.linked.values if session.linked else {}
         sides = [values.get("first", first), values.get("second", second)]
-        *offered, slider = self.offered(session, *sides)
+        found = choices(self.shelf, self.t)
         shown = frame({"lockstep.link": links.notice(words, self.t)})
         return [
             values.get("text", text),
-            *(gr.Dropdown(one.choices, value=side) for one, side in zip(offered, sides, strict=True)),
-            gr.Slider(value=float(values.get("scale", scale)), visible=slider.visible), shown,
+            *(gr.Dropdown(found, value=side) for side in sides),
+            gr.Slider(value=float(values.get("scale", scale)), visible=self.is_scaled(sides[1])), shown,
         ]  # fmt: skip
 
     @reported(*WAITING)
