@@ -16,10 +16,8 @@ def boxes(page: Page, selector: str) -> list[Any]:
 
 @pytest.mark.parametrize("size", SIZES, ids=("phone", "desk"))
 def test_what_to_notice_is_on_the_first_screen(visit: Callable[..., Any], size: dict[str, int]) -> None:
-    page: Page = visit(size=size, color_scheme="light").page
-    plain = page.url.split("?")[0]
     for language in ("en", "zh"):
-        page.goto(f"{plain}?lang={language}")
+        page: Page = visit(query=f"?lang={language}", size=size).page
         for tab, ready, lesson in (
             ("generate", "#strip [data-count]", ":is(#controls .lesson, #results .lesson-first)"),
             ("beam", ".beam-tree[data-steps]", ":is(#beam-controls .lesson, #beam-results .lesson-first)"),
